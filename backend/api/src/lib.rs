@@ -1,0 +1,25 @@
+//! The wire: every type and trait that crosses a process boundary, in reading order.
+//!
+//! The backend, the executor, the CLI, the tests and the browser all compile these lines.
+//! Feature `client` adds the typed RPC client, `server` the handlers' half of it.
+
+pub mod id;
+
+pub mod error;
+pub mod page;
+
+pub mod event;
+pub mod instance;
+pub mod run;
+pub mod stream;
+pub mod system;
+pub mod task;
+
+pub mod claude;
+pub mod executor;
+
+#[cfg(feature = "client")]
+pub mod rpc;
+
+/// A moment in UTC; RFC 3339 on the wire.
+pub use jiff::Timestamp;

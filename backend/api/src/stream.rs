@@ -1,0 +1,73 @@
+//! Frames: how a run is followed live, cut and resumed.
+//!
+//! A stream that ends without `End` was cut: subscribe again from the last `seq` seen.
+//! Then nothing is missing and nothing comes twice.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+
+/// One message of `runs.onMessage`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Frame {
+    /// The next event.
+    Item {
+        /// The event.
+        event: Event,
+    },
+    /// Tokens as the model writes them: live only, not part of the log, may be skipped.
+    Partial {
+        /// The new text.
+        text: String,
+        /// Which block of the answer it belongs to: `text` or `thinking`.
+        block: String,
+    },
+    /// History has been sent, up to this number; sent once.
+    CaughtUp {
+        /// The newest number at that moment.
+        seq: i64,
+    },
+    /// The run is over and every event was sent.
+    End,
+    /// This reader was too slow and is let go: subscribe again.
+    Resync {
+        /// The last number sent.
+        after: i64,
+    },
+}
+
+/// A position in a run's log: applies each event once, in order, whatever is cut and sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last number applied; what to resume from.
+    pub after: i64,
+}
+
+impl Cursor {
+    /// Whether this event is the next one. `false` means that it was seen before.
+    ///
+    /// # Errors
+    /// `Gap` when events are missing: the stream must be started again from `after`.
+    pub const fn accept(&mut self, seq: i64) -> Result<bool, Gap> {
+        if seq <= self.after {
+            return Ok(false);
+        }
+        if seq != self.after + 1 {
+            return Err(Gap { after: self.after, seq });
+        }
+        self.after = seq;
+        Ok(true)
+    }
+}
+
+/// Events between these two numbers did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("events between {after} and {seq} are missing")]
+pub struct Gap {
+    /// The last number that arrived in order.
+    pub after: i64,
+    /// The number that came instead of the next one.
+    pub seq: i64,
+}
