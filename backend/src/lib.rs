@@ -1,1 +1,3 @@
-//! stub
+//! The backend: decides and remembers. `caisson serve` and the command line around it.
+
+pub mod tasks;

@@ -4,6 +4,7 @@
 //! server), a check that names the wrong parameter, and the entry in the OpenRPC document.
 
 #![allow(clippy::too_many_arguments, reason = "the parameters are named on the wire")]
+#![allow(clippy::disallowed_methods, reason = "jsonrpsee's macro spawns a subscription's handler itself")]
 
 #[macro_use]
 mod namespace;
