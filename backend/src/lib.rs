@@ -1,3 +1,202 @@
 //! The backend: decides and remembers. `caisson serve` and the command line around it.
 
+pub mod cli;
+pub mod config;
+mod hex;
+pub mod keys;
+pub mod secret;
+pub mod telemetry;
+
+pub mod auth;
+pub mod server;
+mod ui;
+
+mod rpc;
+
+pub mod app;
+mod dispatch;
+mod drive;
+mod reconcile;
+
+pub mod agent;
+pub mod broker;
+pub mod containers;
+pub mod store;
+
 pub mod tasks;
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use tokio::net::TcpListener;
+
+use app::App;
+use broker::Broker;
+use config::{Config, ModelSource};
+use keys::Keys;
+use secret::Secret;
+use store::Store;
+use tasks::Tasks;
+
+/// How long everything may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The port.
+    #[error(transparent)]
+    Server(#[from] server::Error),
+    /// The server's key.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The first token.
+    #[error(transparent)]
+    Auth(#[from] auth::Error),
+    /// The model or git settings.
+    #[error(transparent)]
+    Broker(#[from] broker::Error),
+    /// The container engine's settings.
+    #[error(transparent)]
+    Containers(#[from] containers::Error),
+    /// Two RPC methods with the same name.
+    #[error(transparent)]
+    Methods(#[from] jsonrpsee::server::RegisterMethodError),
+    /// The signals of the operating system.
+    #[error("signals cannot be received: {0}")]
+    Signals(std::io::Error),
+}
+
+/// A server that is ready to answer.
+pub struct Backend {
+    app: App,
+    listener: TcpListener,
+    /// The first admin token, to be shown once; `None` when there was one already.
+    pub first_token: Option<Secret>,
+}
+
+impl Backend {
+    /// Takes the port, opens the database and joins the parts. Nothing is answered yet.
+    ///
+    /// # Errors
+    /// At the first part that cannot work, in a sentence that says what to do.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        let listener = server::bind(config.http.listen).await?;
+        let tasks = Tasks::default();
+        let keys = Keys::load(&config.storage.key_file)?;
+        let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
+        let first_token = auth::first_start(&store, config.storage.admin_token.as_ref()).await?;
+        let broker = Broker::new(&broker_settings(&config))?;
+        let limits = containers::Limits {
+            cpus: config.containers.cpus,
+            memory_bytes: config.containers.memory_bytes,
+            pids: i64::from(config.containers.pids),
+        };
+        let containers = containers::Containers::new(keys.server_id(), limits)?;
+        let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks);
+        Ok(Self { app, listener, first_token })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The owner of its background tasks; asking it to stop ends `run`.
+    #[must_use]
+    pub fn tasks(&self) -> Tasks {
+        self.app.tasks.clone()
+    }
+
+    /// Works until it is asked to stop. Runs go on in their containers and are adopted by the next start.
+    ///
+    /// # Errors
+    /// When two RPC methods have the same name.
+    pub async fn run(self) -> Result<(), Error> {
+        let Self { app, listener, .. } = self;
+        let mut methods = rpc::methods(&app)?;
+        server::discover(&mut methods)?;
+        let asked = app.clone();
+        let parts = server::Parts {
+            http: app.config.http.clone(),
+            methods: methods.into(),
+            rest: axum::Router::new(),
+            store: app.store.clone(),
+            ready: Arc::new(move || {
+                let app = asked.clone();
+                async move {
+                    let (database, engine) = tokio::join!(app.database_part(), app.engine_part());
+                    server::Readiness { database, engine }
+                }
+                .boxed()
+            }),
+        };
+        app.tasks.spawn("reconcile", |stop| reconcile::run(app.clone(), stop));
+        app.tasks.spawn("dispatch", |stop| dispatch::run(app.clone(), stop));
+        server::serve(listener, parts, &app.tasks).await;
+        if !app.tasks.drain(GRACE).await {
+            tracing::warn!("some tasks did not stop in time");
+        }
+        Ok(())
+    }
+}
+
+/// `caisson serve`: opens, says where it is, and works until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(settings: config::Serve) -> anyhow::Result<ExitCode> {
+    telemetry::init(&settings.log)?;
+    let backend = Backend::open(settings.validate()?).await?;
+    if let Some(token) = &backend.first_token {
+        // Shown this once; only its hash is stored.
+        eprintln!("The admin token, shown only this once: {}", token.expose());
+    }
+    if let Ok(address) = backend.address() {
+        eprintln!("Caisson listens on http://{address}");
+    }
+    stop_on_signal(&backend.tasks())?;
+    backend.run().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGTERM and Ctrl-C ask everything to stop.
+fn stop_on_signal(tasks: &Tasks) -> Result<(), Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let asked = tasks.clone();
+    tasks.spawn("signals", |stop| async move {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop");
+        asked.stop();
+    });
+    Ok(())
+}
+
+fn broker_settings(config: &Config) -> broker::Settings {
+    let secret = |given: &Option<Secret>| given.as_ref().map(|secret| broker::Secret::from(secret.expose()));
+    broker::Settings {
+        model: Some(match &config.model.source {
+            ModelSource::Anthropic => "anthropic".to_owned(),
+            ModelSource::Scripted(file) => format!("scripted:{}", file.display()),
+        }),
+        api_key: secret(&config.model.api_key),
+        oauth_token: secret(&config.model.oauth_token),
+        base_url: config.model.base_url.as_ref().map(ToString::to_string),
+        github_token: secret(&config.git.github_token),
+    }
+}

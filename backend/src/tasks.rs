@@ -28,6 +28,11 @@ impl Tasks {
         self.stop.clone()
     }
 
+    /// Asks every task to stop.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Asks every task to stop and waits for them. Answers whether all ended within `grace`.
     pub async fn drain(&self, grace: Duration) -> bool {
         self.stop.cancel();

@@ -1,1 +1,153 @@
-//! stub
+//! The executor: acts inside the container, on hostile ground, for the backend that dials in.
+//!
+//! It clones, runs the agent as another uid, numbers and spools what the agent says, runs checks, commits
+//! and pushes. It never dials out: what the container asks for rides the backend's own connection back.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+mod config;
+mod tasks;
+
+mod auth;
+mod refusal;
+mod routes;
+
+mod account;
+mod checks;
+mod execution;
+mod executions;
+mod git;
+mod identity;
+mod relay;
+mod workspace;
+
+pub use config::{Config, Firewall};
+pub use workspace::worker;
+
+use account::Account;
+use executions::Executions;
+use git::Git;
+use identity::Identity;
+use relay::Relay;
+use tasks::Tasks;
+
+/// How long tasks have to end after the stop: longer than the agent's grace between TERM and KILL.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// An executor with its sockets bound, not yet serving.
+pub struct Executor {
+    listener: TcpListener,
+    relay: TcpListener,
+    config: Config,
+}
+
+/// What the handlers share.
+struct State {
+    config: Config,
+    account: Account,
+    relay: Relay,
+    executions: Executions,
+    git: Git,
+    identity: Identity,
+    tasks: Tasks,
+}
+
+/// Why the executor could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no firewall.
+    #[error(
+        "no firewall, no executor: CAISSON_FIREWALL must be `verified`, which caisson-firewall sets when it \
+         starts the executor"
+    )]
+    NoFirewall,
+    /// The token is empty.
+    #[error("CAISSON_TOKEN is empty: without a token anybody could command the agent")]
+    NoToken,
+    /// A socket could not be bound.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// Where it should listen.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The spool could not be read or made.
+    #[error("cannot use the spool at {path}")]
+    Spool {
+        /// The folder.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The server failed.
+    #[error("cannot serve")]
+    Serve(#[source] std::io::Error),
+}
+
+impl Executor {
+    /// Binds both sockets.
+    ///
+    /// # Errors
+    /// `NoFirewall` or `NoToken` when it must not start, `Bind` when an address is taken or not ours.
+    pub async fn bind(config: Config) -> Result<Self, Error> {
+        if config.firewall == Firewall::Missing {
+            return Err(Error::NoFirewall);
+        }
+        if config.token.is_empty() {
+            return Err(Error::NoToken);
+        }
+        let listener = bind(config.listen).await?;
+        let relay = bind(config.relay).await?;
+        Ok(Self { listener, relay, config })
+    }
+
+    /// Where the executor listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where the container's own requests enter.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn relay_address(&self) -> std::io::Result<SocketAddr> {
+        self.relay.local_addr()
+    }
+
+    /// Serves until `stop`, then ends what runs: the agent with all its processes first.
+    ///
+    /// # Errors
+    /// `Spool` when the spool cannot be used, `Serve` when the listener fails.
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), Error> {
+        let Self { listener, relay, config } = self;
+        let relay_address = relay.local_addr().map_err(Error::Serve)?;
+        let tasks = Tasks::new(stop.clone());
+        let account = Account::of(&config);
+        let spool = |source| Error::Spool { path: config.spool.display().to_string(), source };
+        let executions =
+            Executions::open(&config, relay_address, account.clone(), tasks.clone()).map_err(spool)?;
+        let state = Arc::new(State {
+            relay: Relay::start(relay, &tasks),
+            executions,
+            git: Git::new(&config, account.clone(), relay_address, tasks.clone()),
+            identity: Identity::default(),
+            account,
+            tasks: tasks.clone(),
+            config,
+        });
+        let serving =
+            axum::serve(listener, routes::router(state)).with_graceful_shutdown(stop.cancelled_owned());
+        tasks.guard(serving.into_future(), DRAIN).await.map_err(Error::Serve)
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
+}

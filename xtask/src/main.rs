@@ -1,2 +1,60 @@
-//! stub
-fn main() {}
+//! `cargo xtask …`: sets up a machine, builds what cargo alone cannot, runs every test there is.
+//! Each step prints a line that says which way was taken, where there is more than one.
+
+mod check;
+mod demo;
+mod engine;
+mod image;
+mod machine;
+mod run;
+mod test;
+mod web;
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+/// The workspace's own tool.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Runs one real task on a real repository, from start to pushed branch, and goes on serving.
+    Demo(demo::Options),
+    /// Runs every test there is, on a machine with nothing but a Rust toolchain.
+    Test,
+    /// Checks what needs no test: format, lints, docs, dependencies, all builds, migrations, the wire.
+    Check,
+    /// Builds the browser's part into `frontend/dist`.
+    Web,
+    /// Builds the executor's image.
+    Image,
+    /// Installs everything that any of the other commands needs.
+    Machine,
+}
+
+fn main() -> ExitCode {
+    run_command(Command::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run_command(command: Command) -> Result<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is not in a workspace")?;
+    match command {
+        Command::Demo(options) => return demo::run(root, options),
+        Command::Test => return test::run(root),
+        Command::Check => return check::run(root),
+        Command::Web => {
+            machine::ensure(&[machine::Need::Wasm])?;
+            web::build(root)?;
+        }
+        Command::Image => image::ensure(root)?,
+        Command::Machine => {
+            machine::ensure(&machine::Need::ALL)?;
+            engine::ensure()?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

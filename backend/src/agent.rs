@@ -1,0 +1,180 @@
+//! Agent: the client of one executor, and the link on which its container's own requests come back.
+//!
+//! A stream that ends without its last line was cut: its last item is `Error::Unreachable`, and the
+//! caller goes on from the last number it stored. Nothing here retries but `Agent::wait_ready`.
+
+mod http;
+mod lines;
+mod link;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use api::executor::{
+    Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Execute, ExecutionLine, Failure, GitClone,
+    Health, InitGit, InitGitResult, Input, Push, PushResult,
+};
+use axum::Router;
+use futures::Stream;
+use tokio_util::sync::CancellationToken;
+
+use self::http::{Ask, Http};
+
+/// For what the executor does at once.
+const QUICK: Duration = Duration::from_secs(30);
+/// For `wait_ready`: one poll of many.
+const POLL: Duration = Duration::from_secs(1);
+/// For what reads and hashes a whole workspace.
+const COMMIT: Duration = Duration::from_secs(600);
+/// A push is given up by the executor when it stands still; this is for one that only moves slowly.
+const PUSH: Duration = Duration::from_secs(3600);
+/// How long a check may take that does not say so itself.
+const CHECK_SECONDS: u64 = 600;
+/// For the executor to stop a check that took too long, and to answer.
+const CHECK_MARGIN: Duration = Duration::from_secs(60);
+
+/// The client of one executor.
+#[derive(Clone)]
+pub struct Agent {
+    http: Http,
+}
+
+/// Why the executor did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection failed or was cut, or the answer took too long.
+    #[error("the executor cannot be reached: {0}")]
+    Unreachable(String),
+    /// The executor says no.
+    #[error("the executor refused ({status}): {}", failure.error)]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// In the executor's words.
+        failure: Failure,
+    },
+    /// It answered something that is not in the contract.
+    #[error("the executor does not speak our language: {0}")]
+    Protocol(String),
+}
+
+impl Agent {
+    /// The executor behind this port of 127.0.0.1. Connects when first asked something.
+    #[must_use]
+    pub fn new(port: u16, token: String) -> Self {
+        Self { http: Http::new(port, token) }
+    }
+
+    /// What the executor says about itself.
+    pub async fn health(&self) -> Result<Health, Error> {
+        self.http.call(Ask::get(&["health"]), QUICK).await
+    }
+
+    /// Polls until the executor answers. Give up early by selecting on `Containers::wait` beside it.
+    /// Errors when it cannot be reached `within` this time, or at once when it answers something wrong.
+    pub async fn wait_ready(&self, within: Duration) -> Result<Health, Error> {
+        let mut last = Error::Unreachable("it was not asked".to_owned());
+        let mut pause = Duration::from_millis(5);
+        let polls = async {
+            loop {
+                // While nothing listens in the container, the engine's proxy accepts and hangs up.
+                match self.http.call(Ask::get(&["health"]), POLL).await {
+                    Err(error @ Error::Unreachable(_)) => last = error,
+                    answer => return answer,
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(100));
+            }
+        };
+        let answer = tokio::time::timeout(within, polls).await;
+        answer.unwrap_or(Err(last))
+    }
+
+    /// Sets the name, the address and the keys commits and pushes are made with.
+    pub async fn init_git(&self, body: &InitGit) -> Result<(), Error> {
+        let done: InitGitResult = self.http.call(Ask::post(&["init-git"]).body(body)?, QUICK).await?;
+        if !done.success {
+            return Err(Error::Refused { status: 200, failure: Failure { error: done.message, git: None } });
+        }
+        Ok(())
+    }
+
+    /// Clones; the last line is `Done` or `Failed`.
+    pub async fn clone_repository(
+        &self,
+        body: &GitClone,
+    ) -> Result<impl Stream<Item = Result<CloneLine, Error>> + Send + use<>, Error> {
+        let answer = self.http.open(Ask::post(&["git-clone"]).body(body)?).await?;
+        Ok(lines::read(answer, |line| matches!(line, CloneLine::Done { .. } | CloneLine::Failed(_))))
+    }
+
+    /// Starts an execution, or follows it from its beginning if there is one of this id; the last line is `End`.
+    /// Dropping the stream does not stop the execution.
+    pub async fn execute(
+        &self,
+        body: &Execute,
+    ) -> Result<impl Stream<Item = Result<ExecutionLine, Error>> + Send + use<>, Error> {
+        let answer = self.http.open(Ask::post(&["execute"]).body(body)?).await?;
+        Ok(lines::read(answer, is_end))
+    }
+
+    /// Follows an execution from line `after + 1`; the last line is `End`.
+    pub async fn events(
+        &self,
+        execution: &str,
+        after: u64,
+    ) -> Result<impl Stream<Item = Result<ExecutionLine, Error>> + Send + use<>, Error> {
+        let path = ["executions", execution, "events"];
+        let answer = self.http.open(Ask::get(&path).query("after", after)).await?;
+        Ok(lines::read(answer, is_end))
+    }
+
+    /// Says that all lines up to `n` are stored, so that the executor may forget them.
+    pub async fn ack(&self, execution: &str, n: u64) -> Result<(), Error> {
+        self.http.tell(Ask::post(&["executions", execution, "ack"]).body(&Ack { n })?, QUICK).await
+    }
+
+    /// Says something to the agent while it works.
+    pub async fn input(&self, execution: &str, text: String) -> Result<(), Error> {
+        self.http.tell(Ask::post(&["executions", execution, "input"]).body(&Input { text })?, QUICK).await
+    }
+
+    /// Stops an execution. Its stream still brings its last lines and its end.
+    pub async fn cancel(&self, execution: &str) -> Result<(), Error> {
+        self.http.tell(Ask::post(&["executions", execution, "cancel"]), QUICK).await
+    }
+
+    /// Runs checks. May take as long as they may.
+    pub async fn checks(&self, body: &Checks) -> Result<ChecksResult, Error> {
+        let seconds = body.checks.iter().map(|check| check.timeout_seconds.unwrap_or(CHECK_SECONDS));
+        let within = Duration::from_secs(seconds.fold(0, u64::saturating_add)).saturating_add(CHECK_MARGIN);
+        self.http.call(Ask::post(&["checks"]).body(body)?, within).await
+    }
+
+    /// Commits what the agent left uncommitted.
+    pub async fn commit(&self, body: &Commit) -> Result<CommitResult, Error> {
+        self.http.call(Ask::post(&["commit"]).body(body)?, COMMIT).await
+    }
+
+    /// Pushes the run's commits.
+    pub async fn push(&self, body: &Push) -> Result<PushResult, Error> {
+        let within = PUSH.saturating_add(Duration::from_secs(body.stall_seconds));
+        self.http.call(Ask::post(&["push"]).body(body)?, within).await
+    }
+
+    /// Opens the link and serves `router` to the container on every stream that comes in on it.
+    /// Answers `Ok` after `stop`; errors when the link cannot be opened or breaks. All streams end with it.
+    pub async fn serve_link(&self, router: Router, stop: CancellationToken) -> Result<(), Error> {
+        let opened = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            opened = link::open(&self.http) => opened?,
+        };
+        link::serve(opened, router, stop).await
+    }
+}
+
+fn is_end(line: &ExecutionLine) -> bool {
+    matches!(line, ExecutionLine::End { .. })
+}

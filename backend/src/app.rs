@@ -1,0 +1,127 @@
+//! The app: every verb there is, for RPC, REST and the CLI alike. Decides; the layers below touch the world.
+
+pub mod follow;
+mod instances;
+pub mod repository;
+mod runs;
+mod system;
+mod tasks;
+mod validate;
+
+pub use runs::CreateRun;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use api::{error::ApiError, id::RunId};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{broker::Broker, config::Config, containers::Containers, keys::Keys, store::Store, tasks::Tasks};
+
+/// Why a verb was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller's fault, or something the caller should know as it is.
+    #[error(transparent)]
+    Refused(#[from] ApiError),
+    /// The store's.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    /// The container engine's.
+    #[error(transparent)]
+    Containers(#[from] crate::containers::Error),
+}
+
+/// After how long a caller should try again when something is away, in milliseconds.
+const RETRY_AFTER_MS: u64 = 2_000;
+
+impl From<Error> for ApiError {
+    /// The one place where an error meets the wire. What becomes `Internal` is logged here, once.
+    fn from(error: Error) -> Self {
+        use crate::{containers::Error as C, store::Error as S};
+        let unavailable = |what: &str, why: String| Self::Unavailable {
+            what: what.to_owned(),
+            why,
+            retry_after_ms: RETRY_AFTER_MS,
+        };
+        match error {
+            Error::Refused(error) => error,
+            Error::Store(S::Stale(_) | S::Illegal(_)) => Self::Conflict { why: error.to_string() },
+            Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => unavailable("database", error.to_string()),
+            Error::Containers(C::EngineAway { .. }) => unavailable("engine", error.to_string()),
+            Error::Store(S::Missing(_) | S::Corrupt { .. })
+            | Error::Containers(C::ImageMissing { .. } | C::PortRefused { .. } | C::Refused { .. }) => {
+                let reference = uuid::Uuid::now_v7().to_string();
+                tracing::error!(reference, %error, "a call failed");
+                Self::Internal { reference }
+            }
+        }
+    }
+}
+
+/// Everything a verb may use. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// What Caisson remembers.
+    pub store: Store,
+    /// The container engine.
+    pub containers: Containers,
+    /// The way out for model calls and git.
+    pub broker: Broker,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// What tokens are derived from.
+    pub keys: Arc<Keys>,
+    /// The owner of all background tasks.
+    pub tasks: Tasks,
+    /// Wakes the dispatcher: the queue or a place has changed.
+    pub queue_bell: Arc<Notify>,
+    /// The runs that are driven by this process, and how to tell each to stop.
+    drivers: Arc<Mutex<HashMap<RunId, CancellationToken>>>,
+}
+
+impl App {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        containers: Containers,
+        broker: Broker,
+        config: Arc<Config>,
+        keys: Arc<Keys>,
+        tasks: Tasks,
+    ) -> Self {
+        Self { store, containers, broker, config, keys, tasks, queue_bell: Arc::default(), drivers: Arc::default() }
+    }
+
+    /// The runs that are driven here. A panic while it is locked leaves the map whole.
+    pub(crate) fn drivers(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many items a page has when the caller does not say.
+const PAGE: u32 = 50;
+/// How many items a page may have.
+const MAX_PAGE: u32 = 500;
+
+fn page_size(limit: Option<u32>) -> Result<u32, Error> {
+    match limit {
+        None => Ok(PAGE),
+        Some(limit @ 1..=MAX_PAGE) => Ok(limit),
+        Some(limit) => Err(ApiError::invalid("limit", format!("{limit} is not between 1 and {MAX_PAGE}")).into()),
+    }
+}
+
+/// The cursor of a list that is read newest first: the id of the last item that was seen.
+fn before(cursor: Option<&str>) -> Result<Option<uuid::Uuid>, Error> {
+    let parse = |text: &str| text.parse().map_err(|_| ApiError::invalid("cursor", "not a cursor: pass `next` of the page before").into());
+    cursor.map(parse).transpose()
+}
+
+fn not_found(what: &str, id: impl std::fmt::Display) -> Error {
+    ApiError::NotFound { what: what.to_owned(), id: id.to_string() }.into()
+}

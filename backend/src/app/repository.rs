@@ -1,0 +1,135 @@
+//! Which repositories a run may be asked to work on; pure.
+
+use api::error::ApiError;
+use url::Url;
+
+/// Reads a repository as people write it and answers the URL to clone.
+///
+/// # Errors
+/// `Invalid`, for the field `repository`, with what is wrong and what would be right.
+pub fn parse(repository: &str) -> Result<Url, ApiError> {
+    let refuse = |why: &str| Err(ApiError::invalid("repository", why));
+    if repository.trim().is_empty() {
+        return refuse("is blank: give `owner/repo` or an https:// URL");
+    }
+    if 2_000 < repository.len() {
+        return refuse("is longer than 2,000 characters");
+    }
+    if repository.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return refuse("must not contain white space or control characters");
+    }
+    if repository.starts_with('-') || repository.contains("--upload-pack") || repository.contains("--receive-pack") {
+        return refuse("looks like a command line option, not like a repository");
+    }
+    if is_owner_and_name(repository) {
+        let url = format!("https://github.com/{}.git", repository.trim_end_matches(".git"));
+        return Url::parse(&url).or_else(|error| refuse(&format!("is not a GitHub repository: {error}")));
+    }
+    if !repository.contains("://") {
+        return if repository.contains('@') && repository.contains(':') {
+            refuse("SSH remotes are not available yet: use the https:// URL of the repository")
+        } else {
+            refuse("is neither `owner/repo` nor a URL: use for example https://github.com/owner/repo")
+        };
+    }
+    let url = match Url::parse(repository) {
+        Ok(url) => url,
+        Err(error) => return refuse(&format!("is not a URL: {error}")),
+    };
+    match url.scheme() {
+        "http" | "https" => {}
+        "ssh" | "git+ssh" => {
+            return refuse("SSH remotes are not available yet: use the https:// URL of the repository");
+        }
+        "file" => return refuse("file:// repositories are not allowed by the operator of this server"),
+        other => return refuse(&format!("`{other}://` is not supported: use https://")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("must not contain credentials: the operator sets them on the server, GITHUB_TOKEN for GitHub");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse("must not have a query or a fragment");
+    }
+    if url.host_str().is_none_or(str::is_empty) || url.path().trim_matches('/').is_empty() {
+        return refuse("needs a host and a path: https://host/owner/repo");
+    }
+    Ok(url)
+}
+
+/// Checks the name of a branch, tag or commit.
+///
+/// # Errors
+/// `Invalid`, for the field `ref`.
+pub fn check_ref(name: &str) -> Result<(), ApiError> {
+    let bad = name.trim().is_empty()
+        || 255 < name.len()
+        || name.starts_with(['-', '/'])
+        || name.ends_with(['/', '.'])
+        || name.contains("..")
+        || name.contains("@{")
+        || name.chars().any(|c| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c));
+    if bad {
+        return Err(ApiError::invalid("ref", "is not the name of a branch, a tag or a commit"));
+    }
+    Ok(())
+}
+
+fn is_owner_and_name(text: &str) -> bool {
+    let word = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    text.split_once('/').is_some_and(|(owner, name)| word(owner) && word(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(repository: &str) -> String {
+        parse(repository).expect_err(repository).to_string()
+    }
+
+    #[test]
+    fn a_github_repository_may_be_abbreviated() {
+        assert_eq!(parse("acme/web").unwrap().as_str(), "https://github.com/acme/web.git");
+        assert_eq!(parse("acme/web.git").unwrap().as_str(), "https://github.com/acme/web.git");
+        assert_eq!(parse("http://127.0.0.1:8080/demo.git").unwrap().as_str(), "http://127.0.0.1:8080/demo.git");
+    }
+
+    #[test]
+    fn what_cannot_be_cloned_is_refused_with_the_remedy() {
+        for (repository, why) in [
+            ("", "blank"),
+            ("acme", "neither"),
+            ("https://me:secret@example.org/x", "credentials"),
+            ("https://me@example.org/x", "credentials"),
+            ("file:///etc", "not allowed"),
+            ("--upload-pack=touch /tmp/x", "white space"),
+            ("--upload-pack=id", "option"),
+            ("https://example.org/x?--upload-pack=id", "option"),
+            ("ssh://git@example.org/x", "SSH"),
+            ("git@example.org:x", "SSH"),
+            ("ext::sh -c id", "white space"),
+            ("ext::sh", "neither"),
+            ("javascript://x/y", "not supported"),
+            ("https://example.org/", "path"),
+            ("https://example.org/x#y", "fragment"),
+        ] {
+            let refusal = refusal(repository);
+            assert!(refusal.starts_with("repository: ") && refusal.contains(why), "{repository}: {refusal}");
+        }
+        assert!(!refusal("https://me:secret@example.org/x").contains("secret"));
+    }
+
+    #[test]
+    fn a_ref_is_a_name_and_nothing_else() {
+        for name in ["main", "release/1.2", "v1.0.0", "0a1b2c3"] {
+            assert_eq!(check_ref(name), Ok(()));
+        }
+        for name in ["", " ", "-x", "a b", "a..b", "a:b", "HEAD~1", "x@{1}", "a\nb"] {
+            assert!(check_ref(name).is_err(), "{name:?}");
+        }
+    }
+}

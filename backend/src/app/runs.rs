@@ -1,0 +1,212 @@
+//! Runs: create, find, list, read, cancel, retry.
+
+use api::{
+    Timestamp,
+    error::ApiError,
+    event::{Event, EventBody, StateChange},
+    id::{RunId, TaskId},
+    page::Page,
+    run::{Cost, Overrides, Reason, Run, RunState, Transition, Usage},
+    task::TaskSpec,
+};
+
+use super::{App, Error, before, not_found, page_size, repository, validate};
+use crate::store::{self, RunFilter, RunWrite};
+
+/// The most events in one page of `runs.messages`.
+const MAX_EVENTS: u32 = 1_000;
+
+/// What `runs.create` is asked for.
+#[derive(Clone, Debug)]
+pub struct CreateRun {
+    /// The task.
+    pub task_id: TaskId,
+    /// The repository.
+    pub repository: String,
+    /// Where to start.
+    pub r#ref: Option<String>,
+    /// The same key gives the same run.
+    pub idempotency_key: Option<String>,
+    /// Settings that differ from the task's.
+    pub overrides: Overrides,
+}
+
+impl App {
+    /// Queues a run.
+    ///
+    /// # Errors
+    /// `Invalid` for what cannot be, `NotFound` or `Conflict` for the task, `Limit` when the queue is full.
+    pub async fn run_create(&self, create: CreateRun) -> Result<Run, Error> {
+        repository::parse(&create.repository)?;
+        create.r#ref.as_deref().map(repository::check_ref).transpose()?;
+        if create.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || 200 < key.len()) {
+            return Err(ApiError::invalid("idempotencyKey", "must have 1 to 200 characters").into());
+        }
+        let task = self.task_by_id(create.task_id).await?;
+        if task.archived_at.is_some() {
+            return Err(ApiError::Conflict { why: format!("task {} is archived", task.id) }.into());
+        }
+        let spec = with_overrides(task.spec, create.overrides)?;
+        let run = new_run(create.task_id, spec, create.repository, create.r#ref, None);
+        self.run_enqueue(run, create.idempotency_key.as_deref()).await
+    }
+
+    /// Queues the same again.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` while the run is not over, `Limit` when the queue is full.
+    pub async fn run_retry(&self, id: RunId) -> Result<Run, Error> {
+        let old = self.run_by_id(id).await?;
+        if old.state != RunState::Ended {
+            return Err(ApiError::Conflict { why: format!("run {id} is not over: cancel it first") }.into());
+        }
+        self.run_enqueue(new_run(old.task_id, old.task, old.repository, old.r#ref, Some(id)), None).await
+    }
+
+    async fn run_enqueue(&self, run: Run, key: Option<&str>) -> Result<Run, Error> {
+        let queued = self.store.run_counts().await?.get("queued").copied().unwrap_or_default();
+        if u64::from(self.config.runs.queue) <= queued {
+            return Err(ApiError::Limit { limit: "queue".to_owned(), value: u64::from(self.config.runs.queue) }.into());
+        }
+        let stored = self.store.run_insert(&run, key).await?;
+        if stored.id != run.id {
+            return Ok(stored);
+        }
+        let first = StateChange { state: RunState::Queued, outcome: None, reason: None, detail: None };
+        self.store.run_write(RunWrite::of(run.id).event(0, EventBody::State(first))).await?;
+        self.store.run_changed(run.id);
+        self.queue_bell.notify_one();
+        self.run_by_id(run.id).await
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn run_by_id(&self, id: RunId) -> Result<Run, Error> {
+        self.store.run_fetch(id).await?.ok_or_else(|| not_found("run", id))
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor or limit that cannot be.
+    pub async fn run_list(
+        &self,
+        filter: &RunFilter,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<Run>, Error> {
+        Ok(self.store.run_list(filter, before(cursor)?, page_size(limit)?).await?)
+    }
+
+    /// The run's events after a number.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Invalid` for a number or limit that cannot be.
+    pub async fn run_messages(&self, id: RunId, after: Option<i64>, limit: Option<u32>) -> Result<Page<Event>, Error> {
+        let limit = limit.unwrap_or(MAX_EVENTS);
+        if !(1..=MAX_EVENTS).contains(&limit) {
+            return Err(ApiError::invalid("limit", format!("{limit} is not between 1 and {MAX_EVENTS}")).into());
+        }
+        let after = self.check_after(id, after).await?;
+        let items = self.store.event_list(id, after, u64::from(limit) + 1).await?;
+        let more = (limit as usize) < items.len();
+        let items: Vec<Event> = items.into_iter().take(limit as usize).collect();
+        let next = items.last().filter(|_| more).map(|event| event.seq.to_string());
+        Ok(Page { items, next })
+    }
+
+    /// Checks that a run exists and that `after` can be a number of its log.
+    ///
+    /// # Errors
+    /// `NotFound` or `Invalid`.
+    pub async fn check_after(&self, id: RunId, after: Option<i64>) -> Result<i64, Error> {
+        let run = self.run_by_id(id).await?;
+        match after.unwrap_or_default() {
+            after if after < 0 => Err(ApiError::invalid("after", "is a number of an event: 0 or more").into()),
+            after if run.last_seq < after => {
+                let why = format!("{after} is beyond the newest event, {}", run.last_seq);
+                Err(ApiError::invalid("after", why).into())
+            }
+            after => Ok(after),
+        }
+    }
+
+    /// Tells a run to stop. One that is over stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn run_cancel(&self, id: RunId) -> Result<Run, Error> {
+        let run = self.run_by_id(id).await?;
+        if run.state == RunState::Ended {
+            return Ok(run);
+        }
+        self.store.run_request_cancel(id).await?;
+        if run.state == RunState::Queued {
+            let detail = "It was cancelled before it began.";
+            let mut end = RunWrite::of(id).end(Reason::CancelledByUser, detail);
+            end.only_in = Some(RunState::Queued);
+            match self.store.run_write(end).await {
+                // It was claimed in this very moment: then it has a driver that can be told.
+                Err(store::Error::Stale(_)) => {}
+                result => return result.map(drop).map_err(Error::from).and(self.run_by_id(id).await),
+            }
+        }
+        match self.store.run_write(RunWrite::of(id).transition(Transition::Stop)).await {
+            // It ended in this very moment.
+            Ok(_) | Err(store::Error::Illegal(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(driver) = self.drivers().get(&id) {
+            driver.cancel();
+        }
+        self.run_by_id(id).await
+    }
+}
+
+fn with_overrides(mut spec: TaskSpec, overrides: Overrides) -> Result<TaskSpec, Error> {
+    spec.model = overrides.model.or(spec.model);
+    spec.budget_usd = overrides.budget_usd.or(spec.budget_usd);
+    spec.timeout_seconds = overrides.timeout_seconds.unwrap_or(spec.timeout_seconds);
+    spec.step_timeout_seconds = overrides.step_timeout_seconds.unwrap_or(spec.step_timeout_seconds);
+    match validate::check(&spec) {
+        Ok(()) => Ok(spec),
+        Err(ApiError::Invalid { field, why }) => Err(ApiError::invalid(format!("overrides.{field}"), why).into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn new_run(task_id: TaskId, task: TaskSpec, repository: String, r#ref: Option<String>, retry_of: Option<RunId>) -> Run {
+    let id = RunId::mint();
+    Run {
+        id,
+        task_id,
+        model: task.model.clone(),
+        task,
+        repository,
+        r#ref,
+        base_commit: None,
+        branch: format!("caisson/{id}"),
+        state: RunState::Queued,
+        outcome: None,
+        reason: None,
+        detail: None,
+        step: 0,
+        attempt: 0,
+        retry_of,
+        batch_id: None,
+        instance_id: None,
+        agent_session: None,
+        cost: Cost { usd: 0.0, known: true },
+        usage: Usage::default(),
+        pull_request: None,
+        head_commit: None,
+        last_seq: 0,
+        gate: None,
+        version: 1,
+        created_at: Timestamp::now(),
+        started_at: None,
+        ended_at: None,
+    }
+}

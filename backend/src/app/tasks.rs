@@ -1,0 +1,77 @@
+//! Tasks: create, update, find, list, delete.
+
+use api::{
+    error::ApiError,
+    id::TaskId,
+    page::Page,
+    task::{Task, TaskSpec},
+};
+
+use super::{App, Error, before, not_found, page_size, validate};
+
+impl App {
+    /// Stores a task.
+    ///
+    /// # Errors
+    /// `Invalid` when it cannot be.
+    pub async fn task_create(&self, spec: TaskSpec) -> Result<Task, Error> {
+        validate::check(&spec)?;
+        Ok(self.store.task_insert(spec).await?)
+    }
+
+    /// Changes a task that still has the version the caller saw.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, or `Conflict` when it has changed or is archived.
+    pub async fn task_update(
+        &self,
+        id: TaskId,
+        version: i64,
+        change: impl FnOnce(&mut TaskSpec) + Send,
+    ) -> Result<Task, Error> {
+        let mut task = self.task_by_id(id).await?;
+        if task.archived_at.is_some() {
+            return Err(ApiError::Conflict { why: format!("task {id} is archived") }.into());
+        }
+        if task.version != version {
+            let why = format!("task {id} is at version {}, not {version}: read it again", task.version);
+            return Err(ApiError::Conflict { why }.into());
+        }
+        change(&mut task.spec);
+        validate::check(&task.spec)?;
+        self.store.task_update(id, version, &task.spec).await?;
+        self.task_by_id(id).await
+    }
+
+    /// One task, archived or not.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn task_by_id(&self, id: TaskId) -> Result<Task, Error> {
+        self.store.task_fetch(id).await?.ok_or_else(|| not_found("task", id))
+    }
+
+    /// Tasks, newest first.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor or limit that cannot be.
+    pub async fn task_list(
+        &self,
+        query: Option<&str>,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<Task>, Error> {
+        Ok(self.store.task_list(query, before(cursor)?, page_size(limit)?).await?)
+    }
+
+    /// Deletes a task, or archives it when runs of it exist.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn task_delete(&self, id: TaskId) -> Result<Task, Error> {
+        match self.store.task_delete(id).await {
+            Err(crate::store::Error::Missing(_)) => Err(not_found("task", id)),
+            result => Ok(result?),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Who is calling: API tokens for programs, sessions for browsers.
+//!
+//! Both are 32 random bytes; the store knows only their SHA-256, so a copy of the database opens
+//! nothing, and looking a hash up tells an attacker nothing through its timing.
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    hex,
+    secret::Secret,
+    store::{self, Store},
+};
+
+mod attempts;
+mod cookie;
+mod gate;
+mod login;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    gate::{Gate, authenticate},
+    login::{login, logout, session},
+};
+
+/// A token someone chose must be at least this long. Ours have 72 characters.
+const SHORTEST: usize = 16;
+
+/// Why a token someone chose is refused.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "must have at least {SHORTEST} characters, no spaces and nothing beyond ASCII; \
+     `openssl rand -hex 32` makes a good one"
+)]
+pub struct Weak;
+
+/// Why the first token could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The token that was given is too easy to guess.
+    #[error("the admin token {0}")]
+    Weak(#[from] Weak),
+    /// The store failed.
+    #[error("cannot store the admin token")]
+    Store(#[from] store::Error),
+}
+
+/// Sees to it that there is a token to sign in with: the given one, or at the very first start a new
+/// one, which is returned to be shown once.
+///
+/// # Errors
+/// When the given token is weak or the store fails.
+pub async fn first_start(store: &Store, given: Option<&Secret>) -> Result<Option<Secret>, Error> {
+    if let Some(token) = given {
+        check_strength(token)?;
+        if !store.token_exists(hash(token)).await? {
+            store.token_insert("admin", hash(token)).await?;
+        }
+        return Ok(None);
+    }
+    if store.token_count().await? != 0 {
+        return Ok(None);
+    }
+    let token = Secret::new(format!("caisson_{}", random()));
+    store.token_insert("admin", hash(&token)).await?;
+    Ok(Some(token))
+}
+
+/// Refuses a token that could be guessed, or that no HTTP header can carry.
+pub(crate) fn check_strength(token: &Secret) -> Result<(), Weak> {
+    let token = token.expose();
+    let carried = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if SHORTEST <= token.len() && carried { Ok(()) } else { Err(Weak) }
+}
+
+/// What the store keeps of a token or a session.
+fn hash(secret: &Secret) -> [u8; 32] {
+    Sha256::digest(secret.expose()).into()
+}
+
+/// 32 bytes nobody can guess, in hex.
+fn random() -> String {
+    hex::encode(&rand::random::<[u8; 32]>())
+}

@@ -1,0 +1,66 @@
+//! Signing in and out: a browser swaps a token for a session cookie.
+
+use std::sync::Arc;
+
+use api::{Timestamp, error::ApiError};
+use axum::{
+    Extension, Json,
+    extract::{State, rejection::JsonRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    cookie::{self, SESSION_SECONDS},
+    gate::{Caller, Gate, unavailable},
+    hash, random,
+};
+use crate::{
+    secret::Secret,
+    server::{Client, Refusal},
+};
+
+/// The body of `POST /api/login`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    token: String,
+}
+
+/// `POST /api/login {token}`: 204 and a session cookie.
+pub(crate) async fn login(
+    State(gate): State<Arc<Gate>>,
+    Extension(client): Extension<Client>,
+    body: Result<Json<Login>, JsonRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let Json(Login { token }) = body.map_err(|rejected| ApiError::invalid("body", rejected.body_text()))?;
+    gate.check_token(&Secret::new(token.trim()), client.0).await?;
+    let session = Secret::new(random());
+    let expires = Timestamp::now() + jiff::SignedDuration::from_secs(SESSION_SECONDS);
+    gate.store.session_insert(hash(&session), expires).await.map_err(unavailable)?;
+    let cookie = cookie::set(&session, gate.secure_cookies);
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
+}
+
+/// `POST /api/logout`: ends the session, here and in the browser.
+pub(crate) async fn logout(
+    State(gate): State<Arc<Gate>>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Refusal> {
+    if let Some(session) = cookie::find(&headers) {
+        gate.store.session_delete(hash(&session)).await.map_err(unavailable)?;
+    }
+    let cookie = cookie::clear(gate.secure_cookies);
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
+}
+
+/// `GET /api/session`: how the caller is signed in. Whoever is not gets 401.
+pub(crate) async fn session(Extension(caller): Extension<Caller>) -> impl IntoResponse {
+    let by = match caller {
+        Caller::Token => "token",
+        Caller::Session => "session",
+    };
+    Json(json!({ "signedInBy": by }))
+}

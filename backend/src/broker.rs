@@ -1,0 +1,95 @@
+//! The broker: the only place that holds credentials. It answers what a run's container asks for
+//! (model calls, git) and adds the credential on the way out, so that none is ever inside.
+//!
+//! A container shows its run's own token, which is worth nothing elsewhere and nothing afterwards.
+
+mod git;
+mod headers;
+mod model;
+mod refusal;
+pub mod scripted;
+mod secret;
+mod settings;
+
+use std::{sync::Arc, time::Duration};
+
+use api::id::RunId;
+use axum::Router;
+use url::Url;
+
+pub use secret::Secret;
+pub use settings::{Credential, Error, Settings, Upstream};
+
+/// How long an upstream may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long an upstream may stay silent. An answer that is not streamed can take ten minutes.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// Answers model calls and git requests of every run. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker(Arc<Parts>);
+
+struct Parts {
+    upstream: Upstream,
+    github_token: Option<Secret>,
+    client: reqwest::Client,
+}
+
+/// Who asks, and for what: one run's rights.
+#[derive(Clone)]
+pub struct Access {
+    /// The run.
+    pub run: RunId,
+    /// What its agent must show with each model call.
+    pub model_token: String,
+    /// The only repository it may read and push to.
+    pub repository: Url,
+    /// The only branch it may push to, without `refs/heads/`.
+    pub branch: String,
+}
+
+impl Broker {
+    /// Reads and checks the settings; a scripted model's script is read here, once.
+    ///
+    /// # Errors
+    /// Names the setting that cannot work and why; never contains a credential.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        // Nothing is followed, unpacked or added on the way: what comes back is passed on as it is.
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(SILENCE_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_gzip()
+            .build()
+            .map_err(Error::Client)?;
+        let upstream = settings.upstream()?;
+        let github_token = settings.github_token()?;
+        Ok(Self(Arc::new(Parts { upstream, github_token, client })))
+    }
+
+    /// What answers model calls, in a few words for people; never a credential.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.0.upstream.describe()
+    }
+
+    /// Whether model calls cost nothing.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        matches!(self.0.upstream, Upstream::Scripted(_))
+    }
+
+    /// Whether model calls can be answered at all.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self.0.upstream, Upstream::None)
+    }
+
+    /// Everything one run's container may ask for.
+    pub fn router(&self, access: Access) -> Router {
+        let run = access.run;
+        Router::new()
+            .merge(model::router(self.clone(), run, access.model_token.clone()))
+            .merge(git::router(self.clone(), access))
+    }
+}

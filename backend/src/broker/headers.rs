@@ -1,0 +1,72 @@
+//! Which headers pass through the broker, in either direction.
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+/// Headers that concern one connection only (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// What a container's request must not bring along: credentials are the broker's to add.
+const NOT_FROM_CONTAINERS: [HeaderName; 6] = [
+    header::HOST,
+    header::COOKIE,
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    // Answered on this side already.
+    header::EXPECT,
+];
+
+/// The headers of a container's request that go on to the upstream.
+pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
+    without(headers, &NOT_FROM_CONTAINERS)
+}
+
+/// The headers of a git request that go on: those the protocol needs.
+pub(super) fn of_git_request(headers: &HeaderMap) -> HeaderMap {
+    let needed = [
+        header::ACCEPT,
+        header::ACCEPT_ENCODING,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::USER_AGENT,
+        HeaderName::from_static("git-protocol"),
+    ];
+    let kept = headers.iter().filter(|(name, _)| needed.contains(name));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The headers of an upstream's answer that go back into the container. An upstream's challenge
+/// would only make a client there ask for a credential it cannot have.
+pub(super) fn of_response(headers: &HeaderMap) -> HeaderMap {
+    without(headers, &[header::SET_COOKIE, header::WWW_AUTHENTICATE])
+}
+
+fn without(headers: &HeaderMap, unwanted: &[HeaderName]) -> HeaderMap {
+    let named_by_connection = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect::<Vec<_>>();
+    let passes = |name: &HeaderName| {
+        !HOP_BY_HOP.contains(name)
+            && !unwanted.contains(name)
+            && !named_by_connection.iter().any(|other| other == name.as_str())
+    };
+    headers
+        .iter()
+        .filter(|(name, _)| passes(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! Model calls: who may make them, which ones there are, and who answers.
+
+mod anthropic;
+
+use std::sync::Arc;
+
+use api::id::RunId;
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::{Broker, Upstream, refusal::Refusal};
+
+const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
+                             CLAUDE_CODE_OAUTH_TOKEN, or CAISSON_MODEL=scripted:FILE";
+
+/// The model calls there are. Nothing else is let through to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// `POST /v1/messages`
+    Messages,
+    /// `POST /v1/messages/count_tokens`
+    CountTokens,
+    /// `GET /v1/models`
+    Models,
+}
+
+impl Call {
+    fn of(method: &Method, path: &str) -> Option<Self> {
+        match (method, path) {
+            (&Method::POST, "/v1/messages") => Some(Self::Messages),
+            (&Method::POST, "/v1/messages/count_tokens") => Some(Self::CountTokens),
+            (&Method::GET, "/v1/models") => Some(Self::Models),
+            _ => None,
+        }
+    }
+}
+
+struct Model {
+    broker: Broker,
+    run: RunId,
+    token: String,
+}
+
+/// The model calls of one run.
+pub(super) fn router(broker: Broker, run: RunId, token: String) -> Router {
+    // The agent asks this before anything else, to see whether there is a way out at all.
+    let hello = get(|| async { Json(json!({"ok": true})) });
+    Router::new()
+        .route("/", hello.clone())
+        .route("/api/hello", hello)
+        .route("/v1/{*rest}", any(answer))
+        .fallback(|| async { no_such_call() })
+        .with_state(Arc::new(Model { broker, run, token }))
+}
+
+async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
+    if !shows(request.headers(), &model.token) {
+        let why = "this is not the model token of this run";
+        return Refusal::new(StatusCode::UNAUTHORIZED, why).into_response();
+    }
+    let Some(call) = Call::of(request.method(), request.uri().path()) else { return no_such_call() };
+    match &model.broker.0.upstream {
+        Upstream::Anthropic { base_url, credential } => {
+            anthropic::forward(&model.broker.0.client, base_url, credential, request).await
+        }
+        Upstream::Scripted(player) => player.answer(model.run, call, request).await,
+        Upstream::None => Refusal::new(StatusCode::UNAUTHORIZED, NO_CREDENTIAL).into_response(),
+    }
+}
+
+fn no_such_call() -> Response {
+    let why = "Caisson's broker answers /v1/messages, /v1/messages/count_tokens and /v1/models only";
+    Refusal::new(StatusCode::NOT_FOUND, why).into_response()
+}
+
+/// Whether the request shows the run's token, as a key or as a bearer. Compared in constant time.
+fn shows(headers: &HeaderMap, token: &str) -> bool {
+    let key = headers.get("x-api-key").map(|value| value.as_bytes());
+    let bearer = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let bearer = bearer.and_then(|value| value.strip_prefix(b"Bearer "));
+    let shown = [key, bearer].into_iter().flatten();
+    // A run without a token has no access, not everybody's.
+    !token.is_empty() && shown.into_iter().any(|shown| bool::from(shown.ct_eq(token.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The connection to a server: one WebSocket for calls and subscriptions alike.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use api::error::ApiError;
+use jsonrpsee::{
+    client_transport::ws::WsHandshakeError,
+    core::client::Error as RpcError,
+    http_client::{HeaderMap, HeaderValue},
+    ws_client::{PingConfig, WsClient, WsClientBuilder},
+};
+use url::Url;
+
+use super::failure::Failure;
+
+/// A page of large events must fit.
+const MAX_ANSWER_BYTES: u32 = 64 * 1024 * 1024;
+/// How long to wait for a server that neither accepts nor refuses.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that is silent for so long, pings included, is taken for dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+
+/// A server and how to sign in to it.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    address: String,
+    rpc: Url,
+    headers: HeaderMap,
+}
+
+/// A live connection.
+pub(super) struct Client {
+    /// Where it leads.
+    pub(super) server: Server,
+    /// What the typed client traits are called on.
+    pub(super) rpc: WsClient,
+}
+
+impl Server {
+    /// A server at this address; nothing is connected yet.
+    ///
+    /// # Errors
+    /// `Usage` when the address is not an HTTP URL or the token cannot be read or sent.
+    pub(super) fn new(
+        address: &str,
+        token: Option<String>,
+        token_file: &Option<PathBuf>,
+    ) -> Result<Self, Failure> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = read_token(token, token_file)? {
+            let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| Failure::Usage("the token holds characters that no token has".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert("authorization", value);
+        }
+        Ok(Self { address: address.to_owned(), rpc: rpc_url(address)?, headers })
+    }
+
+    /// The address, as it was given.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether there is a token to sign in with.
+    pub(super) fn has_token(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// `Unreachable` when nobody answers there, `Refused` when the token is not accepted.
+    pub(super) async fn connect(&self) -> Result<Client, Failure> {
+        let ping = PingConfig::new().ping_interval(SILENCE_LIMIT / 2).inactive_limit(SILENCE_LIMIT);
+        let built = WsClientBuilder::default()
+            .set_headers(self.headers.clone())
+            .max_response_size(MAX_ANSWER_BYTES)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .enable_ws_ping(ping)
+            .build(self.rpc.as_str())
+            .await;
+        match built {
+            Ok(rpc) => Ok(Client { server: self.clone(), rpc }),
+            Err(error) => Err(self.why_not(&error)),
+        }
+    }
+
+    fn why_not(&self, error: &RpcError) -> Failure {
+        let handshake = match error {
+            RpcError::Transport(cause) => cause.downcast_ref::<WsHandshakeError>(),
+            _ => None,
+        };
+        let why = match handshake {
+            Some(WsHandshakeError::Rejected { status_code: 401 }) => {
+                let why = if self.has_token() { "the token is not valid" } else { "no token was given" };
+                return Failure::Refused(ApiError::Unauthenticated { why: why.to_owned() });
+            }
+            Some(WsHandshakeError::Rejected { status_code: 403 }) => {
+                return Failure::Refused(ApiError::Forbidden {
+                    why: "the server turns this client away".into(),
+                });
+            }
+            Some(WsHandshakeError::Io(error)) => error.to_string(),
+            Some(WsHandshakeError::Timeout(limit)) => format!("no answer within {} s", limit.as_secs()),
+            _ => error.to_string(),
+        };
+        Failure::Unreachable { address: self.address.clone(), why }
+    }
+}
+
+/// The token from the flag or the file; a file wins nothing over a flag, so both are too many.
+fn read_token(token: Option<String>, file: &Option<PathBuf>) -> Result<Option<String>, Failure> {
+    let text = match (token, file) {
+        (Some(token), _) => token,
+        (None, Some(path)) => fs::read_to_string(path).map_err(|error| {
+            Failure::Usage(format!("cannot read the token file {}: {error}", path.display()))
+        })?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(text.trim().to_owned()).filter(|token| !token.is_empty()))
+}
+
+/// `http://host:port` becomes `ws://host:port/rpc`.
+fn rpc_url(address: &str) -> Result<Url, Failure> {
+    let wrong =
+        |why: &str| Failure::Usage(format!("--server {address}: {why}; it looks like http://127.0.0.1:7334"));
+    let mut url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
+    let scheme = match url.scheme() {
+        "http" | "ws" => "ws",
+        "https" | "wss" => "wss",
+        _ => return Err(wrong("not an http or https URL")),
+    };
+    if url.host_str().is_none_or(str::is_empty) || url.set_scheme(scheme).is_err() {
+        return Err(wrong("no host in it"));
+    }
+    let path = format!("{}/rpc", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_rpc_follows_from_the_servers() {
+        let url = |address: &str| rpc_url(address).map(|url| url.to_string()).unwrap_or_default();
+        assert_eq!(url("http://127.0.0.1:7334"), "ws://127.0.0.1:7334/rpc");
+        assert_eq!(url("https://caisson.example/"), "wss://caisson.example/rpc");
+        assert_eq!(url("https://example.org/caisson/"), "wss://example.org/caisson/rpc");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_a_usage_error() {
+        for address in ["127.0.0.1:7334", "ftp://example.org", "nonsense"] {
+            assert!(matches!(rpc_url(address), Err(Failure::Usage(_))), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_token_of_a_file_loses_its_line_end() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), "secret\n").expect("written");
+        let token = read_token(None, &Some(file.path().to_owned())).expect("read");
+        assert_eq!(token.as_deref(), Some("secret"));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_named_with_the_remedy() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+        let address = format!("http://{closed}");
+        let failure =
+            Server::new(&address, None, &None).expect("valid").connect().await.err().expect("refused");
+        assert!(matches!(failure, Failure::Unreachable { .. }));
+        let text = failure.to_string();
+        assert!(text.contains(&address) && text.contains("`caisson serve`"), "{text}");
+    }
+}

@@ -1,0 +1,86 @@
+//! `caisson doctor`: what works, what does not, and what to do about it.
+
+use std::process::ExitCode;
+
+use api::{
+    rpc::system::SystemApiClient,
+    system::{API_VERSION, Part, Status, Version},
+};
+use serde::Serialize;
+
+use super::{
+    client::{Client, Server},
+    failure::{FAILED, Failure},
+    output::Output,
+    render::line::{Line, Tone},
+};
+
+/// What was found.
+#[derive(Serialize)]
+struct Report {
+    ok: bool,
+    checks: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize)]
+struct Finding {
+    name: &'static str,
+    #[serde(flatten)]
+    part: Part,
+}
+
+/// Looks at the way to the server and at everything the server needs.
+pub(super) async fn run(server: &Server, output: &Output) -> Result<ExitCode, Failure> {
+    let mut checks = Vec::new();
+    let examined = match server.connect().await {
+        Ok(client) => examine(&client, &mut checks).await,
+        Err(failure) => Err(failure),
+    };
+    let code = match &examined {
+        Ok(()) if checks.iter().all(|check| check.part.ok) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(FAILED),
+        Err(failure) => {
+            let name = if matches!(failure, Failure::Refused(_)) { "token" } else { "server" };
+            checks.push(finding(name, false, failure.to_string()));
+            failure.exit_code()
+        }
+    };
+    let ok = checks.iter().all(|check| check.part.ok);
+    output.answer(&Report { ok, checks }, |report| report.checks.iter().map(line).collect())?;
+    Ok(code)
+}
+
+async fn examine(client: &Client, checks: &mut Vec<Finding>) -> Result<(), Failure> {
+    let Version { version, api, commit } = SystemApiClient::version(&client.rpc).await?;
+    let address = client.server.address();
+    checks.push(finding("server", true, format!("{address}, version {version} ({commit})")));
+    if api != API_VERSION {
+        let why = format!(
+            "the server speaks version {api} of the API, this client version {API_VERSION}: use the same version of both"
+        );
+        checks.push(finding("version", false, why));
+    }
+    let Status { runs, instances, queue, slots, database, engine, image, model } =
+        SystemApiClient::status(&client.rpc).await?;
+    checks.push(finding("token", true, "accepted".to_owned()));
+    for (name, part) in [("database", database), ("engine", engine), ("image", image), ("model", model)] {
+        checks.push(Finding { name, part });
+    }
+    let total: u64 = runs.values().sum();
+    let work = format!("{total} in all, {instances} at work in {slots} places, {queue} in the queue");
+    checks.push(finding("runs", true, work));
+    Ok(())
+}
+
+const fn finding(name: &'static str, ok: bool, detail: String) -> Finding {
+    Finding { name, part: Part { ok, detail } }
+}
+
+fn line(finding: &Finding) -> Line {
+    let (mark, tone) = if finding.part.ok { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+    Line::flush()
+        .span(tone, mark)
+        .span(Tone::Bold, format!(" {:<10}", finding.name))
+        .span(Tone::Plain, &finding.part.detail)
+}

@@ -1,0 +1,106 @@
+//! Settings of the model: which upstream the broker speaks to, and with what.
+
+use std::{path::PathBuf, str::FromStr};
+
+use clap::Args;
+use url::Url;
+
+use super::{Error, not_blank, secret};
+use crate::secret::Secret;
+
+/// Which model the agents talk to, as typed.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Model")]
+pub struct ModelArgs {
+    /// The model's upstream: `anthropic`, or `scripted:FILE` to play a JSON script, which costs nothing
+    #[arg(long, env = "CAISSON_MODEL", value_name = "UPSTREAM", default_value = "anthropic")]
+    pub model: ModelSource,
+    /// The model of tasks that name none
+    #[arg(long, env = "CAISSON_DEFAULT_MODEL", value_name = "NAME", default_value = "sonnet")]
+    pub default_model: String,
+    /// Anthropic API key; it stays in this process, containers never see it
+    #[arg(long, env = "ANTHROPIC_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub anthropic_api_key: Option<Secret>,
+    /// File with the Anthropic API key
+    #[arg(long, env = "ANTHROPIC_API_KEY_FILE", value_name = "FILE")]
+    pub anthropic_api_key_file: Option<PathBuf>,
+    /// OAuth token of a Claude subscription, from `claude setup-token`
+    #[arg(long, env = "CLAUDE_CODE_OAUTH_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub claude_code_oauth_token: Option<Secret>,
+    /// File with the OAuth token
+    #[arg(long, env = "CLAUDE_CODE_OAUTH_TOKEN_FILE", value_name = "FILE")]
+    pub claude_code_oauth_token_file: Option<PathBuf>,
+    /// Another server that speaks the Anthropic API [default: Anthropic's own]
+    #[arg(long, env = "ANTHROPIC_BASE_URL", value_name = "URL")]
+    pub anthropic_base_url: Option<String>,
+}
+
+/// Which model the agents talk to, checked.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The upstream.
+    pub source: ModelSource,
+    /// The model of tasks that name none.
+    pub default_model: String,
+    /// Anthropic API key.
+    pub api_key: Option<Secret>,
+    /// OAuth token of a subscription.
+    pub oauth_token: Option<Secret>,
+    /// Another server that speaks the Anthropic API.
+    pub base_url: Option<Url>,
+}
+
+/// An upstream of the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// Anthropic, or what speaks like it.
+    Anthropic,
+    /// A script played from this file.
+    Scripted(PathBuf),
+}
+
+impl FromStr for ModelSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "anthropic" => Ok(Self::Anthropic),
+            Some(("scripted", file)) if !file.is_empty() => Ok(Self::Scripted(file.into())),
+            _ => Err("write `anthropic` or `scripted:FILE`".to_owned()),
+        }
+    }
+}
+
+impl ModelArgs {
+    pub(super) fn validate(self) -> Result<Model, Error> {
+        if let ModelSource::Scripted(file) = &self.model
+            && let Err(source) = std::fs::File::open(file)
+        {
+            return Err(Error::Unreadable { flag: "--model", path: file.clone(), source });
+        }
+        Ok(Model {
+            source: self.model,
+            default_model: not_blank(
+                "--default-model",
+                self.default_model,
+                "a model's name, such as `sonnet`",
+            )?,
+            api_key: secret("--anthropic-api-key", self.anthropic_api_key, self.anthropic_api_key_file)?,
+            oauth_token: secret(
+                "--claude-code-oauth-token",
+                self.claude_code_oauth_token,
+                self.claude_code_oauth_token_file,
+            )?,
+            base_url: self.anthropic_base_url.filter(|url| !url.is_empty()).map(base_url).transpose()?,
+        })
+    }
+}
+
+fn base_url(text: String) -> Result<Url, Error> {
+    let refused =
+        || Error::refused("--anthropic-base-url", "write an http:// or https:// URL without a password");
+    let url = Url::parse(&text).map_err(|_| refused())?;
+    let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let plain = url.username().is_empty() && url.password().is_none();
+    if web && plain { Ok(url) } else { Err(refused()) }
+}

@@ -1,0 +1,94 @@
+//! Settings of what is kept: the data folder, the database, the server's key, the first token.
+
+use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+
+use clap::Args;
+
+use super::{Error, secret};
+use crate::{auth, secret::Secret};
+
+/// What the server keeps, and where, as typed.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Storage and access")]
+pub struct StorageArgs {
+    /// Folder for the database, the server's key and artifacts; created for this user only
+    /// [default: `$XDG_DATA_HOME/caisson` or `~/.local/share/caisson`]
+    #[arg(long, env = "CAISSON_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Database, `sqlite://…` or `postgres://…` [default: caisson.db in the data folder]
+    #[arg(long, env = "CAISSON_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+    /// File with the database's URL
+    #[arg(long, env = "CAISSON_DATABASE_URL_FILE", value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+    /// File with the server's key: 64 hexadecimal digits; made if it is missing. Backends that share a
+    /// database share it [default: server.key in the data folder]
+    #[arg(long, env = "CAISSON_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// First admin token, 16 characters or more, instead of having one made and shown at the first
+    /// start; other users of this machine can see flags, so prefer the file
+    #[arg(long, env = "CAISSON_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub admin_token: Option<Secret>,
+    /// File with the first admin token
+    #[arg(long, env = "CAISSON_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+}
+
+/// What the server keeps, and where, checked. The data folder exists.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The database. A secret, because it may hold a password.
+    pub database_url: Secret,
+    /// The file of the server's key, see `Keys::load`.
+    pub key_file: PathBuf,
+    /// The first admin token, if one was given.
+    pub admin_token: Option<Secret>,
+}
+
+impl StorageArgs {
+    pub(super) fn validate(self) -> Result<Storage, Error> {
+        let admin_token = secret("--admin-token", self.admin_token, self.admin_token_file)?;
+        if let Some(token) = &admin_token {
+            auth::check_strength(token).map_err(|weak| Error::refused("--admin-token", weak.to_string()))?;
+        }
+        let database_url = secret("--database-url", self.database_url, self.database_url_file)?;
+        if let Some(url) = &database_url {
+            check_database(url)?;
+        }
+        let data_dir = match self.data_dir.filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => folder,
+            None => default_folder()?,
+        };
+        // Prompts, code and output lie in it: no other user of this machine may look inside.
+        let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&data_dir);
+        created.map_err(|source| Error::DataDir { path: data_dir.clone(), source })?;
+        let embedded = || Secret::new(format!("sqlite://{}?mode=rwc", data_dir.join("caisson.db").display()));
+        Ok(Storage {
+            database_url: database_url.unwrap_or_else(embedded),
+            key_file: self.key_file.unwrap_or_else(|| data_dir.join("server.key")),
+            admin_token,
+            data_dir,
+        })
+    }
+}
+
+fn check_database(url: &Secret) -> Result<(), Error> {
+    let known = ["sqlite:", "postgres:", "postgresql:"];
+    if known.iter().any(|scheme| url.expose().starts_with(scheme)) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        "--database-url",
+        "write sqlite://FILE?mode=rwc or postgres://USER:PASSWORD@HOST/DATABASE",
+    ))
+}
+
+/// The folder for a user's data, by the XDG base directory convention.
+fn default_folder() -> Result<PathBuf, Error> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    let data = data.ok_or_else(|| Error::refused("--data-dir", "is needed, because HOME is not set"))?;
+    Ok(data.join("caisson"))
+}

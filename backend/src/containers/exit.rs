@@ -1,0 +1,57 @@
+//! How a container ended: what must be known of it before it is removed.
+
+use std::time::Duration;
+
+use bollard::{
+    Docker,
+    models::{ContainerState, ContainerStateStatusEnum},
+    query_parameters::LogsOptionsBuilder,
+};
+use futures::StreamExt;
+
+/// How much of a container's output is kept when it ends, in bytes.
+const LOG_TAIL: usize = 4096;
+/// How many lines are read for it.
+const LOG_LINES: &str = "200";
+/// How long the engine may take to read them.
+const LOG_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Its first process's exit code; `None` when it never ran.
+    pub code: Option<i64>,
+    /// Whether the kernel killed something in it because its memory was used up.
+    pub out_of_memory: bool,
+    /// The last 4 KiB of its own output.
+    pub log_tail: String,
+}
+
+/// `None` while it runs.
+pub(super) async fn read(docker: &Docker, container_id: &str, state: ContainerState) -> Option<Exit> {
+    if state.running == Some(true) {
+        return None;
+    }
+    let never_ran = state.status == Some(ContainerStateStatusEnum::CREATED);
+    Some(Exit {
+        code: state.exit_code.filter(|_| !never_ran),
+        out_of_memory: state.oom_killed.unwrap_or_default(),
+        log_tail: log_tail(docker, container_id).await,
+    })
+}
+
+/// Never an error: a container without output is better than one whose end is not told.
+async fn log_tail(docker: &Docker, container_id: &str) -> String {
+    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(LOG_LINES).build();
+    let mut lines = std::pin::pin!(docker.logs(container_id, Some(options)));
+    let mut tail = Vec::new();
+    let read = async {
+        while let Some(Ok(line)) = lines.next().await {
+            tail.extend_from_slice(&line.into_bytes());
+            tail.drain(..tail.len().saturating_sub(LOG_TAIL));
+        }
+    };
+    // What was read until then is the tail. The engine may keep the stream open after the end.
+    let _ = tokio::time::timeout(LOG_PATIENCE, read).await;
+    String::from_utf8_lossy(&tail).into_owned()
+}

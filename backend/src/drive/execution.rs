@@ -1,0 +1,156 @@
+//! One execution of the agent: its lines become events, each exactly once.
+
+use std::time::Duration;
+
+use api::{
+    claude::{self, Block, Reading},
+    event::{AgentLineType, EventBody, Notice},
+    executor::{Execute, ExecutionLine, Exit},
+};
+use futures::{Stream, StreamExt};
+
+use super::{Driver, End, Halt, wait};
+use crate::{
+    agent::{Agent, Error},
+    store::{NewEvent, Partial, RunPatch},
+};
+
+/// The most lines written at once.
+const BATCH: usize = 256;
+/// How long an executor that does not answer is asked again before the run is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Driver {
+    /// Runs the agent, or goes on reading an execution that is under way, until its end.
+    pub(super) async fn execute(&mut self, agent: &Agent, execute: &Execute) -> Result<Exit, Halt> {
+        let id = execute.execution_id.clone();
+        let mut unreachable_since = None;
+        // The first call starts it. A repeated one would only follow it, but from the beginning.
+        let mut started = self.record.execution.as_ref() == Some(&id);
+        loop {
+            let after = if self.record.execution.as_ref() == Some(&id) { self.record.execution_n } else { 0 };
+            let stopped = if started {
+                match agent.events(&id, after).await {
+                    Ok(lines) => self.read(agent, &id, lines, &mut unreachable_since).await?,
+                    Err(error) => Stopped::of(error),
+                }
+            } else {
+                match agent.execute(execute).await {
+                    Ok(lines) => {
+                        started = true;
+                        self.read(agent, &id, lines, &mut unreachable_since).await?
+                    }
+                    Err(error) => Stopped::of(error),
+                }
+            };
+            match stopped {
+                Stopped::End(exit) => return Ok(exit),
+                Stopped::Cut(why) => {
+                    let since = *unreachable_since.get_or_insert_with(tokio::time::Instant::now);
+                    if PATIENCE < since.elapsed() {
+                        let detail = format!("The executor in the container no longer answers: {why}");
+                        return Err(End::new(api::run::Reason::InstanceLost, detail).into());
+                    }
+                    if wait(&self.leave, Duration::from_millis(200)).await {
+                        return Err(Halt::Leave);
+                    }
+                }
+                Stopped::Refused(why) => {
+                    let detail = format!("The executor refused to run the agent: {why}");
+                    return Err(End::new(api::run::Reason::InvalidConfiguration, detail).into());
+                }
+            }
+        }
+    }
+
+    /// Stores lines as they come, until the stream ends.
+    async fn read(
+        &mut self,
+        agent: &Agent,
+        id: &str,
+        lines: impl Stream<Item = Result<ExecutionLine, Error>> + Send,
+        unreachable_since: &mut Option<tokio::time::Instant>,
+    ) -> Result<Stopped, Halt> {
+        let mut batches = std::pin::pin!(lines.ready_chunks(BATCH));
+        while let Some(batch) = batches.next().await {
+            *unreachable_since = None;
+            let mut kept = Vec::with_capacity(batch.len());
+            let mut outcome = None;
+            for line in batch {
+                match line {
+                    Ok(ExecutionLine::Partial { text, block }) => {
+                        self.app.store.partial_send(self.record.run.id, Partial { text, block });
+                    }
+                    // Its number is not stored, so that a driver that comes after a crash reads it again.
+                    Ok(ExecutionLine::End { exit, .. }) => outcome = Some(Stopped::End(exit)),
+                    Ok(line) => kept.push(line),
+                    Err(error) => outcome = Some(Stopped::of(error)),
+                }
+            }
+            if let Some(last) = kept.last().and_then(ExecutionLine::n) {
+                self.store_lines(id, kept, last).await?;
+                // What is stored here may be forgotten there; a lost acknowledgement is made up for by the next.
+                let _ = agent.ack(id, last).await;
+            }
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+        }
+        Ok(Stopped::Cut("the stream ended without its last line".to_owned()))
+    }
+
+    pub(super) async fn store_lines(&mut self, id: &str, lines: Vec<ExecutionLine>, last: u64) -> Result<(), Halt> {
+        let step = Some(self.record.run.step);
+        let mut patch = RunPatch { execution: Some((id.to_owned(), last)), ..RunPatch::default() };
+        let mut write = self.change();
+        write.execution = Some(id.to_owned());
+        for line in lines {
+            let event = match line {
+                ExecutionLine::Agent { n, at, line } => {
+                    if line.r#type == AgentLineType::Init {
+                        note_session(&line.raw, &mut patch);
+                    }
+                    NewEvent { at, step, body: EventBody::Agent(line), n: Some(n) }
+                }
+                ExecutionLine::Stderr { n, at, text } => {
+                    let body = EventBody::Notice(Notice { about: "stderr".to_owned(), text });
+                    NewEvent { at, step, body, n: Some(n) }
+                }
+                ExecutionLine::End { .. } | ExecutionLine::Partial { .. } => continue,
+            };
+            write.events.push(event);
+        }
+        write.patch = patch;
+        self.write(write).await
+    }
+}
+
+/// The first line of a session tells its id and the model that answers.
+fn note_session(raw: &str, patch: &mut RunPatch) {
+    if let Reading::Line { blocks, .. } = claude::read(raw)
+        && let Some(Block::Init { model, session }) = blocks.into_iter().next()
+    {
+        patch.model = Some(model);
+        patch.agent_session = Some(session);
+    }
+}
+
+/// How reading came to its end.
+enum Stopped {
+    /// The execution is over.
+    End(Exit),
+    /// The connection was cut: ask again.
+    Cut(String),
+    /// The executor will not do it.
+    Refused(String),
+}
+
+impl Stopped {
+    fn of(error: Error) -> Self {
+        match error {
+            Error::Unreachable(why) => Self::Cut(why),
+            Error::Refused { failure, .. } => Self::Refused(failure.error),
+            Error::Protocol(why) => Self::Refused(why),
+        }
+    }
+}

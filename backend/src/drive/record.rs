@@ -1,0 +1,86 @@
+//! Writing down what happens: retried until the database takes it, because nothing a run said may be lost.
+
+use std::time::Duration;
+
+use api::{
+    event::{EventBody, Notice, Progress},
+    run::Transition,
+};
+
+use super::{Driver, Halt, wait};
+use crate::store::{Error, RunPatch, RunWrite, Written};
+
+/// The longest pause between two tries to write.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+impl Driver {
+    /// Writes a change to the run; keeps trying while the database is away.
+    ///
+    /// # Errors
+    /// `Leave` when the process stops first. A change that the run's state no longer allows is dropped:
+    /// someone has cancelled it, and the cancellation is seen elsewhere.
+    pub(super) async fn write(&mut self, write: RunWrite) -> Result<(), Halt> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.app.store.run_write(write.clone()).await {
+                Ok(written) => {
+                    self.remember(&write, written);
+                    return Ok(());
+                }
+                Err(Error::Illegal(_) | Error::Stale(_)) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(run.id = %write.run, %error, "a run's events cannot be stored yet, trying again");
+                    if wait(&self.leave, pause).await {
+                        return Err(Halt::Leave);
+                    }
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Keeps the record in step with what was written.
+    fn remember(&mut self, write: &RunWrite, written: Written) {
+        let run = &mut self.record.run;
+        run.state = written.state;
+        run.last_seq = written.last_seq;
+        let RunPatch { instance_id, base_commit, step, attempt, agent_session, model, cost, usage, head_commit, execution } =
+            write.patch.clone();
+        run.instance_id = instance_id.or(run.instance_id);
+        run.base_commit = base_commit.or_else(|| run.base_commit.take());
+        run.step = step.unwrap_or(run.step);
+        run.attempt = attempt.unwrap_or(run.attempt);
+        run.agent_session = agent_session.or_else(|| run.agent_session.take());
+        run.model = model.or_else(|| run.model.take());
+        run.cost = cost.unwrap_or(run.cost);
+        run.usage = usage.unwrap_or(run.usage);
+        run.head_commit = head_commit.or_else(|| run.head_commit.take());
+        if let Some((execution, n)) = execution {
+            self.record.execution = Some(execution);
+            self.record.execution_n = n;
+        }
+    }
+
+    /// A write to this run.
+    pub(super) fn change(&self) -> RunWrite {
+        RunWrite::of(self.record.run.id)
+    }
+
+    pub(super) async fn event(&mut self, body: EventBody) -> Result<(), Halt> {
+        let write = self.change().event(self.record.run.step, body);
+        self.write(write).await
+    }
+
+    pub(super) async fn progress(&mut self, phase: &str, text: impl Into<String>, percent: Option<u8>) -> Result<(), Halt> {
+        self.event(EventBody::Progress(Progress { phase: phase.to_owned(), text: text.into(), percent })).await
+    }
+
+    pub(super) async fn notice(&mut self, about: &str, text: impl Into<String>) -> Result<(), Halt> {
+        self.event(EventBody::Notice(Notice { about: about.to_owned(), text: text.into() })).await
+    }
+
+    pub(super) async fn transition(&mut self, transition: Transition) -> Result<(), Halt> {
+        let write = self.change().transition(transition);
+        self.write(write).await
+    }
+}

@@ -1,0 +1,232 @@
+//! The work itself: clone, then each step with its checks, its commit and its push.
+
+use api::{
+    event::{CheckRun, EventBody, GitAction, Verdict},
+    executor::{CloneLine, Commit, Execute, Exit, GitClone, GitFailure, GitFailureCode, InitGit, Push},
+    instance::InstanceState,
+    run::{Cost, Reason, RunState, Transition},
+    task::Step,
+};
+use futures::StreamExt;
+
+use super::{Driver, End, Halt, verdict};
+use crate::{
+    agent::{Agent, Error},
+    store::RunPatch,
+};
+
+/// After how many seconds without progress a push is given up.
+pub(super) const PUSH_STALL_SECONDS: u64 = 120;
+
+impl Driver {
+    /// Does everything the task asks for.
+    pub(super) async fn work(&mut self, agent: &Agent) -> Result<End, Halt> {
+        self.prepare(agent).await?;
+        let steps = self.record.run.task.steps.clone();
+        let first = self.record.run.step.max(1) as usize;
+        for (at, step) in steps.iter().enumerate().skip(first - 1) {
+            self.step(agent, at as u32 + 1, step).await?;
+        }
+        match self.record.run.head_commit.clone() {
+            Some(_) => Ok(End::new(Reason::Completed, format!("All done; the work is on branch {}.", self.record.run.branch))),
+            None => Ok(End::new(Reason::NoChanges, "All done; nothing had to be changed, so nothing was pushed.")),
+        }
+    }
+
+    /// Git's settings and the repository. What is there already is left as it is.
+    async fn prepare(&mut self, agent: &Agent) -> Result<(), Halt> {
+        let config = &self.app.config;
+        let init = InitGit {
+            github_username: config.git.name.clone(),
+            email: config.git.email.clone(),
+            ssh_private_key: None,
+            ssh_public_key: None,
+        };
+        agent.init_git(&init).await.map_err(|error| broken(Reason::InvalidConfiguration, "git could not be set up", &error))?;
+        self.clone_repository(agent).await?;
+        if self.record.run.state == RunState::Starting {
+            self.transition(Transition::Work).await?;
+        }
+        if let Some(instance) = self.record.run.instance_id {
+            let _ = self.app.store.instance_set_state(instance, InstanceState::Busy).await;
+        }
+        Ok(())
+    }
+
+    async fn clone_repository(&mut self, agent: &Agent) -> Result<(), Halt> {
+        let run = &self.record.run;
+        let url = crate::app::repository::parse(&run.repository)
+            .map_err(|error| End::new(Reason::InvalidConfiguration, error.to_string()))?;
+        let body = GitClone {
+            repository_url: url.to_string(),
+            r#ref: run.r#ref.clone(),
+            depth: None,
+            work_branch: Some(run.branch.clone()),
+        };
+        let cannot = |error: &Error| broken(Reason::CloneFailed, "The repository could not be cloned", error);
+        let lines = agent.clone_repository(&body).await.map_err(|error| cannot(&error))?;
+        let mut lines = std::pin::pin!(lines);
+        while let Some(line) = lines.next().await {
+            match line.map_err(|error| cannot(&error))? {
+                CloneLine::Progress { phase, percent } => {
+                    self.progress("clone", format!("{phase} {percent} %"), Some(percent)).await?;
+                }
+                CloneLine::Done { commit, branch } => {
+                    if self.record.run.base_commit.is_none() {
+                        let short: String = commit.chars().take(10).collect();
+                        let patch = RunPatch { base_commit: Some(commit), ..RunPatch::default() };
+                        let write = self.change().patch(patch);
+                        self.write(write).await?;
+                        self.progress("clone", format!("Cloned at {short}, on branch {branch}."), Some(100)).await?;
+                    }
+                    return Ok(());
+                }
+                CloneLine::Failed(failure) => return Err(git_end(Reason::CloneFailed, &failure).into()),
+            }
+        }
+        Err(End::new(Reason::CloneFailed, "The clone ended without a result.").into())
+    }
+
+    /// One step: the agent works until its checks pass or the attempts are used up.
+    async fn step(&mut self, agent: &Agent, number: u32, step: &Step) -> Result<(), Halt> {
+        let resumed = self.record.run.step == number && 0 < self.record.run.attempt;
+        let mut attempt = if resumed { self.record.run.attempt } else { 1 };
+        // After a restart in a later attempt: what the checks say now is what the agent is told.
+        let mut feedback = if resumed && 1 < attempt { self.checks(agent, step, attempt - 1).await? } else { None };
+        loop {
+            if self.record.run.step != number || self.record.run.attempt != attempt {
+                let patch = RunPatch { step: Some(number), attempt: Some(attempt), ..RunPatch::default() };
+                self.record.run.step = number;
+                let write = self.change().patch(patch);
+                self.write(write).await?;
+            }
+            let prompt = feedback.take().map_or_else(|| step.instructions.clone(), |failed| give_back(&failed));
+            let exit = self.attempt(agent, number, attempt, prompt).await?;
+            self.account(&exit).await?;
+            verdict::judge(&exit)?;
+            let Some(failed) = self.checks(agent, step, attempt).await? else { break };
+            if self.app.config.runs.check_attempts < attempt {
+                let detail = format!("`{}` failed after {attempt} attempts at step {number}: {}", failed.run, failed.why);
+                return Err(End::new(Reason::CheckFailed, detail).into());
+            }
+            feedback = Some(failed);
+            attempt += 1;
+        }
+        self.commit(agent, &step.title()).await?;
+        self.push(agent, PUSH_STALL_SECONDS).await
+    }
+
+    async fn attempt(&mut self, agent: &Agent, number: u32, attempt: u32, prompt: String) -> Result<Exit, Halt> {
+        let run = &self.record.run;
+        let left = self.deadline().as_secs().max(1);
+        let execute = Execute {
+            execution_id: format!("step-{number}-attempt-{attempt}"),
+            prompt,
+            agent: run.task.agent,
+            model: run.task.model.clone().unwrap_or_else(|| self.app.config.model.default_model.clone()),
+            resume: run.agent_session.clone(),
+            session: run.agent_session.is_none().then(|| run.id.to_string()),
+            permission_profile: run.task.permission_profile,
+            max_turns: None,
+            budget_usd: run.task.budget_usd.map(|budget| (budget - run.cost.usd).max(0.01)),
+            timeout_seconds: run.task.step_timeout_seconds.min(left),
+            model_token: self.app.keys.model_token(run.id),
+            env: run.task.env.clone(),
+        };
+        self.execute(agent, &execute).await
+    }
+
+    /// Cost and tokens by the agent's own count, which is cumulative over the session.
+    async fn account(&mut self, exit: &Exit) -> Result<(), Halt> {
+        let Some(result) = &exit.result else { return Ok(()) };
+        let cost = if self.app.broker.is_free() {
+            Cost { usd: 0.0, known: true }
+        } else {
+            Cost { usd: result.total_cost_usd.unwrap_or(self.record.run.cost.usd), known: result.total_cost_usd.is_some() }
+        };
+        let session = result.session_id.clone();
+        let patch = RunPatch { cost: Some(cost), usage: Some(result.usage), agent_session: session, ..RunPatch::default() };
+        let write = self.change().patch(patch);
+        self.write(write).await
+    }
+
+    /// Runs the step's checks. Answers the one that did not pass, if any.
+    async fn checks(&mut self, agent: &Agent, step: &Step, attempt: u32) -> Result<Option<CheckRun>, Halt> {
+        if step.checks.is_empty() {
+            return Ok(None);
+        }
+        let body = api::executor::Checks {
+            checks: step.checks.clone(),
+            attempt,
+            env: self.record.run.task.env.clone(),
+        };
+        let ran = agent.checks(&body).await.map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;
+        let mut failed = None;
+        for check in ran.results {
+            if check.verdict != Verdict::Passed && failed.is_none() {
+                failed = Some(check.clone());
+            }
+            self.event(EventBody::Check(check)).await?;
+        }
+        Ok(failed)
+    }
+
+    /// Commits what the agent left uncommitted.
+    pub(super) async fn commit(&mut self, agent: &Agent, message: &str) -> Result<(), Halt> {
+        let body = Commit { message: message.to_owned() };
+        let done = agent.commit(&body).await.map_err(|error| match &error {
+            Error::Refused { failure, .. } if failure.git.as_ref().is_some_and(|git| git.code == GitFailureCode::DiskFull) => {
+                End::new(Reason::DiskFull, "The container's disk is full.")
+            }
+            _ => broken(Reason::Internal, "The work could not be committed", &error),
+        })?;
+        if let Some(commit) = done.commit {
+            self.event(EventBody::Git(GitAction::Commit { commit, summary: message.to_owned() })).await?;
+        }
+        Ok(())
+    }
+
+    /// Pushes the run's branch, if it has commits that were not pushed yet.
+    pub(super) async fn push(&mut self, agent: &Agent, stall_seconds: u64) -> Result<(), Halt> {
+        let Some(base_commit) = self.record.run.base_commit.clone() else { return Ok(()) };
+        let body = Push { branch: self.record.run.branch.clone(), base_commit, stall_seconds };
+        let pushed = agent.push(&body).await.map_err(|error| match &error {
+            Error::Refused { failure, .. } => match &failure.git {
+                Some(git) => git_end(Reason::PushFailed, git),
+                None => End::new(Reason::PushFailed, failure.error.clone()),
+            },
+            _ => broken(Reason::PushFailed, "The branch could not be pushed", &error),
+        })?;
+        if pushed.commits == 0 || self.record.run.head_commit.as_ref() == Some(&pushed.head_commit) {
+            return Ok(());
+        }
+        let patch = RunPatch { head_commit: Some(pushed.head_commit.clone()), ..RunPatch::default() };
+        let action = GitAction::Push { branch: body.branch, commit: pushed.head_commit, commits: pushed.commits };
+        let write = self.change().patch(patch).event(self.record.run.step, EventBody::Git(action));
+        self.write(write).await
+    }
+}
+
+/// What the agent is told about a check that failed.
+fn give_back(failed: &CheckRun) -> String {
+    format!(
+        "The check `{}` does not pass: {}.\n\nThe end of its output:\n```\n{}\n```\n\nMake it pass.",
+        failed.run,
+        failed.why.trim_end_matches('.'),
+        failed.output.trim_end()
+    )
+}
+
+fn git_end(reason: Reason, failure: &GitFailure) -> End {
+    let reason = if failure.code == GitFailureCode::DiskFull { Reason::DiskFull } else { reason };
+    End::new(reason, failure.message.clone())
+}
+
+/// The end that a failed request to the executor means: one that was cut is a lost container.
+fn broken(reason: Reason, what: &str, error: &Error) -> End {
+    match error {
+        Error::Unreachable(why) => End::new(Reason::InstanceLost, format!("{what}: the executor no longer answers ({why}).")),
+        Error::Refused { failure, .. } => End::new(reason, format!("{what}: {}", failure.error)),
+        Error::Protocol(why) => End::new(Reason::Internal, format!("{what}: {why}")),
+    }
+}

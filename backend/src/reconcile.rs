@@ -1,0 +1,58 @@
+//! The reconciler: compares what should be with what is, at start and on a timer. It is also crash recovery.
+
+use std::{collections::HashSet, time::Duration};
+
+use api::{id::InstanceId, instance::InstanceState, run::RunState};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{App, Error},
+    drive,
+};
+
+/// How often.
+const TICK: Duration = Duration::from_secs(30);
+
+/// Runs until the process stops.
+pub(crate) async fn run(app: App, stop: CancellationToken) {
+    loop {
+        if let Err(error) = reconcile(&app).await {
+            tracing::warn!(%error, "wanted and actual could not be compared, trying again");
+        }
+        if tokio::time::timeout(TICK, stop.cancelled()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Every live run has a driver, every container a live run, every instance that is not over a container.
+async fn reconcile(app: &App) -> Result<(), Error> {
+    for run in app.store.run_list_live().await? {
+        drive::spawn(app, run);
+    }
+    let containers = app.containers.list().await?;
+    let mut wanted: HashSet<InstanceId> = HashSet::new();
+    for instance in app.store.instance_list_live().await? {
+        let run = app.store.run_fetch(instance.run_id).await?;
+        if run.is_some_and(|run| run.state != RunState::Ended && run.instance_id == Some(instance.id)) {
+            wanted.insert(instance.id);
+        } else if !containers.iter().any(|live| live.instance == instance.id) {
+            app.store.instance_set_state(instance.id, InstanceState::Removed).await?;
+        }
+    }
+    for orphan in containers.iter().filter(|live| !wanted.contains(&live.instance)) {
+        if is_young(app, orphan.instance).await? {
+            continue;
+        }
+        tracing::info!(instance.id = %orphan.instance, "removing a container that no run needs");
+        app.containers.remove(&orphan.container_id).await?;
+        app.store.instance_set_state(orphan.instance, InstanceState::Removed).await?;
+    }
+    Ok(())
+}
+
+/// Whether a container belongs to a driver that is just writing it down.
+async fn is_young(app: &App, instance: InstanceId) -> Result<bool, Error> {
+    let Some(known) = app.store.instance_fetch(instance).await? else { return Ok(false) };
+    Ok(app.drivers().contains_key(&known.run_id))
+}

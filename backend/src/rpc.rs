@@ -1,0 +1,27 @@
+//! RPC: the namespaces merged. Handlers translate and call `app`, nothing else.
+
+mod instances;
+mod pump;
+mod runs;
+mod system;
+mod tasks;
+
+use api::rpc::{
+    instances::InstancesApiServer, runs::RunsApiServer, system::SystemApiServer, tasks::TasksApiServer,
+};
+use jsonrpsee::{RpcModule, server::RegisterMethodError};
+
+use crate::app::App;
+
+/// Every method there is.
+///
+/// # Errors
+/// When two methods have the same name.
+pub(crate) fn methods(app: &App) -> Result<RpcModule<()>, RegisterMethodError> {
+    let mut module = RpcModule::new(());
+    module.merge(system::System(app.clone()).into_rpc())?;
+    module.merge(instances::Instances(app.clone()).into_rpc())?;
+    module.merge(tasks::Tasks(app.clone()).into_rpc())?;
+    module.merge(runs::Runs(app.clone()).into_rpc())?;
+    Ok(module)
+}

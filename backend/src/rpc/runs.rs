@@ -1,0 +1,94 @@
+//! `runs.*`.
+
+use api::{
+    error::ApiError,
+    event::Event,
+    id::{RunId, TaskId},
+    page::Page,
+    rpc::runs::RunsApiServer,
+    run::{Outcome, Overrides, Run, RunState},
+};
+use jsonrpsee::{
+    PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
+};
+use uuid::Uuid;
+
+use super::pump;
+use crate::{
+    app::{App, CreateRun, follow},
+    store::RunFilter,
+};
+
+pub(super) struct Runs(pub(super) App);
+
+#[async_trait]
+impl RunsApiServer for Runs {
+    async fn create(
+        &self,
+        task_id: TaskId,
+        repository: String,
+        r#ref: Option<String>,
+        idempotency_key: Option<String>,
+        overrides: Option<Overrides>,
+    ) -> Result<Run, ApiError> {
+        let overrides = overrides.unwrap_or_default();
+        Ok(self.0.run_create(CreateRun { task_id, repository, r#ref, idempotency_key, overrides }).await?)
+    }
+
+    async fn by_id(&self, id: RunId) -> Result<Run, ApiError> {
+        Ok(self.0.run_by_id(id).await?)
+    }
+
+    async fn list(
+        &self,
+        task_id: Option<TaskId>,
+        batch_id: Option<Uuid>,
+        state: Option<RunState>,
+        outcome: Option<Outcome>,
+        repository: Option<String>,
+        cursor: Option<String>,
+        limit: Option<u32>,
+    ) -> Result<Page<Run>, ApiError> {
+        let filter = RunFilter { task_id, batch_id, state, outcome, repository };
+        Ok(self.0.run_list(&filter, cursor.as_deref(), limit).await?)
+    }
+
+    async fn messages(&self, id: RunId, after: Option<i64>, limit: Option<u32>) -> Result<Page<Event>, ApiError> {
+        Ok(self.0.run_messages(id, after, limit).await?)
+    }
+
+    async fn cancel(&self, id: RunId) -> Result<Run, ApiError> {
+        Ok(self.0.run_cancel(id).await?)
+    }
+
+    async fn retry(&self, id: RunId) -> Result<Run, ApiError> {
+        Ok(self.0.run_retry(id).await?)
+    }
+
+    async fn on_message(&self, pending: PendingSubscriptionSink, id: RunId, after: Option<i64>) -> SubscriptionResult {
+        // After acceptance a refusal could only be a frame, so everything is checked before it.
+        let after = match self.0.check_after(id, after).await {
+            Ok(after) => after,
+            Err(error) => {
+                pending.reject(ApiError::from(error)).await;
+                return Ok(());
+            }
+        };
+        let sink = pending.accept().await?;
+        pump::frames(sink, follow::follow(self.0.store.clone(), id, after), after, self.0.tasks.stopping()).await;
+        Ok(())
+    }
+
+    async fn on_change(
+        &self,
+        pending: PendingSubscriptionSink,
+        task_id: Option<TaskId>,
+        batch_id: Option<Uuid>,
+    ) -> SubscriptionResult {
+        let changes = follow::changes(self.0.store.clone(), task_id, batch_id);
+        let sink = pending.accept().await?;
+        pump::changes(sink, changes, self.0.tasks.stopping()).await;
+        Ok(())
+    }
+}

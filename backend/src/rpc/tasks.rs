@@ -1,0 +1,118 @@
+//! `tasks.*`.
+
+use std::collections::BTreeMap;
+
+use api::{
+    error::ApiError,
+    id::TaskId,
+    page::Page,
+    rpc::tasks::TasksApiServer,
+    task::{Agent, PermissionProfile, Step, Task, TaskSpec},
+};
+use jsonrpsee::core::async_trait;
+
+use crate::app::App;
+
+pub(super) struct Tasks(pub(super) App);
+
+/// Everything of a task that a caller may leave out.
+struct Fields {
+    name: Option<String>,
+    steps: Option<Vec<Step>>,
+    description: Option<String>,
+    agent: Option<Agent>,
+    model: Option<String>,
+    permission_profile: Option<PermissionProfile>,
+    budget_usd: Option<f64>,
+    timeout_seconds: Option<u64>,
+    step_timeout_seconds: Option<u64>,
+    egress: Option<Vec<String>>,
+    env: Option<BTreeMap<String, String>>,
+    output_schema: Option<serde_json::Value>,
+}
+
+impl Fields {
+    /// Puts what was given in the place of what is there.
+    fn apply(self, spec: &mut TaskSpec) {
+        fn set<T>(field: &mut T, given: Option<T>) {
+            if let Some(given) = given {
+                *field = given;
+            }
+        }
+        set(&mut spec.name, self.name);
+        set(&mut spec.steps, self.steps);
+        set(&mut spec.description, self.description);
+        set(&mut spec.agent, self.agent);
+        set(&mut spec.permission_profile, self.permission_profile);
+        set(&mut spec.timeout_seconds, self.timeout_seconds);
+        set(&mut spec.step_timeout_seconds, self.step_timeout_seconds);
+        set(&mut spec.egress, self.egress);
+        set(&mut spec.env, self.env);
+        spec.model = self.model.or_else(|| spec.model.take());
+        spec.budget_usd = self.budget_usd.or(spec.budget_usd);
+        spec.output_schema = self.output_schema.or_else(|| spec.output_schema.take());
+    }
+}
+
+#[async_trait]
+impl TasksApiServer for Tasks {
+    async fn create(
+        &self,
+        name: String,
+        steps: Vec<Step>,
+        description: Option<String>,
+        agent: Option<Agent>,
+        model: Option<String>,
+        permission_profile: Option<PermissionProfile>,
+        budget_usd: Option<f64>,
+        timeout_seconds: Option<u64>,
+        step_timeout_seconds: Option<u64>,
+        egress: Option<Vec<String>>,
+        env: Option<BTreeMap<String, String>>,
+        output_schema: Option<serde_json::Value>,
+    ) -> Result<Task, ApiError> {
+        let mut spec = TaskSpec::new(name, steps);
+        let (name, steps) = (None, None);
+        Fields { name, steps, description, agent, model, permission_profile, budget_usd, timeout_seconds, step_timeout_seconds, egress, env, output_schema }
+            .apply(&mut spec);
+        Ok(self.0.task_create(spec).await?)
+    }
+
+    async fn update(
+        &self,
+        id: TaskId,
+        version: i64,
+        name: Option<String>,
+        steps: Option<Vec<Step>>,
+        description: Option<String>,
+        agent: Option<Agent>,
+        model: Option<String>,
+        permission_profile: Option<PermissionProfile>,
+        budget_usd: Option<f64>,
+        timeout_seconds: Option<u64>,
+        step_timeout_seconds: Option<u64>,
+        egress: Option<Vec<String>>,
+        env: Option<BTreeMap<String, String>>,
+        output_schema: Option<serde_json::Value>,
+    ) -> Result<Task, ApiError> {
+        let fields = Fields { name, steps, description, agent, model, permission_profile, budget_usd, timeout_seconds, step_timeout_seconds, egress, env, output_schema };
+        Ok(self.0.task_update(id, version, |spec| fields.apply(spec)).await?)
+    }
+
+    async fn by_id(&self, id: TaskId) -> Result<Task, ApiError> {
+        Ok(self.0.task_by_id(id).await?)
+    }
+
+    async fn list(
+        &self,
+        query: Option<String>,
+        cursor: Option<String>,
+        limit: Option<u32>,
+    ) -> Result<Page<Task>, ApiError> {
+        Ok(self.0.task_list(query.as_deref(), cursor.as_deref(), limit).await?)
+    }
+
+    async fn delete(&self, id: TaskId) -> Result<Task, ApiError> {
+        Ok(self.0.task_delete(id).await?)
+    }
+}

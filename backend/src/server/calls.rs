@@ -1,0 +1,181 @@
+//! Around every RPC call: the check of its parameters, one shape for all errors, a line in the log.
+
+use std::{borrow::Cow, future::Future, time::Instant};
+
+use api::{error::ApiError, rpc};
+use jsonrpsee::{
+    MethodCallback, Methods, RpcModule,
+    core::{
+        RegisterMethodError,
+        middleware::{Batch, BatchEntry, Notification, Request, RpcServiceT},
+        server::BatchResponseBuilder,
+    },
+    server::middleware::rpc::MethodResponse,
+    types::{
+        Id,
+        error::{
+            INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, OVERSIZED_RESPONSE_CODE, TOO_MANY_SUBSCRIPTIONS_CODE,
+        },
+    },
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::jsonrpc::Limits;
+
+/// Registers `rpc.discover`: the OpenRPC document of every method.
+///
+/// # Errors
+/// When the method is registered already.
+pub fn discover<Context: Send + Sync + 'static>(
+    module: &mut RpcModule<Context>,
+) -> Result<(), RegisterMethodError> {
+    let document = rpc::openrpc(env!("CARGO_PKG_VERSION"));
+    module.register_method("rpc.discover", move |_, _, _| document.clone())?;
+    Ok(())
+}
+
+/// The layer around jsonrpsee's own service.
+#[derive(Clone)]
+pub(super) struct Calls<S> {
+    inner: S,
+    methods: Methods,
+    limits: Limits,
+}
+
+impl<S> Calls<S> {
+    pub(super) fn new(inner: S, methods: Methods, limits: Limits) -> Self {
+        Self { inner, methods, limits }
+    }
+
+    /// An error of jsonrpsee's own in the shape of ours. Its codes for limits mean other things here.
+    fn shape(&self, method: &str, id: Id<'_>, response: MethodResponse) -> MethodResponse {
+        let Some(code) = response.as_error_code() else { return response };
+        let Ok(Answer { error }) = serde_json::from_str::<Answer>(response.as_ref()) else { return response };
+        if error.data.as_ref().is_some_and(|data| ApiError::deserialize(data).is_ok()) {
+            return response;
+        }
+        let limit =
+            |limit: &str, value: u32| ApiError::Limit { limit: limit.to_owned(), value: value.into() };
+        let ours = match code {
+            INVALID_PARAMS_CODE => ApiError::invalid("params", error.explanation()),
+            // Over plain HTTP jsonrpsee calls every subscription an internal error.
+            INTERNAL_ERROR_CODE if self.is_subscription(method) => {
+                ApiError::invalid("method", format!("{method} is a subscription; call it over a WebSocket"))
+            }
+            INTERNAL_ERROR_CODE => internal(method, &error.explanation()),
+            TOO_MANY_SUBSCRIPTIONS_CODE => limit("CAISSON_MAX_SUBSCRIPTIONS", self.limits.subscriptions),
+            OVERSIZED_RESPONSE_CODE => limit("CAISSON_MAX_BODY", self.limits.body),
+            _ => return response,
+        };
+        MethodResponse::error(id, ours)
+    }
+
+    fn is_subscription(&self, method: &str) -> bool {
+        use MethodCallback::{Subscription, Unsubscription};
+        matches!(self.methods.method(method), Some(Subscription(_) | Unsubscription(_)))
+    }
+}
+
+impl<S> RpcServiceT for Calls<S>
+where
+    S: RpcServiceT<
+            MethodResponse = MethodResponse,
+            BatchResponse = MethodResponse,
+            NotificationResponse = MethodResponse,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, mut request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let this = self.clone();
+        // jsonrpsee takes no parameters at all for an empty list of them, and then misses the optional ones.
+        if request.params.as_deref().is_none_or(|params| matches!(params.get().trim(), "[]" | "null")) {
+            request.params = RawValue::from_string("{}".to_owned()).ok().map(Cow::Owned);
+        }
+        async move {
+            let started = Instant::now();
+            let (method, id) = (request.method.clone(), request.id.clone());
+            let params = request.params.as_deref().map(|params| params.get());
+            let response = match rpc::check_params(&method, params) {
+                Ok(()) => this.inner.call(request).await,
+                Err(error) => MethodResponse::error(request.id, error),
+            };
+            let response = this.shape(&method, id, response);
+            let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let code = response.as_error_code().unwrap_or(0);
+            tracing::debug!(rpc.method = %method, rpc.code = code, duration_ms, "answered {method}");
+            response
+        }
+    }
+
+    /// Each call of a batch takes the way above; jsonrpsee's own service would go around it.
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let this = self.clone();
+        async move {
+            let mut answers = BatchResponseBuilder::new_with_limit(this.limits.body as usize);
+            let mut notified = false;
+            for entry in batch {
+                let response = match entry {
+                    Ok(BatchEntry::Call(request)) => this.call(request).await,
+                    Ok(BatchEntry::Notification(notification)) => {
+                        this.notification(notification).await;
+                        notified = true;
+                        continue;
+                    }
+                    Err(malformed) => {
+                        let (error, id) = malformed.into_parts();
+                        MethodResponse::error(id, error)
+                    }
+                };
+                if let Err(too_large) = answers.append(response) {
+                    return too_large;
+                }
+            }
+            match answers.is_empty() && notified {
+                true => MethodResponse::notification(),
+                false => MethodResponse::from_batch(answers.finish()),
+            }
+        }
+    }
+
+    fn notification<'a>(
+        &self,
+        notification: Notification<'a>,
+    ) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let this = self.clone();
+        async move { this.inner.notification(notification).await }
+    }
+}
+
+/// As much of an error's answer as is needed to tell whose it is.
+#[derive(Deserialize)]
+struct Answer {
+    error: Failure,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    message: String,
+    data: Option<serde_json::Value>,
+}
+
+impl Failure {
+    fn explanation(&self) -> String {
+        match self.data.as_ref().and_then(|data| data.as_str()) {
+            Some(data) => format!("{}: {data}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+fn internal(method: &str, explanation: &str) -> ApiError {
+    let reference = uuid::Uuid::now_v7().to_string();
+    tracing::error!(rpc.method = method, reference, "{method} failed: {explanation}");
+    ApiError::Internal { reference }
+}

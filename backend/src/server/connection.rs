@@ -1,0 +1,86 @@
+//! Connections: accepted up to a limit, each served by a task of its own, ended in time.
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::{GRACE, guard::Peer};
+use crate::tasks::Tasks;
+
+/// A client that sends no whole request head for so long is let go, so that idle ones do not use up
+/// the connections.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// The pause after a failed accept: usually the process is out of file descriptors.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Accepts connections, at most `most` at once, until `tasks` is asked to stop.
+pub(super) async fn accept(listener: TcpListener, router: Router, most: usize, tasks: &Tasks) {
+    let stopping = tasks.stopping();
+    let places = Arc::new(Semaphore::new(most));
+    let accepting = async {
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let router = router.clone();
+                    tasks.spawn("connection", move |stop| connection(stream, peer, router, place, stop));
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = accepting => {}
+    }
+}
+
+/// Serves one connection until it closes, or for [`GRACE`] after the stop.
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    place: OwnedSemaphorePermit,
+    stop: CancellationToken,
+) {
+    // Tokens of a model come in small frames; a reader should see each at once.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        request
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .with_upgrades();
+    let mut served = pin!(served);
+    let result = tokio::select! {
+        result = &mut served => result,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            tokio::time::timeout(GRACE, served).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
+    }
+    drop(place);
+}

@@ -1,0 +1,93 @@
+//! `/rpc`: jsonrpsee as one handler among others, HTTP and WebSocket on the same path.
+
+use api::error::ApiError;
+use axum::{
+    body::Body,
+    extract::Request,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any},
+};
+use jsonrpsee::{
+    Methods,
+    core::middleware::RpcServiceBuilder,
+    server::{
+        BatchRequestConfig, PingConfig, ServerBuilder, ServerConfig, StopHandle, ws::is_upgrade_request,
+    },
+};
+use tower::ServiceExt;
+
+use super::{calls::Calls, refuse};
+use crate::config::Http;
+
+/// Messages that wait for one slow socket. They are held per connection, and an event may be large.
+const BUFFER: u32 = 256;
+/// Calls in one batch.
+const BATCH: u32 = 100;
+
+/// The route of `/rpc`.
+pub(super) fn route(methods: Methods, http: &Http, stop: StopHandle) -> MethodRouter {
+    let limits = Limits::of(http);
+    let known = methods.clone();
+    let calls = RpcServiceBuilder::new().layer_fn(move |inner| Calls::new(inner, known.clone(), limits));
+    let builder = ServerBuilder::default().set_config(limits.config()).set_rpc_middleware(calls);
+    let builder = builder.to_service_builder();
+    any(move |request: Request| {
+        // Built anew for each request: subscriptions are told apart by the number this draws.
+        let service = builder.clone().build(methods.clone(), stop.clone());
+        async move {
+            let upgrade = is_upgrade_request(&request);
+            let response = match service.oneshot(request).await {
+                Ok(response) => response.map(Body::new),
+                Err(error) => {
+                    tracing::error!(error = &*error as &dyn std::error::Error, "jsonrpsee failed");
+                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                }
+            };
+            limits.explain(upgrade, response)
+        }
+    })
+}
+
+/// The limits a caller can hit here.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// Largest request and answer, in bytes.
+    pub(super) body: u32,
+    /// Most connections at once.
+    pub(super) connections: u32,
+    /// Most subscriptions on one WebSocket.
+    pub(super) subscriptions: u32,
+}
+
+impl Limits {
+    fn of(http: &Http) -> Self {
+        Self { body: http.max_body, connections: http.max_connections, subscriptions: http.max_subscriptions }
+    }
+
+    fn config(self) -> ServerConfig {
+        ServerConfig::builder()
+            .max_request_body_size(self.body)
+            .max_response_body_size(self.body)
+            .max_connections(self.connections)
+            .max_subscriptions_per_connection(self.subscriptions)
+            .set_message_buffer_capacity(BUFFER)
+            .set_batch_request_config(BatchRequestConfig::Limit(BATCH))
+            // Off by default: without it a socket whose peer is gone stays open for ever.
+            .enable_ws_ping(PingConfig::new())
+            .build()
+    }
+
+    /// Says in our shape what jsonrpsee says in plain text, or with a code that means something else here.
+    fn explain(self, upgrade: bool, response: Response) -> Response {
+        let limit =
+            |limit: &str, value: u32| ApiError::Limit { limit: limit.to_owned(), value: value.into() };
+        let error = match response.status() {
+            StatusCode::TOO_MANY_REQUESTS => limit("CAISSON_MAX_CONNECTIONS", self.connections),
+            StatusCode::PAYLOAD_TOO_LARGE => limit("CAISSON_MAX_BODY", self.body),
+            StatusCode::OK if upgrade => ApiError::invalid("Upgrade", "this is no valid WebSocket handshake"),
+            _ => return response,
+        };
+        refuse(error, "/rpc")
+    }
+}

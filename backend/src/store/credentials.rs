@@ -1,0 +1,72 @@
+//! Tokens of callers and sessions of browsers, by hash.
+
+use api::Timestamp;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::OnConflict};
+
+use super::{
+    Error, Store,
+    entity::{micros, session, token},
+};
+
+impl Store {
+    /// Remembers a token. One that is known already stays as it is.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn token_insert(&self, name: &str, hash: [u8; 32]) -> Result<(), Error> {
+        let row = token::ActiveModel {
+            hash: Set(hash.to_vec()),
+            name: Set(name.to_owned()),
+            created_at: Set(micros(Timestamp::now())),
+        };
+        let known = OnConflict::column(token::Column::Hash).do_nothing().to_owned();
+        token::Entity::insert(row).on_conflict(known).exec_without_returning(&self.write).await?;
+        Ok(())
+    }
+
+    /// Whether there is such a token.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn token_exists(&self, hash: [u8; 32]) -> Result<bool, Error> {
+        Ok(token::Entity::find_by_id(hash.to_vec()).one(&self.read).await?.is_some())
+    }
+
+    /// How many tokens there are.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be counted.
+    pub async fn token_count(&self) -> Result<u64, Error> {
+        Ok(token::Entity::find().count(&self.read).await?)
+    }
+
+    /// Remembers a browser's session, and forgets those that are over.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn session_insert(&self, hash: [u8; 32], expires: Timestamp) -> Result<(), Error> {
+        let over = session::Column::ExpiresAt.lt(micros(Timestamp::now()));
+        session::Entity::delete_many().filter(over).exec(&self.write).await?;
+        let row = session::ActiveModel { hash: Set(hash.to_vec()), expires_at: Set(micros(expires)) };
+        session::Entity::insert(row).exec_without_returning(&self.write).await?;
+        Ok(())
+    }
+
+    /// Whether there is such a session and it is not over.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn session_exists(&self, hash: [u8; 32], now: Timestamp) -> Result<bool, Error> {
+        let row = session::Entity::find_by_id(hash.to_vec()).one(&self.read).await?;
+        Ok(row.is_some_and(|row| micros(now) < row.expires_at))
+    }
+
+    /// Forgets a session.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn session_delete(&self, hash: [u8; 32]) -> Result<(), Error> {
+        session::Entity::delete_by_id(hash.to_vec()).exec(&self.write).await?;
+        Ok(())
+    }
+}

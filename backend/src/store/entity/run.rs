@@ -1,0 +1,99 @@
+//! `runs`.
+
+use api::{
+    id::{InstanceId, RunId, TaskId},
+    run::{Cost, Run},
+};
+use sea_orm::entity::prelude::*;
+
+use super::{from_json, from_name, timestamp};
+use crate::store::{Error, RunRecord};
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "runs")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub task_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub task: String,
+    pub repository: String,
+    pub git_ref: Option<String>,
+    pub base_commit: Option<String>,
+    pub branch: String,
+    pub state: String,
+    pub outcome: Option<String>,
+    pub reason: Option<String>,
+    pub detail: Option<String>,
+    pub step: i32,
+    pub attempt: i32,
+    pub retry_of: Option<Uuid>,
+    pub batch_id: Option<Uuid>,
+    pub instance_id: Option<Uuid>,
+    pub agent_session: Option<String>,
+    pub model: Option<String>,
+    pub cost_usd: f64,
+    pub cost_known: bool,
+    #[sea_orm(column_type = "Text")]
+    pub usage: String,
+    pub pull_request: Option<String>,
+    pub head_commit: Option<String>,
+    pub last_seq: i64,
+    pub gate: Option<String>,
+    pub version: i64,
+    pub idempotency_key: Option<String>,
+    pub cancel_requested: bool,
+    pub execution: Option<String>,
+    pub execution_n: i64,
+    pub created_at: i64,
+    pub started_at: Option<i64>,
+    pub ended_at: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<Model> for RunRecord {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self, Error> {
+        let run = Run {
+            id: RunId(row.id),
+            task_id: TaskId(row.task_id),
+            task: from_json("task of a run", &row.task)?,
+            repository: row.repository,
+            r#ref: row.git_ref,
+            base_commit: row.base_commit,
+            branch: row.branch,
+            state: from_name("run state", &row.state)?,
+            outcome: row.outcome.as_deref().map(|name| from_name("outcome", name)).transpose()?,
+            reason: row.reason.as_deref().map(|name| from_name("reason", name)).transpose()?,
+            detail: row.detail,
+            step: row.step.unsigned_abs(),
+            attempt: row.attempt.unsigned_abs(),
+            retry_of: row.retry_of.map(RunId),
+            batch_id: row.batch_id,
+            instance_id: row.instance_id.map(InstanceId),
+            agent_session: row.agent_session,
+            model: row.model,
+            cost: Cost { usd: row.cost_usd, known: row.cost_known },
+            usage: from_json("usage", &row.usage)?,
+            pull_request: row.pull_request.as_deref().map(|text| from_json("pull request", text)).transpose()?,
+            head_commit: row.head_commit,
+            last_seq: row.last_seq,
+            gate: row.gate.as_deref().map(|text| from_json("gate", text)).transpose()?,
+            version: row.version,
+            created_at: timestamp(row.created_at),
+            started_at: row.started_at.map(timestamp),
+            ended_at: row.ended_at.map(timestamp),
+        };
+        Ok(Self {
+            run,
+            cancel_requested: row.cancel_requested,
+            execution: row.execution,
+            execution_n: row.execution_n.unsigned_abs(),
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! Runs: insert, find, list, count. Changes go through the writer.
+
+use std::collections::BTreeMap;
+
+use api::{
+    id::{RunId, TaskId},
+    page::Page,
+    run::{Outcome, Run, RunState, wire_name},
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::Expr,
+};
+use tokio::sync::{broadcast, oneshot};
+use uuid::Uuid;
+
+use super::{
+    Error, RunRecord, RunWrite, Store, Written,
+    entity::{micros, run, to_json},
+    writer::Job,
+};
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Of this task.
+    pub task_id: Option<TaskId>,
+    /// Of this batch.
+    pub batch_id: Option<Uuid>,
+    /// In this state.
+    pub state: Option<RunState>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// Against this repository.
+    pub repository: Option<String>,
+}
+
+/// Cuts one item more than was asked for down to a page.
+pub(super) fn page<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Page<T> {
+    let more = (limit as usize) < items.len();
+    items.truncate(limit as usize);
+    let next = items.last().filter(|_| more).map(cursor);
+    Page { items, next }
+}
+
+impl Store {
+    /// Stores a new run. With an idempotency key that is known already, answers the run that has it.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn run_insert(&self, run: &Run, key: Option<&str>) -> Result<Run, Error> {
+        if let Some(known) = self.run_by_key(key).await? {
+            return Ok(known);
+        }
+        let row = run::ActiveModel {
+            id: Set(run.id.0),
+            task_id: Set(run.task_id.0),
+            task: Set(to_json("task of a run", &run.task)?),
+            repository: Set(run.repository.clone()),
+            git_ref: Set(run.r#ref.clone()),
+            branch: Set(run.branch.clone()),
+            state: Set(wire_name(&run.state)),
+            step: Set(0),
+            attempt: Set(0),
+            retry_of: Set(run.retry_of.map(|id| id.0)),
+            batch_id: Set(run.batch_id),
+            model: Set(run.model.clone()),
+            cost_usd: Set(run.cost.usd),
+            cost_known: Set(run.cost.known),
+            usage: Set(to_json("usage", &run.usage)?),
+            last_seq: Set(0),
+            version: Set(1),
+            idempotency_key: Set(key.map(str::to_owned)),
+            cancel_requested: Set(false),
+            execution_n: Set(0),
+            created_at: Set(micros(run.created_at)),
+            base_commit: NotSet,
+            outcome: NotSet,
+            reason: NotSet,
+            detail: NotSet,
+            instance_id: NotSet,
+            agent_session: NotSet,
+            pull_request: NotSet,
+            head_commit: NotSet,
+            gate: NotSet,
+            execution: NotSet,
+            started_at: NotSet,
+            ended_at: NotSet,
+        };
+        match run::Entity::insert(row).exec_without_returning(&self.write).await {
+            Ok(_) => Ok(run.clone()),
+            // Someone else may have come first with the same key.
+            Err(error) => self.run_by_key(key).await?.ok_or(Error::Database(error)),
+        }
+    }
+
+    async fn run_by_key(&self, key: Option<&str>) -> Result<Option<Run>, Error> {
+        let Some(key) = key else { return Ok(None) };
+        let row = run::Entity::find().filter(run::Column::IdempotencyKey.eq(key)).one(&self.read).await?;
+        Ok(row.map(RunRecord::try_from).transpose()?.map(|record| record.run))
+    }
+
+    /// One run, with what its driver needs.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn run_record(&self, id: RunId) -> Result<Option<RunRecord>, Error> {
+        run::Entity::find_by_id(id.0).one(&self.read).await?.map(RunRecord::try_from).transpose()
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn run_fetch(&self, id: RunId) -> Result<Option<Run>, Error> {
+        Ok(self.run_record(id).await?.map(|record| record.run))
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be read.
+    pub async fn run_list(&self, filter: &RunFilter, before: Option<Uuid>, limit: u32) -> Result<Page<Run>, Error> {
+        let find = run::Entity::find()
+            .apply_if(filter.task_id, |find, id| find.filter(run::Column::TaskId.eq(id.0)))
+            .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id)))
+            .apply_if(filter.state, |find, state| find.filter(run::Column::State.eq(wire_name(&state))))
+            .apply_if(filter.outcome, |find, outcome| find.filter(run::Column::Outcome.eq(wire_name(&outcome))))
+            .apply_if(filter.repository.as_ref(), |find, url| find.filter(run::Column::Repository.eq(url)))
+            .apply_if(before, |find, before| find.filter(run::Column::Id.lt(before)));
+        let rows = find.order_by_desc(run::Column::Id).limit(u64::from(limit) + 1).all(&self.read).await?;
+        let items = rows.into_iter().map(|row| Ok(RunRecord::try_from(row)?.run)).collect::<Result<Vec<_>, Error>>()?;
+        Ok(page(items, limit, |run| run.id.to_string()))
+    }
+
+    /// The runs that are not queued and not ended, oldest first: those that need a driver.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be read.
+    pub async fn run_list_live(&self) -> Result<Vec<RunId>, Error> {
+        let over = [RunState::Queued, RunState::Ended].map(|state| wire_name(&state));
+        let rows: Vec<Uuid> = run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(run::Column::State.is_not_in(over))
+            .order_by_asc(run::Column::Id)
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        Ok(rows.into_iter().map(RunId).collect())
+    }
+
+    /// The next runs in the queue, oldest first.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be read.
+    pub async fn run_list_queued(&self, limit: u64) -> Result<Vec<RunId>, Error> {
+        let rows: Vec<Uuid> = run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(run::Column::State.eq(wire_name(&RunState::Queued)))
+            .order_by_asc(run::Column::Id)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        Ok(rows.into_iter().map(RunId).collect())
+    }
+
+    /// How many runs are in each state, by the state's wire name.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be counted.
+    pub async fn run_counts(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let rows: Vec<(String, i64)> = run::Entity::find()
+            .select_only()
+            .column(run::Column::State)
+            .column_as(run::Column::Id.count(), "n")
+            .group_by(run::Column::State)
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
+    }
+
+    /// Notes that a run shall stop; its driver looks at this also after a restart.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn run_request_cancel(&self, id: RunId) -> Result<(), Error> {
+        run::Entity::update_many()
+            .col_expr(run::Column::CancelRequested, Expr::value(true))
+            .filter(run::Column::Id.eq(id.0))
+            .exec(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes a change to a run. Returns when it is committed.
+    ///
+    /// # Errors
+    /// `Illegal` when the state does not allow it, `Missing` when there is no such run, `Database` when the
+    /// group it was in could not be committed: nothing of it is written then.
+    pub async fn run_write(&self, write: RunWrite) -> Result<Written, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.writer.send(Job { write, reply }).await.map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)?
+    }
+
+    /// The ids of runs as they change; live only.
+    #[must_use]
+    pub fn run_changes(&self) -> broadcast::Receiver<RunId> {
+        self.bells.changes()
+    }
+
+    /// Tells the watchers of the list that this run has changed.
+    pub fn run_changed(&self, id: RunId) {
+        self.bells.ring_change(id);
+    }
+}

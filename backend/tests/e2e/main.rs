@@ -1,0 +1,9 @@
+//! End to end: the real server, Docker, firewall, executor, agent CLI, git and browser. Run by `cargo xtask test`.
+
+mod bad_input;
+mod git_server;
+mod harness;
+mod recovery;
+mod runs;
+mod sandbox;
+mod streams;

@@ -1,0 +1,152 @@
+//! The account that hostile things run as: how they are started, and how all of them are killed.
+//!
+//! Every shell tool of the agent has a session of its own, so no process group holds the whole tree.
+//! With a user of its own, `kill -1` as that user hits all of its processes and no others. Without one
+//! (tests), each process is known by a marker in its environment, which children inherit.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::{Pid, User},
+};
+use tokio::process::Command;
+
+use crate::Config;
+
+/// Names the job in the environment of each of its processes.
+const MARKER: &str = "CAISSON_JOB";
+
+/// How often processes are killed before that is given up, and the time between.
+const KILL_ROUNDS: u32 = 200;
+const KILL_PAUSE: Duration = Duration::from_millis(10);
+
+/// Who runs the agent, its tools, checks and git.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    /// `None`: the executor's own user.
+    user: Option<String>,
+    home: PathBuf,
+    workspace: PathBuf,
+    path: String,
+}
+
+impl Account {
+    /// The account the settings name.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            user: Some(config.agent_user.clone()).filter(|user| !user.is_empty()),
+            home: config.agent_home.clone(),
+            workspace: config.workspace.clone(),
+            path: config.path.clone(),
+        }
+    }
+
+    /// A command that runs as this account in the workspace, with no privilege, no capability, no way to
+    /// gain one, and a fresh environment. Its standard streams are closed until the caller opens them.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
+        let mut command = match &self.user {
+            Some(user) => {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs"]);
+                command.args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]);
+                // The agent may close its workspace to others, so only the agent can go there.
+                command.args(["env", "-C"]).arg(&self.workspace).arg("--").arg(program);
+                command
+            }
+            None => {
+                let mut command = Command::new(program);
+                command.current_dir(&self.workspace);
+                command
+            }
+        };
+        command
+            .env_clear()
+            .env("HOME", &self.home)
+            .env("PATH", &self.path)
+            .env("LANG", "C.UTF-8")
+            .env(MARKER, self.mark(job));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Asks every process of the job to end; with a user of its own, every process of that user.
+    pub(crate) async fn terminate(&self, job: &str) {
+        self.signal(Signal::SIGTERM, job).await;
+    }
+
+    /// Kills every process of the job, and comes back when none is left, or none that can be killed.
+    pub(crate) async fn kill(&self, job: &str) {
+        for _ in 0..KILL_ROUNDS {
+            if self.processes(job).is_empty() {
+                return;
+            }
+            self.signal(Signal::SIGKILL, job).await;
+            // Dying takes a moment, and what forks just now is seen in the next round.
+            tokio::time::sleep(KILL_PAUSE).await;
+        }
+        tracing::error!("some of the agent's processes cannot be killed");
+    }
+
+    async fn signal(&self, signal: Signal, job: &str) {
+        match self.user {
+            Some(_) => {
+                // The shell is spared by its own `kill`; that nobody is left to be signalled is no failure.
+                let script = format!("kill -s {} -- -1 || true", signal.as_str().trim_start_matches("SIG"));
+                if let Err(error) = self.command("sh", job).args(["-c", &script]).status().await {
+                    tracing::error!(%error, "could not signal the agent's processes");
+                }
+            }
+            None => {
+                for pid in self.processes(job) {
+                    // It may have ended in between.
+                    let _ = signal::kill(pid, signal);
+                }
+            }
+        }
+    }
+
+    /// The living processes of the job, or of the user.
+    fn processes(&self, job: &str) -> Vec<Pid> {
+        let marker = format!("{MARKER}={}", self.mark(job));
+        let ours = |process: &Path| match &self.user {
+            Some(user) => belongs_to(process, user),
+            None => carries(process, &marker),
+        };
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes
+            .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
+            .filter(|(_, process)| ours(process))
+            .map(|(pid, _)| Pid::from_raw(pid))
+            .collect()
+    }
+
+    /// Several executors of tests may run as one user.
+    fn mark(&self, job: &str) -> String {
+        format!("{}#{job}", self.workspace.display())
+    }
+}
+
+/// Whether the process has this variable; a dead one has none.
+fn carries(process: &Path, marker: &str) -> bool {
+    let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
+}
+
+/// Whether the process is of this user, given as a name or a number, and lives.
+fn belongs_to(process: &Path, user: &str) -> bool {
+    let uid = user.parse().ok().or_else(|| Some(User::from_name(user).ok()??.uid.as_raw()));
+    // Not the folder's owner: a process may hide its own.
+    let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+    let field = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        value.and_then(|value| value.split_whitespace().next())
+    };
+    let lives = !matches!(field("State:"), Some("Z" | "X") | None);
+    lives && uid.is_some() && field("Uid:").and_then(|uid| uid.parse::<u32>().ok()) == uid
+}

@@ -1,0 +1,89 @@
+//! Settings: flags with environment twins, checked before the first socket opens.
+
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
+
+use crate::auth::Token;
+
+/// What the executor can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Config {
+    /// Where the backend dials in.
+    #[arg(long, env = "CAISSON_LISTEN", default_value = "0.0.0.0:7335")]
+    pub listen: SocketAddr,
+    /// The bearer token of this container; set it through the environment.
+    #[arg(long, env = "CAISSON_TOKEN", hide_env_values = true)]
+    pub token: Token,
+    /// Where the agent's model calls and git enter; loopback.
+    #[arg(long, env = "CAISSON_RELAY", default_value = "127.0.0.1:7336")]
+    pub relay: SocketAddr,
+    /// The folder of the agent's numbered output; closed to the agent.
+    #[arg(long, env = "CAISSON_SPOOL", default_value = "/var/lib/caisson")]
+    pub spool: PathBuf,
+    /// The folder of the repository; the agent's own.
+    #[arg(long, env = "CAISSON_WORKSPACE", default_value = api::executor::WORKSPACE)]
+    pub workspace: PathBuf,
+    /// The agent's command.
+    #[arg(long, env = "CAISSON_AGENT_BIN", default_value = "claude")]
+    pub agent_bin: String,
+    /// The user that hostile things run as; empty: the executor's own, for tests without root.
+    #[arg(long, env = "CAISSON_AGENT_USER", default_value = "agent")]
+    pub agent_user: String,
+    /// That user's home.
+    #[arg(long, env = "CAISSON_AGENT_HOME", default_value = "/home/agent")]
+    pub agent_home: PathBuf,
+    /// Said by the firewall that starts the executor: `verified`. Tests say `unchecked`.
+    #[arg(long, env = "CAISSON_FIREWALL", default_value = "missing", hide = true)]
+    pub firewall: Firewall,
+    /// How long the agent's process may go on after its last result, in seconds.
+    #[arg(long, env = "CAISSON_RESULT_GRACE_SECONDS", default_value_t = 15)]
+    pub result_grace_seconds: u64,
+    /// After how many seconds without progress a clone is given up.
+    #[arg(long, env = "CAISSON_CLONE_STALL_SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    pub clone_stall_seconds: u64,
+    /// The search path of the agent and its tools.
+    #[arg(
+        long,
+        env = "PATH",
+        hide = true,
+        default_value = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    )]
+    pub path: String,
+    /// The program that is the git worker; by default this one.
+    #[arg(long, hide = true)]
+    pub worker: Option<PathBuf>,
+}
+
+/// What is known about the firewall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Firewall {
+    /// It stands and was tried from inside.
+    Verified,
+    /// Nobody looked; tests only.
+    Unchecked,
+    /// It did not say anything, so there is none.
+    Missing,
+}
+
+impl Firewall {
+    /// As `/health` says it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Unchecked => "unchecked",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl FromStr for Firewall {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "verified" => Self::Verified,
+            "unchecked" => Self::Unchecked,
+            _ => Self::Missing,
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! One execution of the agent: what others may do with it.
+//!
+//! Its driver is the only writer of its spool. Everybody else reads the spool or sends the driver a request.
+
+pub(crate) mod claude;
+mod driver;
+pub(crate) mod follow;
+mod lines;
+pub(crate) mod request;
+pub(crate) mod spool;
+
+use std::{io, sync::Arc};
+
+use axum::body::Body;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::refusal::Refusal;
+use follow::Partial;
+use spool::Log;
+
+pub(crate) use driver::{Driver, keep_tail};
+
+/// How many tokens wait for a slow reader before it misses some, which it may.
+const PARTIALS: usize = 256;
+/// How many messages to the agent may wait for it to read them.
+const INPUTS: usize = 16;
+
+/// The handle to an execution, running or over.
+pub(crate) struct Execution {
+    log: Arc<Log>,
+    partials: broadcast::Sender<Partial>,
+    input: mpsc::Sender<String>,
+    cancel: CancellationToken,
+}
+
+/// The driver's ends of the handle.
+struct Ends {
+    partials: broadcast::Sender<Partial>,
+    input: mpsc::Receiver<String>,
+    cancel: CancellationToken,
+}
+
+impl Execution {
+    /// A handle to an execution that is over.
+    pub(crate) fn over(log: Arc<Log>) -> Self {
+        Self::new(log).0
+    }
+
+    fn new(log: Arc<Log>) -> (Self, Ends) {
+        let (input, receiver) = mpsc::channel(INPUTS);
+        let (partials, cancel) = (broadcast::Sender::new(PARTIALS), CancellationToken::new());
+        let ends = Ends { partials: partials.clone(), input: receiver, cancel: cancel.clone() };
+        (Self { log, partials, input, cancel }, ends)
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&self) -> bool {
+        !self.log.bell().borrow().ended
+    }
+
+    /// Everything that was not acknowledged, then live, to the end.
+    pub(crate) fn follow(&self) -> Body {
+        self.follow_after(self.log.acknowledged())
+    }
+
+    /// Everything after `n`, then live, to the end.
+    ///
+    /// # Errors
+    /// `Gone` when some of it was acknowledged.
+    pub(crate) fn events(&self, after: u64) -> Result<Body, Refusal> {
+        match self.log.acknowledged() {
+            kept if after < kept => Err(Refusal::Gone(kept)),
+            _ => Ok(self.follow_after(after)),
+        }
+    }
+
+    fn follow_after(&self, after: u64) -> Body {
+        Body::from_stream(follow::follow(self.log.clone(), self.partials.subscribe(), after))
+    }
+
+    /// Forgets lines that are safe elsewhere.
+    pub(crate) fn acknowledge(&self, n: u64) {
+        self.log.acknowledge(n);
+    }
+
+    /// A message to the agent.
+    ///
+    /// # Errors
+    /// `Conflict` when the agent takes no more of them.
+    pub(crate) fn say(&self, text: &str) -> Result<(), Refusal> {
+        self.input.try_send(claude::message(text)).map_err(|error| {
+            Refusal::Conflict(match error {
+                mpsc::error::TrySendError::Full(_) => format!("{INPUTS} messages wait for the agent already"),
+                mpsc::error::TrySendError::Closed(_) => {
+                    "the agent has given its result and takes no more messages".to_owned()
+                }
+            })
+        })
+    }
+
+    /// Asks it to end. Asking again changes nothing.
+    pub(crate) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+/// Reads an execution that an earlier executor left behind and gives it an end if it has none.
+///
+/// # Errors
+/// When its spool cannot be read.
+pub(crate) fn recover(path: &std::path::Path) -> io::Result<Execution> {
+    use api::{
+        Timestamp,
+        executor::{ExecutionLine, Exit, ExitCause},
+    };
+    let mut spool = spool::Spool::reopen(path)?;
+    if !spool.mark().ended {
+        let cause = ExitCause::ExecutorRestarted;
+        let exit = Exit { cause, code: None, signal: None, result: None, stderr: String::new() };
+        spool.append(|n| ExecutionLine::End { n, at: Timestamp::now(), exit })?;
+    }
+    Ok(Execution::over(spool.log().clone()))
+}

@@ -1,0 +1,265 @@
+//! The driver: one task per execution, the only writer of its spool and the only one who ends it.
+
+use std::{process::ExitStatus, time::Duration};
+
+use api::{
+    Timestamp,
+    claude::{Block, Reading, read},
+    event::AgentLine,
+    executor::{AgentResult, Execute, ExecutionLine, Exit, ExitCause},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    process::{Child, ChildStdin},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Ends, Execution, claude,
+    follow::Partial,
+    lines::{LONGEST, Line, Lines},
+    spool::Spool,
+};
+use crate::{account::Account, tasks::Tasks};
+
+/// Between TERM and KILL.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long output may still come once the process is gone: whatever holds the pipe is not the agent.
+const DRAIN: Duration = Duration::from_secs(2);
+/// How much of standard error `End` carries.
+const STDERR_TAIL: usize = 4 << 10;
+/// So that a time-out can be added to now.
+const LONGEST_TIMEOUT: u64 = 365 * 24 * 3600;
+
+/// Drives one execution.
+pub(crate) struct Driver {
+    account: Account,
+    job: String,
+    spool: Spool,
+    ends: Ends,
+    /// What ends it, once that is known; the first cause stays.
+    cause: Option<ExitCause>,
+    result: Option<AgentResult>,
+    stderr: String,
+    /// Cancelled when the agent has answered: nothing more is said to it.
+    answered: CancellationToken,
+    /// Whether it printed anything.
+    spoke: bool,
+    result_grace: Duration,
+    timeout_at: Instant,
+    hung_at: Option<Instant>,
+    kill_at: Option<Instant>,
+}
+
+impl Driver {
+    /// A driver and the handle to what it will drive.
+    pub(crate) fn new(
+        account: Account,
+        spool: Spool,
+        request: &Execute,
+        result_grace: Duration,
+    ) -> (Self, Execution) {
+        let (execution, ends) = Execution::new(spool.log().clone());
+        let timeout = Duration::from_secs(request.timeout_seconds.min(LONGEST_TIMEOUT));
+        let driver = Self {
+            account,
+            job: request.execution_id.clone(),
+            spool,
+            ends,
+            cause: None,
+            result: None,
+            stderr: String::new(),
+            answered: CancellationToken::new(),
+            spoke: false,
+            result_grace,
+            timeout_at: Instant::now() + timeout,
+            hung_at: None,
+            kill_at: None,
+        };
+        (driver, execution)
+    }
+
+    /// Ends an execution that could not be started.
+    pub(crate) fn refuse(mut self, why: &std::io::Error) {
+        self.stderr = format!("the agent could not be started: {why}");
+        self.cause = Some(ExitCause::NotStarted);
+        self.end(None);
+    }
+
+    /// Drives the agent to its end.
+    pub(crate) async fn drive(mut self, mut child: Child, prompt: String, tasks: Tasks) {
+        let gone = CancellationToken::new();
+        if let Some(stdin) = child.stdin.take() {
+            let input = std::mem::replace(&mut self.ends.input, tokio::sync::mpsc::channel(1).1);
+            tasks.spawn("agent input", speak(stdin, prompt, input, self.answered.clone(), gone.clone()));
+        }
+        let mut stdout = Lines::new(child.stdout.take(), LONGEST);
+        let mut stderr = Lines::new(child.stderr.take(), LONGEST);
+        let never = Instant::now() + Duration::from_secs(2 * LONGEST_TIMEOUT);
+        let stop = tasks.stop().clone();
+        let status = loop {
+            let running = self.cause.is_none();
+            tokio::select! {
+                line = stdout.next(), if !stdout.ended() => self.stdout_line(line).await,
+                line = stderr.next(), if !stderr.ended() => self.stderr_line(line).await,
+                status = child.wait() => break status,
+                () = self.ends.cancel.cancelled(), if running => self.stop(ExitCause::Cancelled).await,
+                () = stop.cancelled(), if running => self.stop(ExitCause::Cancelled).await,
+                () = sleep_until(self.timeout_at), if running => self.stop(ExitCause::Timeout).await,
+                () = sleep_until(self.hung_at.unwrap_or(never)), if running => {
+                    self.stop(ExitCause::HungAfterResult).await;
+                }
+                () = sleep_until(self.kill_at.unwrap_or(never)) => {
+                    self.kill_at = None;
+                    self.account.kill(&self.job).await;
+                    // Also what has not become the agent's user yet.
+                    let _ = child.start_kill();
+                }
+            }
+        };
+        self.answered.cancel();
+        gone.cancel();
+        let rest = async {
+            while !stdout.ended() || !stderr.ended() {
+                tokio::select! {
+                    line = stdout.next(), if !stdout.ended() => self.stdout_line(line).await,
+                    line = stderr.next(), if !stderr.ended() => self.stderr_line(line).await,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(DRAIN, rest).await;
+        // Checks and commits come next: nothing of the agent may work on beside them.
+        self.account.kill(&self.job).await;
+        self.end(status.ok());
+    }
+
+    async fn stop(&mut self, cause: ExitCause) {
+        self.cause = Some(cause);
+        // A full disk needs no patience: nothing that comes now can be kept.
+        let grace = if cause == ExitCause::DiskFull { Duration::ZERO } else { GRACE };
+        self.kill_at = Some(Instant::now() + grace);
+        self.account.terminate(&self.job).await;
+    }
+
+    async fn stdout_line(&mut self, line: Option<Line>) {
+        let Some(line) = line else { return };
+        self.spoke = true;
+        let kept = line.text.len();
+        let raw = match line.dropped {
+            0 => line.text,
+            dropped => format!("{}… [{dropped} bytes cut]", line.text),
+        };
+        match read(&raw) {
+            Reading::Live => {}
+            Reading::Partial { text, block } => {
+                // Nobody may be listening.
+                let _ = self.ends.partials.send(Partial { after: self.spool.mark().n, text, block });
+            }
+            Reading::Line { r#type, blocks, .. } => {
+                self.note(blocks);
+                self.keep(|n| ExecutionLine::Agent {
+                    n,
+                    at: Timestamp::now(),
+                    line: AgentLine { r#type, raw },
+                })
+                .await;
+            }
+        }
+        if 0 < line.dropped {
+            let text = format!("a line of {} bytes was cut after {kept} bytes", kept as u64 + line.dropped);
+            self.keep(|n| ExecutionLine::Stderr { n, at: Timestamp::now(), text }).await;
+        }
+    }
+
+    async fn stderr_line(&mut self, line: Option<Line>) {
+        let Some(Line { text, .. }) = line else { return };
+        self.stderr.push_str(&text);
+        self.stderr.push('\n');
+        keep_tail(&mut self.stderr, STDERR_TAIL);
+        self.keep(|n| ExecutionLine::Stderr { n, at: Timestamp::now(), text }).await;
+    }
+
+    /// After a result nothing more is said, and the process must end, unless another turn begins.
+    fn note(&mut self, blocks: Vec<Block>) {
+        for block in blocks {
+            match block {
+                Block::Result(result) => {
+                    self.result = Some(result);
+                    self.answered.cancel();
+                    self.hung_at = Some(Instant::now() + self.result_grace);
+                }
+                Block::Init { .. } => self.hung_at = None,
+                _ => {}
+            }
+        }
+    }
+
+    async fn keep(&mut self, make: impl FnOnce(u64) -> ExecutionLine) {
+        if self.cause == Some(ExitCause::DiskFull) {
+            return;
+        }
+        if let Err(error) = self.spool.append(make) {
+            tracing::error!(%error, "the spool cannot be written; the agent is killed");
+            self.stop(ExitCause::DiskFull).await;
+        }
+    }
+
+    fn end(&mut self, status: Option<ExitStatus>) {
+        use std::os::unix::process::ExitStatusExt;
+        let code = status.and_then(|status| status.code());
+        // What `setpriv` and `env` say when there is no such command or no such place.
+        let not_started = !self.spoke && matches!(code, Some(125..=127));
+        let by_itself = if not_started { ExitCause::NotStarted } else { ExitCause::Exited };
+        let exit = Exit {
+            cause: self.cause.unwrap_or(by_itself),
+            code,
+            signal: status.and_then(|status| status.signal()),
+            result: self.result.take(),
+            stderr: std::mem::take(&mut self.stderr),
+        };
+        tracing::info!(execution.id = %self.job, cause = ?exit.cause, code = ?exit.code, "execution ended");
+        if let Err(error) = self.spool.append(|n| ExecutionLine::End { n, at: Timestamp::now(), exit }) {
+            tracing::error!(%error, "an execution's end could not be kept");
+        }
+    }
+}
+
+/// Says the prompt, then what comes, and closes standard input once the agent has answered all of it.
+/// Closing too early does no harm: the agent first answers what it was told.
+async fn speak(
+    mut stdin: ChildStdin,
+    prompt: String,
+    mut input: tokio::sync::mpsc::Receiver<String>,
+    answered: CancellationToken,
+    gone: CancellationToken,
+) {
+    let mut next = Some(claude::message(&prompt));
+    while let Some(message) = next {
+        let written = tokio::select! {
+            written = async { stdin.write_all(message.as_bytes()).await } => written,
+            // Something else may hold the other end of the pipe.
+            () = gone.cancelled() => return,
+        };
+        if written.is_err() {
+            return;
+        }
+        next = tokio::select! {
+            biased;
+            message = input.recv() => message,
+            () = answered.cancelled() => {
+                input.close();
+                input.recv().await
+            }
+        };
+    }
+}
+
+/// Drops from the front, at a character, until at most `most` bytes are left.
+pub(crate) fn keep_tail(text: &mut String, most: usize) {
+    if most < text.len() {
+        let start =
+            (text.len() - most..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        text.drain(..start);
+    }
+}

@@ -1,0 +1,210 @@
+//! The spool: an execution's numbered lines on disk, before anyone is offered them.
+//!
+//! One JSON `ExecutionLine` a line, in the form in which it travels. Readers are woken by a bell that also
+//! says how far the file is whole; they read it themselves, so a slow one or a thousand change nothing.
+//! Nothing is synced: the spool must survive the executor, not the machine, which takes the container along.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    path::Path,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use api::executor::ExecutionLine;
+use bytes::Bytes;
+use nix::fcntl::{FallocateFlags, fallocate};
+use tokio::sync::watch;
+
+/// How far a spool is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The newest line's number.
+    pub(crate) n: u64,
+    /// How many bytes of the file are whole lines.
+    pub(crate) bytes: u64,
+    /// Whether the newest line is `End`.
+    pub(crate) ended: bool,
+}
+
+/// What readers share.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: File,
+    index: Mutex<Index>,
+    bell: watch::Sender<Mark>,
+    /// `End`, when the disk could not take it.
+    unwritten_end: OnceLock<Bytes>,
+}
+
+/// Where lines begin.
+#[derive(Debug, Default)]
+struct Index {
+    /// The number of the line that `offsets` begins with, less one.
+    before: u64,
+    offsets: Vec<u64>,
+    /// Everything up to this number was acknowledged.
+    acknowledged: u64,
+}
+
+/// The one writer of a spool.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    log: Arc<Log>,
+    mark: Mark,
+}
+
+impl Spool {
+    /// A new, empty spool. Blocking, but short.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        let file = File::options().read(true).append(true).create_new(true).open(path)?;
+        Ok(Self::of(file, Index::default(), Mark::default()))
+    }
+
+    /// A spool that an earlier executor left behind; a line it did not finish is dropped. Blocking.
+    pub(crate) fn reopen(path: &Path) -> io::Result<Self> {
+        let file = File::options().read(true).append(true).open(path)?;
+        let (index, mark) = scan(&file)?;
+        file.set_len(mark.bytes)?;
+        Ok(Self::of(file, index, mark))
+    }
+
+    fn of(file: File, index: Index, mark: Mark) -> Self {
+        let bell = watch::Sender::new(mark);
+        let log = Log { file, index: Mutex::new(index), bell, unwritten_end: OnceLock::new() };
+        Self { log: Arc::new(log), mark }
+    }
+
+    /// What readers need.
+    pub(crate) const fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// How far it is.
+    pub(crate) const fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// Writes the line that `make` gives for the next number, then rings.
+    ///
+    /// # Errors
+    /// When the disk does not take it; then it is as if nothing had been written, and `End` is kept in memory.
+    pub(crate) fn append(&mut self, make: impl FnOnce(u64) -> ExecutionLine) -> io::Result<()> {
+        let line = make(self.mark.n + 1);
+        let mut bytes = serde_json::to_vec(&line)?;
+        bytes.push(b'\n');
+        let ended = matches!(line, ExecutionLine::End { .. });
+        let written = (&self.log.file).write_all(&bytes);
+        if let Err(error) = written {
+            // Half a line must not stay: the next one would be glued to it.
+            self.log.file.set_len(self.mark.bytes)?;
+            if !ended {
+                return Err(error);
+            }
+            self.log.unwritten_end.get_or_init(|| Bytes::from(bytes));
+        } else {
+            self.log.index().offsets.push(self.mark.bytes);
+            self.mark.bytes += bytes.len() as u64;
+        }
+        self.mark.n += 1;
+        self.mark.ended = ended;
+        self.log.bell.send_replace(self.mark);
+        Ok(())
+    }
+}
+
+impl Log {
+    /// A bell that rings after each line.
+    pub(crate) fn bell(&self) -> watch::Receiver<Mark> {
+        self.bell.subscribe()
+    }
+
+    /// `End`, when it is only in memory.
+    pub(crate) fn unwritten_end(&self) -> Option<Bytes> {
+        self.unwritten_end.get().cloned()
+    }
+
+    /// The last number that was acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.index().acknowledged
+    }
+
+    /// Where the line after `n` begins in the file; `None` when it is not written yet.
+    pub(crate) fn offset_after(&self, n: u64) -> Option<u64> {
+        let index = self.index();
+        let place = usize::try_from(n.checked_sub(index.before)?).ok()?;
+        index.offsets.get(place).copied()
+    }
+
+    /// A handle of its own for a reader.
+    pub(crate) fn reader(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Forgets the lines up to `n`: their place on disk is given back, offsets stay as they are.
+    pub(crate) fn acknowledge(&self, n: u64) {
+        let n = n.min(self.bell.borrow().n);
+        let end = self.offset_after(n);
+        let mut index = self.index();
+        if n <= index.acknowledged {
+            return;
+        }
+        index.acknowledged = n;
+        let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        // The newest line always stays, so that a restarted executor knows the numbers. A file system
+        // without holes keeps everything, which is only a matter of space.
+        if let Some(length) = end.and_then(|end| i64::try_from(end).ok()).filter(|length| 0 < *length)
+            && let Err(error) = fallocate(&self.file, hole, 0, length)
+        {
+            tracing::debug!(%error, "the spool keeps acknowledged lines");
+        }
+    }
+
+    fn index(&self) -> std::sync::MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads a spool from its start: where its lines begin, how far it is whole.
+fn scan(file: &File) -> io::Result<(Index, Mark)> {
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    reader.seek(SeekFrom::Start(0))?;
+    let (mut index, mut mark) =
+        (Index::default(), Mark { bytes: skip_hole(&mut reader)?, ..Mark::default() });
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        reader.read_until(b'\n', &mut line)?;
+        let Some(whole) = line.strip_suffix(b"\n") else { return Ok((index, mark)) };
+        let parsed: ExecutionLine = serde_json::from_slice(whole)?;
+        let n = parsed.n().unwrap_or_default();
+        if index.offsets.is_empty() {
+            (index.before, index.acknowledged) = (n - 1, n - 1);
+        }
+        index.offsets.push(mark.bytes);
+        let ended = matches!(parsed, ExecutionLine::End { .. });
+        mark = Mark { n, bytes: mark.bytes + line.len() as u64, ended };
+    }
+}
+
+/// Skips the zeros that acknowledged lines left; no line holds one.
+fn skip_hole(reader: &mut impl BufRead) -> io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let bytes = reader.fill_buf()?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        let more = zeros == bytes.len() && zeros != 0;
+        reader.consume(zeros);
+        skipped += zeros as u64;
+        if !more {
+            return Ok(skipped);
+        }
+    }
+}
+
+/// Makes the folder of the spools, closed to the agent.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}

@@ -1,0 +1,294 @@
+//! Git, done by a worker process as the agent's uid: a hang can be killed, a hostile repository meets no
+//! privilege. This side starts the worker, watches that it gets on, and reads its answer.
+
+use std::{net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+
+use api::executor::{CloneLine, Commit, GitClone, GitFailure, GitFailureCode, Push, PushResult};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::Child,
+    sync::{Mutex, mpsc},
+};
+
+use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
+
+/// The worker is known by this in its environment.
+const JOB: &str = "git";
+/// Nothing that needs no network takes this long.
+const LOCAL_STALL: Duration = Duration::from_secs(600);
+
+/// What the worker is asked; JSON on its standard input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// Clone into the workspace.
+    Clone {
+        /// Where the work goes.
+        workspace: PathBuf,
+        /// As the caller asked for it.
+        clone: GitClone,
+        /// Where it is fetched from: the relay.
+        relay_url: String,
+    },
+    /// Empty the workspace after a clone that failed.
+    Clear {
+        /// The folder.
+        workspace: PathBuf,
+    },
+    /// Commit everything.
+    Commit {
+        /// The repository.
+        workspace: PathBuf,
+        /// The message.
+        message: String,
+        /// Whose commit it is.
+        name: String,
+        /// Their address.
+        email: String,
+    },
+    /// Push `HEAD`.
+    Push {
+        /// The repository.
+        workspace: PathBuf,
+        /// As the caller asked for it.
+        push: Push,
+        /// The relay's address.
+        relay: SocketAddr,
+    },
+    /// Set the author in the agent's own git settings.
+    Identify {
+        /// The agent's home.
+        home: PathBuf,
+        /// The name.
+        name: String,
+        /// The address.
+        email: String,
+    },
+}
+
+/// What the worker says; one JSON a line, the last one is not `Progress` or `Alive`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// A whole per cent more.
+    Progress {
+        /// Of what.
+        phase: String,
+        /// How much.
+        percent: u8,
+    },
+    /// Something moves.
+    Alive,
+    /// The clone is there.
+    Cloned {
+        /// The commit it started at.
+        commit: String,
+        /// The branch that is checked out.
+        branch: String,
+    },
+    /// The new commit, if there was anything to commit.
+    Committed(Option<String>),
+    /// It was pushed, or there was nothing to push.
+    Pushed(PushResult),
+    /// Done, with nothing to say.
+    Done,
+    /// It failed.
+    Failed(GitFailure),
+}
+
+/// Starts workers, one at a time.
+#[derive(Clone)]
+pub(crate) struct Git(Arc<Inner>);
+
+struct Inner {
+    account: Account,
+    worker: PathBuf,
+    workspace: PathBuf,
+    home: PathBuf,
+    relay: SocketAddr,
+    clone_stall: Duration,
+    tasks: Tasks,
+    turn: Mutex<()>,
+}
+
+impl Git {
+    /// Git in the workspace, with the relay as the way out.
+    pub(crate) fn new(config: &Config, account: Account, relay: SocketAddr, tasks: Tasks) -> Self {
+        Self(Arc::new(Inner {
+            account,
+            worker: config.worker.clone().unwrap_or_else(this_program),
+            workspace: config.workspace.clone(),
+            home: config.agent_home.clone(),
+            relay,
+            clone_stall: Duration::from_secs(config.clone_stall_seconds),
+            tasks,
+            turn: Mutex::new(()),
+        }))
+    }
+
+    /// Clones; goes on when nobody listens, so that the next call finds it done.
+    pub(crate) fn clone_repository(&self, clone: GitClone) -> mpsc::Receiver<CloneLine> {
+        let (lines, receiver) = mpsc::channel(128);
+        let git = self.clone();
+        self.0.tasks.spawn("git clone", async move {
+            let _turn = git.0.turn.lock().await;
+            let last = match git.clone_now(clone, &lines).await {
+                Ok(Answer::Cloned { commit, branch }) => CloneLine::Done { commit, branch },
+                Ok(answer) => CloneLine::Failed(unexpected(&answer)),
+                Err(failure) => CloneLine::Failed(failure),
+            };
+            // The listener may be gone.
+            let _ = lines.send(last).await;
+        });
+        receiver
+    }
+
+    async fn clone_now(
+        &self,
+        clone: GitClone,
+        lines: &mpsc::Sender<CloneLine>,
+    ) -> Result<Answer, GitFailure> {
+        let workspace = self.0.workspace.clone();
+        let relay_url = relay_url(self.0.relay, &clone.repository_url)?;
+        let request = Request::Clone { workspace: workspace.clone(), clone, relay_url };
+        let done = self.work(&request, self.0.clone_stall, |phase, percent| {
+            // A listener that does not keep up misses some of it.
+            let _ = lines.try_send(CloneLine::Progress { phase, percent });
+        });
+        let done = done.await;
+        if done.is_err() {
+            self.work(&Request::Clear { workspace }, LOCAL_STALL, |_, _| {}).await?;
+        }
+        done
+    }
+
+    /// Commits everything that is not committed.
+    pub(crate) async fn commit(&self, commit: Commit, author: Author) -> Result<Option<String>, GitFailure> {
+        let (workspace, message) = (self.0.workspace.clone(), commit.message);
+        let request = Request::Commit { workspace, message, name: author.name, email: author.email };
+        match self.detached(request, LOCAL_STALL).await? {
+            Answer::Committed(commit) => Ok(commit),
+            answer => Err(unexpected(&answer)),
+        }
+    }
+
+    /// Pushes `HEAD` to the branch, unless nothing was committed since the base.
+    pub(crate) async fn push(&self, push: Push) -> Result<PushResult, GitFailure> {
+        let stall = Duration::from_secs(push.stall_seconds.max(1));
+        let request = Request::Push { workspace: self.0.workspace.clone(), push, relay: self.0.relay };
+        match self.detached(request, stall).await? {
+            Answer::Pushed(result) => Ok(result),
+            answer => Err(unexpected(&answer)),
+        }
+    }
+
+    /// Makes the agent's own commits carry this author.
+    pub(crate) async fn identify(&self, author: Author) -> Result<(), GitFailure> {
+        let Author { name, email } = author;
+        let request = Request::Identify { home: self.0.home.clone(), name, email };
+        match self.detached(request, LOCAL_STALL).await? {
+            Answer::Done => Ok(()),
+            answer => Err(unexpected(&answer)),
+        }
+    }
+
+    /// Goes on when the caller is gone: half a push helps nobody.
+    async fn detached(&self, request: Request, stall: Duration) -> Result<Answer, GitFailure> {
+        let git = self.clone();
+        let work = self.0.tasks.spawn("git", async move {
+            let _turn = git.0.turn.lock().await;
+            git.work(&request, stall, |_, _| {}).await
+        });
+        work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))
+    }
+
+    /// Runs one worker to its answer; kills it when it says nothing for `stall`, or at the stop.
+    async fn work(
+        &self,
+        request: &Request,
+        stall: Duration,
+        mut progress: impl FnMut(String, u8) + Send,
+    ) -> Result<Answer, GitFailure> {
+        let system = |error: std::io::Error| failed(format!("the git worker could not run: {error}"));
+        let mut child = self.start(request).await.map_err(system)?;
+        let mut lines = match child.stdout.take() {
+            Some(stdout) => BufReader::new(stdout).lines(),
+            None => return Err(failed("the git worker has no output".to_owned())),
+        };
+        loop {
+            let line = tokio::select! {
+                line = tokio::time::timeout(stall, lines.next_line()) => line,
+                () = self.0.tasks.stop().cancelled() => return Err(failed("the executor is stopping".to_owned())),
+            };
+            // Returning drops the worker, which kills it.
+            let line = line.map_err(|_| GitFailure {
+                code: GitFailureCode::Network,
+                message: format!("no progress for {} seconds; given up", stall.as_secs()),
+            })?;
+            let Some(line) = line.map_err(system)? else { return Err(died(child).await) };
+            match serde_json::from_str(&line) {
+                Ok(Answer::Progress { phase, percent }) => progress(phase, percent),
+                Ok(Answer::Alive) => {}
+                Ok(Answer::Failed(failure)) => return Err(failure),
+                Ok(answer) => return Ok(answer),
+                Err(error) => return Err(failed(format!("the git worker said something else: {error}"))),
+            }
+        }
+    }
+
+    async fn start(&self, request: &Request) -> std::io::Result<Child> {
+        let mut command = self.0.account.command(&self.0.worker, JOB);
+        // The agent's global git settings are the agent's: they must not change what is pushed, or where.
+        command.arg("git").env("HOME", "/nonexistent");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(&serde_json::to_vec(request)?).await?;
+        }
+        Ok(child)
+    }
+}
+
+fn this_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("caisson-executor"))
+}
+
+/// Why a worker ended without an answer.
+async fn died(mut child: Child) -> GitFailure {
+    let mut stderr = String::new();
+    if let Some(pipe) = child.stderr.take() {
+        let _ = pipe.take(64 << 10).read_to_string(&mut stderr).await;
+    }
+    keep_tail(&mut stderr, 1000);
+    match child.wait().await {
+        Ok(status) => failed(format!("the git worker ended with {status}: {}", stderr.trim())),
+        Err(error) => failed(format!("the git worker is gone: {error}")),
+    }
+}
+
+/// Where a repository is reached through the relay.
+///
+/// # Errors
+/// For what is not an HTTP URL, or holds a credential.
+pub(crate) fn relay_url(relay: SocketAddr, repository: &str) -> Result<String, GitFailure> {
+    let path = api::executor::git_relay_path(repository).ok_or_else(|| {
+        failed(
+            "only http:// and https:// repositories are supported; SSH remotes are not supported yet"
+                .to_owned(),
+        )
+    })?;
+    let credential =
+        url::Url::parse(repository).map(|url| !url.username().is_empty() || url.password().is_some());
+    match credential {
+        Ok(false) => Ok(format!("http://{relay}{path}")),
+        Ok(true) => Err(failed("the repository's URL must not hold a credential".to_owned())),
+        Err(error) => Err(failed(format!("the repository's URL cannot be read: {error}"))),
+    }
+}
+
+pub(crate) const fn failed(message: String) -> GitFailure {
+    GitFailure { code: GitFailureCode::Other, message }
+}
+
+fn unexpected(answer: &Answer) -> GitFailure {
+    failed(format!("the git worker answered something else: {answer:?}"))
+}

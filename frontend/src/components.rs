@@ -1,0 +1,19 @@
+//! What more than one page shows.
+
+mod badge;
+mod confirm;
+mod empty;
+mod field;
+mod frame;
+mod output;
+mod prose;
+mod run_row;
+
+pub(crate) use badge::{BadgeView, RunBadge};
+pub(crate) use confirm::Confirm;
+pub(crate) use empty::{Empty, Trouble};
+pub(crate) use field::Field;
+pub(crate) use frame::{Frame, Mark};
+pub(crate) use output::{DiffView, Output};
+pub(crate) use prose::Prose;
+pub(crate) use run_row::RunRow;

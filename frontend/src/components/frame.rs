@@ -1,0 +1,79 @@
+//! The frame of every page: the rail with the places to go, a bar at the foot on a phone.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use crate::{
+    link::use_link,
+    live::use_live,
+    session::{self, Entry, Session},
+};
+
+/// The rail and the page.
+#[component]
+pub(crate) fn Frame(
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    let live = use_live();
+    let active = Memo::new(move |_| live.runs.read().active().len());
+    view! {
+        <nav class="rail" aria-label="Main">
+            <div class="brand"><Mark/>"Caisson"</div>
+            <A href="/" exact=true attr:data-testid="nav-home">"Home"</A>
+            <A href="/runs" attr:data-testid="nav-runs">
+                "Runs"
+                <Show when=move || active.get() != 0><span class="count">{active}</span></Show>
+            </A>
+            <A href="/tasks" attr:data-testid="nav-tasks">"Tasks"</A>
+            <A href="/instances" attr:data-testid="nav-instances">"Instances"</A>
+            <Foot/>
+        </nav>
+        <main>{children()}</main>
+    }
+}
+
+/// The connection's state, the slots in use, and the way out.
+#[component]
+fn Foot() -> impl IntoView {
+    let live = use_live();
+    let connected = use_link().connected;
+    let session = StoredValue::new_local(expect_context::<Session>());
+    let line = move || match (connected.get(), live.status.get()) {
+        (Some(true), Some(status)) => {
+            let working: u64 = status.runs.iter().filter(|(state, _)| holds_slot(state)).map(|(_, n)| n).sum();
+            format!("connected · {working} of {} slots", status.slots)
+        }
+        (Some(true), None) => "connected".to_owned(),
+        (Some(false), _) => "reconnecting…".to_owned(),
+        (None, _) => "connecting…".to_owned(),
+    };
+    let leave = move |_| {
+        leptos::task::spawn_local(async move {
+            session::logout().await;
+            session.get_value().set(Entry::Out);
+        });
+    };
+    view! {
+        <div class="foot">
+            <span role="status" data-testid="connection">{line}</span>
+            <button type="button" class="link" data-testid="logout" on:click=leave>"Sign out"</button>
+        </div>
+    }
+}
+
+/// Whether a run in this state takes one of the places.
+fn holds_slot(state: &str) -> bool {
+    !matches!(state, "queued" | "ended")
+}
+
+/// The mark: a chamber, half under water.
+#[component]
+pub(crate) fn Mark() -> impl IntoView {
+    view! {
+        <svg class="mark" viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
+            <rect class="mark-room" x="0.75" y="0.75" width="18.5" height="18.5" rx="5"/>
+            <path class="mark-air" d="M.75 10V5.75a5 5 0 0 1 5-5h8.5a5 5 0 0 1 5 5V10z"/>
+        </svg>
+    }
+}

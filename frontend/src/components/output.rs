@@ -1,0 +1,111 @@
+//! What a machine printed, and what an edit changed: a few lines, and all of them on request.
+
+use leptos::prelude::*;
+
+use crate::state::{
+    diff::{Change, DiffLine},
+    words,
+};
+
+/// How many lines are shown while folded.
+const SHORT: usize = 8;
+
+/// The most lines that are drawn: beyond it a browser gets slow, and nobody reads.
+const LONGEST: usize = 4000;
+
+/// Printed text: its end, and all of it on request.
+#[component]
+pub(crate) fn Output(
+    /// The text.
+    text: String,
+    /// Whether it is shown whole; kept by the page, so that it survives a redraw.
+    open: RwSignal<bool>,
+    /// How many lines of the end are shown while folded.
+    #[prop(default = SHORT)]
+    tail: usize,
+) -> impl IntoView {
+    let text = text.trim_end().to_owned();
+    let lines = text.lines().count();
+    if lines == 0 {
+        return ().into_any();
+    }
+    let shown = {
+        let text = text.clone();
+        move || last_lines(&text, if open.get() { LONGEST } else { tail }).to_owned()
+    };
+    let is_long = tail < lines;
+    view! {
+        <div class="output">
+            <Show when=move || open.get() || tail != 0><pre>{shown.clone()}</pre></Show>
+            {is_long.then(|| view! {
+                <button type="button" class="link more" on:click=move |_| open.update(|open| *open = !*open)>
+                    {move || if open.get() { "Fold".to_owned() } else { more(lines, tail) }}
+                </button>
+            })}
+        </div>
+    }
+    .into_any()
+}
+
+fn more(lines: usize, tail: usize) -> String {
+    match tail {
+        0 => words::count(lines, "line"),
+        _ => format!("… full output, {}", words::count(lines, "line")),
+    }
+}
+
+/// The last lines of a text.
+fn last_lines(text: &str, count: usize) -> &str {
+    let Some(nth) = count.checked_sub(1) else { return "" };
+    match text.rmatch_indices('\n').nth(nth) {
+        Some((cut, _)) => &text[cut + 1..],
+        None => text,
+    }
+}
+
+/// The lines of an edit.
+#[component]
+pub(crate) fn DiffView(
+    /// The lines.
+    lines: Vec<DiffLine>,
+    /// Whether it is shown whole.
+    open: RwSignal<bool>,
+) -> impl IntoView {
+    let all = lines.len();
+    let is_long = 2 * SHORT < all;
+    let shown = move || {
+        let count = if open.get() || !is_long { LONGEST } else { SHORT };
+        lines.iter().take(count).map(diff_line).collect_view()
+    };
+    view! {
+        <div class="diff">
+            <pre>{shown}</pre>
+            {is_long.then(|| view! {
+                <button type="button" class="link more" on:click=move |_| open.update(|open| *open = !*open)>
+                    {move || if open.get() { "Fold".to_owned() } else { format!("… all {}", words::count(all, "line")) }}
+                </button>
+            })}
+        </div>
+    }
+}
+
+fn diff_line(line: &DiffLine) -> impl IntoView + use<> {
+    let (class, sign) = match line.change {
+        Change::Kept => ("kept", "  "),
+        Change::Removed => ("removed", "- "),
+        Change::Added => ("added", "+ "),
+    };
+    view! { <span class=class>{format!("{sign}{}\n", line.text)}</span> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_text_is_cut_at_line_starts() {
+        assert_eq!(last_lines("a\nb\nc", 2), "b\nc");
+        assert_eq!(last_lines("a\nb", 9), "a\nb");
+        assert_eq!(last_lines("a", 0), "");
+    }
+}

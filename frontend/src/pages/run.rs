@@ -1,0 +1,174 @@
+//! The page of a run: what is said and done, live, and beside it what one wants to know at a glance.
+
+use std::{collections::HashMap, sync::Arc};
+
+use api::{
+    event::Event,
+    id::RunId,
+    rpc::runs::RunsApiClient,
+    run::{self, RunState},
+    stream::Frame,
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::NotFound;
+use crate::{
+    components::Trouble,
+    link::{Link, use_link},
+    live::use_live,
+    state::{
+        log::{Next, Partial, RunLog},
+        rows::{Folds, WINDOW},
+    },
+    timer::spawn_scoped,
+};
+
+mod card;
+mod conversation;
+mod end;
+mod head;
+mod item;
+mod side;
+
+/// How many of the newest events are read when the page opens; older ones come when asked for.
+const RECENT: i64 = 2000;
+
+/// How many older events are read at once.
+const EARLIER: i64 = 500;
+
+/// What the parts of the page share.
+#[derive(Clone, Copy)]
+struct RunView {
+    id: RunId,
+    run: Memo<Option<Arc<run::Run>>>,
+    log: RwSignal<RunLog>,
+    /// What the agent is writing now; apart from the log, because it changes with every token.
+    partial: RwSignal<Option<Partial>>,
+    /// The steps that the reader opened or closed.
+    folds: RwSignal<Folds>,
+    /// How many items are drawn.
+    window: RwSignal<usize>,
+    /// The items that the reader opened, so that they stay open when they are drawn again.
+    opened: StoredValue<HashMap<(i64, usize), RwSignal<bool>>>,
+    trouble: RwSignal<Option<String>>,
+}
+
+/// The page of the run in the address.
+#[component]
+pub(crate) fn Run() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<RunId>().ok()));
+    move || match id.get() {
+        Some(id) => view! { <Known id/> }.into_any(),
+        None => view! { <NotFound/> }.into_any(),
+    }
+}
+
+/// The page of a run with a well-formed id.
+#[component]
+fn Known(id: RunId) -> impl IntoView {
+    let live = use_live();
+    let view = RunView {
+        id,
+        run: Memo::new(move |_| live.runs.read().get(id)),
+        log: RwSignal::default(),
+        partial: RwSignal::new(None),
+        folds: RwSignal::default(),
+        window: RwSignal::new(WINDOW),
+        opened: StoredValue::default(),
+        trouble: RwSignal::new(None),
+    };
+    let missing = RwSignal::new(false);
+    let link = use_link();
+    spawn_scoped(async move {
+        match link.call(move |client| async move { RunsApiClient::by_id(&*client, id).await }).await {
+            Ok(run) => {
+                view.log.set(RunLog::from((run.last_seq - RECENT).max(0)));
+                live.runs.update(|runs| runs.fold(run));
+                view.follow(&link).await;
+            }
+            Err(failure) if failure.not_found => missing.set(true),
+            Err(failure) => view.trouble.set(Some(failure.text)),
+        }
+    });
+    let known = Memo::new(move |_| view.run.read().is_some());
+    view! {
+        <Trouble text=view.trouble/>
+        <Show when=move || missing.get()><NotFound/></Show>
+        <Show when=move || known.get()>
+            <head::Head view/>
+            <div class="run">
+                <conversation::Conversation view/>
+                <side::Side view/>
+            </div>
+        </Show>
+    }
+}
+
+impl RunView {
+    /// Follows the run's frames until its end.
+    async fn follow(self, link: &Link) {
+        let id = self.id;
+        let open = |client: Arc<_>| {
+            let after = self.log.with_untracked(RunLog::after);
+            async move { RunsApiClient::on_message(&*client, id, Some(after)).await }
+        };
+        let fold = |frames: Vec<Frame>| {
+            let mut next = Next::Read;
+            self.log.maybe_update(|log| {
+                let before = (log.after(), log.caught_up, log.complete);
+                next = frames.into_iter().map(|frame| log.fold(frame)).find(|next| *next != Next::Read).unwrap_or(Next::Read);
+                before != (log.after(), log.caught_up, log.complete)
+            });
+            self.partial.set(self.log.with_untracked(|log| log.partial.clone()));
+            next
+        };
+        if let Err(failure) = link.follow(open, fold).await {
+            self.trouble.set(Some(failure.text));
+        }
+    }
+
+    /// Shows more of what came before: draws it if it is loaded, else loads it.
+    async fn earlier(self, link: Link, loaded: bool) {
+        self.window.update(|window| *window += WINDOW);
+        if loaded {
+            return;
+        }
+        let first = self.log.with_untracked(RunLog::unloaded);
+        match older(&link, self.id, first).await {
+            Ok(events) => self.log.update(|log| log.prepend(events)),
+            Err(text) => self.trouble.set(Some(text)),
+        }
+    }
+
+    /// Whether the run still goes on.
+    fn is_live(self) -> bool {
+        self.run.read().as_ref().is_some_and(|run| run.state != RunState::Ended)
+    }
+
+    /// Whether an item is opened.
+    fn opened(self, key: (i64, usize)) -> RwSignal<bool> {
+        if let Some(open) = self.opened.with_value(|opened| opened.get(&key).copied()) {
+            return open;
+        }
+        let open = RwSignal::new(false);
+        self.opened.update_value(|opened| drop(opened.insert(key, open)));
+        open
+    }
+}
+
+/// The events up to number `last`, as many as are read at once; pages may be smaller than asked for.
+async fn older(link: &Link, id: RunId, last: i64) -> Result<Vec<Event>, String> {
+    let mut after = (last - EARLIER).max(0);
+    let mut events: Vec<Event> = Vec::new();
+    while after < last {
+        let limit = u32::try_from(last - after).ok();
+        let page = link.call(move |client| async move { RunsApiClient::messages(&*client, id, Some(after), limit).await });
+        let page = page.await.map_err(|failure| failure.text)?;
+        let Some(newest) = page.items.last() else { break };
+        after = newest.seq;
+        events.extend(page.items.into_iter().filter(|event| event.seq <= last));
+    }
+    Ok(events)
+}

@@ -1,0 +1,184 @@
+//! The conversation: rows with one left edge, and the reader's place at its end.
+
+use api::Timestamp;
+use leptos::{html::Div, prelude::*};
+use web_sys::{ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition};
+
+use super::{RunView, item::ItemView};
+use crate::{
+    clock::time_of_day,
+    components::{Empty, Prose},
+    link::use_link,
+    state::{
+        rows::{self, Row},
+        words,
+    },
+    timer::{next_frame, spawn_scoped},
+};
+
+/// How near to the end, in pixels, counts as being there.
+const NEAR: f64 = 80.0;
+
+/// What tells a row, as it is now, from all others.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Earlier(bool),
+    Head(u32, Option<(String, bool)>, bool),
+    Folded(u32, usize),
+    Item(i64, usize, u32),
+}
+
+/// All that is said and done.
+#[component]
+pub(super) fn Conversation(view: RunView) -> impl IntoView {
+    let end = NodeRef::<Div>::new();
+    let at_end = RwSignal::new(view.run.with_untracked(|_| true) && untrack(|| view.is_live()));
+    watch_scroll(end, at_end);
+    Effect::new(move |_| {
+        view.log.track();
+        view.partial.track();
+        if at_end.get_untracked() {
+            spawn_scoped(async move {
+                next_frame().await;
+                show_end(end);
+            });
+        }
+    });
+    let steps = view.run.with_untracked(|run| run.as_ref().map(|run| run.task.steps.clone()).unwrap_or_default());
+    let rows = move || {
+        let log = view.log.read();
+        rows::rows(&log, &steps, &view.folds.read(), view.window.get())
+    };
+    let nothing = move || view.log.with(|log| log.caught_up && log.groups.is_empty());
+    let jump = move |_| {
+        at_end.set(true);
+        show_end(end);
+    };
+    view! {
+        <section class="conversation" data-testid="conversation" aria-label="Conversation">
+            <For each=rows key=key children=move |row| row_view(row, view)/>
+            <Show when=nothing><Empty text="Nothing was said yet. It waits for a free place."/></Show>
+            <Writing view/>
+            <div class="end" node_ref=end></div>
+            <Show when=move || !at_end.get() && !view.log.read().groups.is_empty()>
+                <button type="button" class="jump" data-testid="jump-latest" on:click=jump>"Jump to latest"</button>
+            </Show>
+        </section>
+    }
+}
+
+fn key(row: &Row) -> Key {
+    match row {
+        Row::Earlier { loaded } => Key::Earlier(*loaded),
+        Row::Head { step, checks, open, .. } => Key::Head(*step, checks.clone(), *open),
+        Row::Folded { step, events, .. } => Key::Folded(*step, *events),
+        Row::Item(item) => {
+            let (seq, part, revision) = item.key();
+            Key::Item(seq, part, revision)
+        }
+    }
+}
+
+fn row_view(row: Row, view: RunView) -> AnyView {
+    match row {
+        Row::Earlier { loaded } => view! { <Earlier view loaded/> }.into_any(),
+        Row::Head { step, title, checks, open } => view! { <StepHead view step title checks open/> }.into_any(),
+        Row::Folded { step, events, at } => view! { <Folded view step events at/> }.into_any(),
+        Row::Item(item) => view! { <ItemView view item/> }.into_any(),
+    }
+}
+
+#[component]
+fn Earlier(view: RunView, loaded: bool) -> impl IntoView {
+    let link = StoredValue::new_local(use_link());
+    let busy = RwSignal::new(false);
+    let show = move |_| {
+        busy.set(true);
+        leptos::task::spawn_local(async move {
+            view.earlier(link.get_value(), loaded).await;
+            busy.try_set(false);
+        });
+    };
+    view! {
+        <button type="button" class="more" data-testid="show-earlier" disabled=busy on:click=show>"Show earlier"</button>
+    }
+}
+
+#[component]
+fn StepHead(view: RunView, step: u32, title: String, checks: Option<(String, bool)>, open: bool) -> impl IntoView {
+    let checks = checks.map(|(words, passed)| {
+        view! { <span class=if passed { "word good" } else { "word bad" }><i class="dot"></i>{words}</span> }
+    });
+    let fold = move |_| view.folds.update(|folds| drop(folds.insert(step, false)));
+    view! {
+        <h2 class="step" data-testid="step-head" data-step=step>
+            <span class="step-number">"Step "{step}</span>
+            <span class="step-title">{title}</span>
+            {checks}
+            <span class="rule"></span>
+            {open.then(|| view! { <button type="button" class="link" on:click=fold>"Fold"</button> })}
+        </h2>
+    }
+}
+
+#[component]
+fn Folded(view: RunView, step: u32, events: usize, at: Timestamp) -> impl IntoView {
+    let show = move |_| view.folds.update(|folds| drop(folds.insert(step, true)));
+    let what = if step == 0 { "… the preparation, " } else { "… " };
+    view! {
+        <div class="said" data-testid="folded">
+            <time class="at">{time_of_day(at)}</time>
+            <p class="third">
+                {what}{words::count(events, "event")}", folded. "
+                <button type="button" class="link" on:click=show>"Show"</button>
+            </p>
+        </div>
+    }
+}
+
+/// What the agent is writing now.
+#[component]
+fn Writing(view: RunView) -> impl IntoView {
+    let text = move || {
+        let partial = view.partial.get()?;
+        Some(if partial.block == "thinking" {
+            view! { <p class="thinking">{last_line(&partial.text).to_owned()}<i class="caret"></i></p> }.into_any()
+        } else {
+            view! { <Prose text=partial.text/><i class="caret"></i> }.into_any()
+        })
+    };
+    view! {
+        <Show when=move || view.partial.read().is_some()>
+            <div class="said writing" data-testid="partial"><span class="at"></span><div>{text}</div></div>
+        </Show>
+    }
+}
+
+/// The last line that says something.
+fn last_line(text: &str) -> &str {
+    text.trim_end().rsplit('\n').next().unwrap_or_default()
+}
+
+/// Keeps track of whether the reader is at the end: leaving it takes a scroll up, coming back a look at it.
+fn watch_scroll(end: NodeRef<Div>, at_end: RwSignal<bool>) {
+    let before = StoredValue::new(0.0);
+    let handle = window_event_listener_untyped("scroll", move |_| {
+        let Some(end) = end.get_untracked() else { return };
+        let (Ok(now), Ok(height)) = (window().scroll_y(), window().inner_height()) else { return };
+        let is_near = end.get_bounding_client_rect().bottom() <= height.as_f64().unwrap_or_default() + NEAR;
+        let went_up = now < before.get_value();
+        before.set_value(now);
+        if is_near != at_end.get_untracked() && (is_near || went_up) {
+            at_end.set(is_near);
+        }
+    });
+    on_cleanup(move || handle.remove());
+}
+
+fn show_end(end: NodeRef<Div>) {
+    let Some(end) = end.try_get_untracked().flatten() else { return };
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::End);
+    options.set_behavior(ScrollBehavior::Instant);
+    end.scroll_into_view_with_scroll_into_view_options(&options);
+}

@@ -1,0 +1,139 @@
+//! An item of the conversation: its time, then what it says.
+
+use std::sync::Arc;
+
+use api::event::{EgressEvent, GitAction, StateChange};
+use api::run::{Gate, RunState, wire_name};
+use leptos::prelude::*;
+
+use super::{
+    RunView,
+    card::{CheckCard, ToolCard},
+    end::EndCard,
+};
+use crate::{
+    clock::time_of_day,
+    components::{Output, Prose},
+    state::{
+        failure::sentence,
+        item::{Item, What},
+        words,
+    },
+};
+
+/// One item.
+#[component]
+pub(super) fn ItemView(view: RunView, item: Arc<Item>) -> impl IntoView {
+    let (seq, nested, at) = (item.seq, item.nested, time_of_day(item.at));
+    view! {
+        <div class="said" class:nested=nested data-testid="event" data-seq=seq>
+            <time class="at">{at}</time>
+            <div class="saying">{said(view, &item)}</div>
+        </div>
+    }
+}
+
+fn said(view: RunView, item: &Item) -> AnyView {
+    let open = view.opened((item.seq, item.part));
+    match &item.what {
+        What::Text(text) => view! { <Prose text=text.clone()/> }.into_any(),
+        What::Thinking(text) => view! { <Thought text=text.clone() open/> }.into_any(),
+        What::Tool(call) => view! { <ToolCard view call=call.clone() at=item.at open/> }.into_any(),
+        What::StrayAnswer { answer, .. } => {
+            view! { <div class="card"><Output text=answer.text.clone() open/></div> }.into_any()
+        }
+        What::Check(check) => view! { <CheckCard check=check.clone() open/> }.into_any(),
+        What::Git(action) => git(action),
+        What::Egress(egress, count) => self::egress(egress, *count),
+        What::Gate(gate) => self::gate(gate),
+        What::State(change) if change.state == RunState::Ended => {
+            view! { <EndCard view change=change.clone()/> }.into_any()
+        }
+        What::State(change) => quiet(state_words(change)),
+        What::Progress(progress) => quiet(match progress.percent {
+            Some(percent) => format!("{}, {percent} %", sentence(&progress.text).trim_end_matches('.')),
+            None => sentence(&progress.text),
+        }),
+        What::Model(model) => quiet(format!("Claude Code, model {model}.")),
+        What::Retry(text) => quiet(format!("{text}.")),
+        What::AgentError(text) => {
+            view! { <p class="trouble">"The agent reports: "{sentence(text)}</p> }.into_any()
+        }
+        What::Notice(notice) => quiet(sentence(&notice.text)),
+        What::User(text) => {
+            view! { <div class="card user"><span class="kind">"You"</span><Prose text=text.clone()/></div> }.into_any()
+        }
+    }
+}
+
+/// A line that is there for whoever looks for it.
+fn quiet(text: String) -> AnyView {
+    view! { <p class="third">{text}</p> }.into_any()
+}
+
+fn state_words(change: &StateChange) -> String {
+    let words = match change.state {
+        RunState::Queued => "Queued.",
+        RunState::Starting => "Starting: its container is made.",
+        RunState::Running => "Running.",
+        RunState::Waiting => "Waiting.",
+        RunState::Stopping => "Stopping: its work is saved.",
+        RunState::Ended => "Ended.",
+    };
+    match &change.detail {
+        Some(detail) => sentence(detail),
+        None => words.to_owned(),
+    }
+}
+
+/// What the agent thinks: one line, all of it on request.
+#[component]
+fn Thought(text: String, open: RwSignal<bool>) -> impl IntoView {
+    let whole = text.trim().to_owned();
+    let first = whole.lines().next().unwrap_or_default().to_owned();
+    let line = if first.is_empty() { "Thought, in words that are not shown.".to_owned() } else { first };
+    if line == whole && line.chars().count() < 100 || whole.is_empty() {
+        return view! { <p class="thinking">{line}</p> }.into_any();
+    }
+    view! {
+        <button type="button" class="thinking" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|open| *open = !*open)>
+            {move || if open.get() { whole.clone() } else { line.clone() }}
+        </button>
+    }
+    .into_any()
+}
+
+fn git(action: &GitAction) -> AnyView {
+    let short = |commit: &str| commit.chars().take(8).collect::<String>();
+    let (kind, words, object) = match action {
+        GitAction::Commit { commit, summary } => ("Commit", summary.clone(), short(commit)),
+        GitAction::Push { branch, commit, commits } => {
+            let count = words::count(usize::try_from(*commits).unwrap_or(usize::MAX), "commit");
+            ("Push", format!("{count} to {branch}"), short(commit))
+        }
+        GitAction::PullRequest { url, state } => {
+            return card_line("Pull request", view! { <a href=url.clone() rel="noreferrer">{url.clone()}</a>" "{state.clone()} });
+        }
+    };
+    card_line(kind, view! { <span class="mono">{object}</span>" "{words} })
+}
+
+fn egress(egress: &EgressEvent, count: usize) -> AnyView {
+    let host = match egress.port {
+        Some(port) => format!("{}:{port}", egress.host),
+        None => egress.host.clone(),
+    };
+    let verb = if egress.allowed { "allowed " } else { "refused " };
+    let times = (1 < count).then(|| format!(", {}", words::count(count, "time")));
+    card_line("Firewall", view! { {verb}<span class="mono strong">{host}</span>{times} })
+}
+
+fn gate(gate: &Gate) -> AnyView {
+    let head = format!("The run waits: {}", wire_name(&gate.kind).replace('_', " "));
+    view! { <div class="card gate"><strong>{head}</strong><Prose text=gate.text.clone()/></div> }.into_any()
+}
+
+fn card_line(kind: &'static str, line: impl IntoView + 'static) -> AnyView {
+    view! { <div class="card"><div class="card-head"><span class="kind">{kind}</span><p class="line">{line}</p></div></div> }
+        .into_any()
+}

@@ -1,0 +1,103 @@
+//! The form of a task: its name, its steps with their checks, the model.
+
+use leptos::{ev::SubmitEvent, prelude::*};
+
+use crate::{
+    components::Field,
+    state::{
+        failure::Failure,
+        form::{self, TaskForm},
+    },
+};
+
+/// The fields and the button.
+#[component]
+pub(super) fn Editor(
+    /// What is typed.
+    form: RwSignal<TaskForm>,
+    /// What the server said of it.
+    failure: RwSignal<Option<Failure>>,
+    /// Whether it is being saved.
+    busy: RwSignal<bool>,
+    /// Saves it.
+    save: impl Fn() + 'static,
+) -> impl IntoView {
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        save();
+    };
+    let error = move |field: &'static str| Signal::derive(move || failure.read().as_ref()?.at(field));
+    let other = move || {
+        let failure = failure.get()?;
+        let shown = form::is_shown_at_field(&failure, form.read_untracked().steps.len());
+        let text = failure.field.as_ref().map_or(failure.text.clone(), |field| format!("{field}: {}", failure.text));
+        (!shown).then(|| view! { <p class="trouble" role="alert" data-testid="field-error">{text}</p> })
+    };
+    let keys = move || form.read().steps.iter().map(|step| step.key).collect::<Vec<_>>();
+    view! {
+        <form class="editor" on:submit=submit>
+            <Field label="Name" error=error("name")>
+                <input
+                    prop:value=move || form.read().name.clone()
+                    on:input=move |event| form.write().name = event_target_value(&event)
+                    placeholder="Upgrade actix and fix the deprecations"
+                    data-testid="task-name"
+                />
+            </Field>
+            <For each=keys key=|key| *key children=move |key| view! { <StepFields form failure key/> }/>
+            <button type="button" class="add" data-testid="add-step" on:click=move |_| form.write().add_step()>"Add a step"</button>
+            <Field label="Model" hint="Blank is the server's default." error=error("model")>
+                <input
+                    prop:value=move || form.read().model.clone()
+                    on:input=move |event| form.write().model = event_target_value(&event)
+                    class="mono"
+                    spellcheck="false"
+                    placeholder="the server's default"
+                    data-testid="task-model"
+                />
+            </Field>
+            {other}
+            <div class="actions">
+                <button type="submit" class="primary" data-testid="save-task" disabled=busy>"Save"</button>
+            </div>
+        </form>
+    }
+}
+
+/// One step: what the agent is told, and what must hold then.
+#[component]
+fn StepFields(form: RwSignal<TaskForm>, failure: RwSignal<Option<Failure>>, key: usize) -> impl IntoView {
+    let place = Memo::new(move |_| form.read().steps.iter().position(|step| step.key == key).unwrap_or_default());
+    let error = move |part: &'static str| {
+        Signal::derive(move || failure.read().as_ref().and_then(|failure| form::at_step(failure, place.get(), part)))
+    };
+    let alone = Memo::new(move |_| form.read().steps.len() == 1);
+    let remove = move |_| form.write().steps.retain(|step| step.key != key);
+    let first = form.with_untracked(|form| form.steps.iter().find(|step| step.key == key).cloned()).unwrap_or_default();
+    let instructions = move |event| {
+        if let Some(step) = form.write().steps.iter_mut().find(|step| step.key == key) {
+            step.instructions = event_target_value(&event);
+        }
+    };
+    let checks = move |event| {
+        if let Some(step) = form.write().steps.iter_mut().find(|step| step.key == key) {
+            step.checks = event_target_value(&event);
+        }
+    };
+    view! {
+        <fieldset class="panel step-fields">
+            <legend>
+                <span class="step-number">"Step "{move || place.get() + 1}</span>
+                <Show when=move || !alone.get()><button type="button" class="link" on:click=remove>"Remove"</button></Show>
+            </legend>
+            <Field label="Instructions" error=error("instructions")>
+                <textarea rows="6" prop:value=first.instructions on:input=instructions data-testid="step-instructions"
+                    placeholder="What the agent shall do in this step."></textarea>
+            </Field>
+            <Field label="Checks" hint="Command lines, one a line. They are run after the step; a failed one is given back to the agent." error=error("checks")>
+                <textarea rows="3" class="mono" spellcheck="false" prop:value=first.checks on:input=checks data-testid="step-checks"
+                    placeholder="cargo test --workspace"></textarea>
+            </Field>
+        </fieldset>
+    }
+}

@@ -1,0 +1,22 @@
+//! What the pages show, as plain data and pure folds: no browser, no clock, no socket.
+
+pub(crate) mod words;
+
+pub(crate) mod badge;
+pub(crate) mod runs;
+
+pub(crate) mod diff;
+pub(crate) mod prose;
+pub(crate) mod tool;
+
+pub(crate) mod item;
+pub(crate) mod log;
+pub(crate) mod rows;
+pub(crate) mod steps;
+
+pub(crate) mod backoff;
+pub(crate) mod failure;
+pub(crate) mod form;
+
+#[cfg(test)]
+pub(crate) mod example;

@@ -1,0 +1,107 @@
+//! All runs that are known, folded by id and version: whatever arrives twice or late changes nothing.
+
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+
+use api::{
+    id::RunId,
+    run::{Run, RunState},
+};
+
+/// The runs that are known, newest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Runs {
+    by_id: BTreeMap<Reverse<RunId>, Arc<Run>>,
+}
+
+impl Runs {
+    /// Folds a run in; an older version of a known run changes nothing.
+    pub(crate) fn fold(&mut self, run: Run) {
+        let known = self.by_id.get(&Reverse(run.id));
+        if known.is_none_or(|known| known.version <= run.version) {
+            self.by_id.insert(Reverse(run.id), Arc::new(run));
+        }
+    }
+
+    /// One run, if known.
+    pub(crate) fn get(&self, id: RunId) -> Option<Arc<Run>> {
+        self.by_id.get(&Reverse(id)).cloned()
+    }
+
+    /// The runs that are not over, newest first; those that wait for a person come first.
+    pub(crate) fn active(&self) -> Vec<Arc<Run>> {
+        let mut runs: Vec<_> =
+            self.by_id.values().filter(|run| run.state != RunState::Ended).cloned().collect();
+        runs.sort_by_key(|run| run.state != RunState::Waiting);
+        runs
+    }
+
+    /// The runs that ended last, the last one first.
+    pub(crate) fn ended(&self, limit: usize) -> Vec<Arc<Run>> {
+        let mut runs: Vec<_> =
+            self.by_id.values().filter(|run| run.state == RunState::Ended).cloned().collect();
+        runs.sort_by_key(|run| Reverse(run.ended_at));
+        runs.truncate(limit);
+        runs
+    }
+
+    /// The runs in this state, or all, newest first, none older than `horizon`.
+    pub(crate) fn list(&self, state: Option<RunState>, horizon: Option<RunId>) -> Vec<Arc<Run>> {
+        let wanted = |run: &&Arc<Run>| {
+            state.is_none_or(|state| run.state == state) && horizon.is_none_or(|horizon| horizon <= run.id)
+        };
+        self.by_id.values().filter(wanted).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::example;
+
+    fn numbers(runs: &[Arc<Run>]) -> Vec<String> {
+        runs.iter().map(|run| run.id.to_string()[35..].to_owned()).collect()
+    }
+
+    fn run(number: u128, state: RunState, version: i64) -> Run {
+        let ended_at = (state == RunState::Ended).then(|| example::at(100 - i64::try_from(number).unwrap()));
+        Run { state, version, ended_at, ..example::run(number) }
+    }
+
+    #[test]
+    fn the_newest_version_of_a_run_wins_whatever_the_order() {
+        let mut runs = Runs::default();
+        runs.fold(run(1, RunState::Running, 3));
+        runs.fold(run(1, RunState::Queued, 1));
+        runs.fold(run(1, RunState::Running, 3));
+        assert_eq!(runs.active().len(), 1);
+        assert_eq!(runs.get(example::run(1).id).map(|run| run.state), Some(RunState::Running));
+    }
+
+    #[test]
+    fn what_waits_for_a_person_comes_first_and_what_ended_last_leads_the_ended() {
+        let mut runs = Runs::default();
+        for (number, state) in [
+            (1, RunState::Waiting),
+            (2, RunState::Running),
+            (3, RunState::Ended),
+            (4, RunState::Ended),
+            (5, RunState::Queued),
+        ] {
+            runs.fold(run(number, state, 1));
+        }
+        assert_eq!(numbers(&runs.active()), ["1", "5", "2"]);
+        assert_eq!(numbers(&runs.ended(9)), ["3", "4"]);
+        assert_eq!(numbers(&runs.ended(1)), ["3"]);
+    }
+
+    #[test]
+    fn a_list_ends_where_its_pages_end() {
+        let mut runs = Runs::default();
+        for number in 1..=4 {
+            runs.fold(run(number, RunState::Ended, 1));
+        }
+        assert_eq!(numbers(&runs.list(None, Some(example::run(3).id))), ["4", "3"]);
+        assert_eq!(numbers(&runs.list(Some(RunState::Ended), None)), ["4", "3", "2", "1"]);
+        assert!(runs.list(Some(RunState::Running), None).is_empty());
+    }
+}
