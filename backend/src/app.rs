@@ -50,7 +50,9 @@ impl From<Error> for ApiError {
         match error {
             Error::Refused(error) => error,
             Error::Store(S::Stale(_) | S::Illegal(_)) => Self::Conflict { why: error.to_string() },
-            Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => unavailable("database", error.to_string()),
+            Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => {
+                unavailable("database", error.to_string())
+            }
             Error::Containers(C::EngineAway { .. }) => unavailable("engine", error.to_string()),
             Error::Store(S::Missing(_) | S::Corrupt { .. })
             | Error::Containers(C::ImageMissing { .. } | C::PortRefused { .. } | C::Refused { .. }) => {
@@ -94,7 +96,39 @@ impl App {
         keys: Arc<Keys>,
         tasks: Tasks,
     ) -> Self {
-        Self { store, containers, broker, config, keys, tasks, queue_bell: Arc::default(), drivers: Arc::default() }
+        Self {
+            store,
+            containers,
+            broker,
+            config,
+            keys,
+            tasks,
+            queue_bell: Arc::default(),
+            drivers: Arc::default(),
+        }
+    }
+
+    /// Does a verb to its end, also when its caller goes away in the middle.
+    ///
+    /// # Errors
+    /// The verb's own, or `Unavailable` when the process stops first.
+    pub(crate) async fn whole<T, F>(&self, verb: impl FnOnce(Self) -> F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let verb = verb(self.clone());
+        self.tasks.spawn("verb", |_| async move {
+            // Nobody may be waiting any more.
+            let _ = reply.send(verb.await);
+        });
+        let stopped = |_| ApiError::Unavailable {
+            what: "server".to_owned(),
+            why: "it is stopping".to_owned(),
+            retry_after_ms: RETRY_AFTER_MS,
+        };
+        Ok(answer.await.map_err(stopped)??)
     }
 
     /// The runs that are driven here. A panic while it is locked leaves the map whole.
@@ -112,13 +146,18 @@ fn page_size(limit: Option<u32>) -> Result<u32, Error> {
     match limit {
         None => Ok(PAGE),
         Some(limit @ 1..=MAX_PAGE) => Ok(limit),
-        Some(limit) => Err(ApiError::invalid("limit", format!("{limit} is not between 1 and {MAX_PAGE}")).into()),
+        Some(limit) => {
+            Err(ApiError::invalid("limit", format!("{limit} is not between 1 and {MAX_PAGE}")).into())
+        }
     }
 }
 
 /// The cursor of a list that is read newest first: the id of the last item that was seen.
 fn before(cursor: Option<&str>) -> Result<Option<uuid::Uuid>, Error> {
-    let parse = |text: &str| text.parse().map_err(|_| ApiError::invalid("cursor", "not a cursor: pass `next` of the page before").into());
+    let parse = |text: &str| {
+        text.parse()
+            .map_err(|_| ApiError::invalid("cursor", "not a cursor: pass `next` of the page before").into())
+    };
     cursor.map(parse).transpose()
 }
 

@@ -5,10 +5,11 @@
 
 mod git;
 mod headers;
+#[cfg(test)]
+mod loopback;
 mod model;
 mod refusal;
 pub mod scripted;
-mod secret;
 mod settings;
 
 use std::{sync::Arc, time::Duration};
@@ -17,7 +18,7 @@ use api::id::RunId;
 use axum::Router;
 use url::Url;
 
-pub use secret::Secret;
+pub use crate::secret::Secret;
 pub use settings::{Credential, Error, Settings, Upstream};
 
 /// How long an upstream may take to accept a connection.

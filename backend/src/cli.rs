@@ -80,7 +80,7 @@ enum Command {
     #[command(subcommand)]
     Token(token::Verb),
     /// Brings the database to this version's schema and ends.
-    Migrate(token::Migrate),
+    Migrate(Box<token::Migrate>),
 }
 
 /// Reads the command line, does what it says and answers with the exit code.
@@ -115,7 +115,7 @@ impl Cli {
             Command::Doctor => doctor::run(&server()?, output).await,
             Command::Image(verb) => image::run(verb, output).await,
             Command::Token(verb) => token::run(verb, output).await,
-            Command::Migrate(migrate) => token::migrate(migrate, output).await,
+            Command::Migrate(migrate) => token::migrate(*migrate, output).await,
         }
     }
 }

@@ -94,10 +94,10 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The data folder could not be made.
+    /// The data folder or the database in it could not be made.
     #[error("--data-dir: cannot create {path}; name a folder you can write to", path = path.display())]
     DataDir {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// Why not.
         #[source]

@@ -138,7 +138,10 @@ impl Driver {
 
     fn timeout(&self) -> End {
         let seconds = self.record.run.task.timeout_seconds;
-        End::new(Reason::Timeout, format!("The run took longer than its {seconds} s; raise `timeoutSeconds` if it needs more."))
+        End::new(
+            Reason::Timeout,
+            format!("The run took longer than its {seconds} s; raise `timeoutSeconds` if it needs more."),
+        )
     }
 }
 

@@ -93,7 +93,7 @@ pub async fn serve(listener: TcpListener, parts: Parts, tasks: &Tasks) {
     let most = parts.http.max_connections as usize;
     let router = router::build(parts, stop);
     connection::accept(listener, router, most, tasks).await;
-    // Closes the WebSockets; plain connections hear of the stop from `tasks`.
-    let closed = sockets.stop().is_ok() && tokio::time::timeout(GRACE, sockets.stopped()).await.is_ok();
+    // Closes the WebSockets; plain connections hear of the stop from `tasks`. It fails when there are none.
+    let closed = sockets.stop().is_err() || tokio::time::timeout(GRACE, sockets.stopped()).await.is_ok();
     tracing::debug!(closed, "the port is closed");
 }

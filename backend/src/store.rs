@@ -90,6 +90,8 @@ impl Store {
         <migrations::Migrator as migrations::MigratorTrait>::up(&write, None).await.map_err(cannot)?;
         let in_memory = url.contains(":memory:") || url.contains("mode=memory");
         let read = if in_memory { write.clone() } else { connect(url, 8).await.map_err(cannot)? };
+        // A write that changes nothing: a database that is read-only is refused now, not at the first run.
+        write.execute_unprepared("DELETE FROM sessions WHERE expires_at < 0").await.map_err(cannot)?;
         let bells = Arc::new(bells::Bells::default());
         let (sender, jobs) = mpsc::channel(WRITER_QUEUE);
         let writer = writer::Writer::new(write.clone(), bells.clone(), jobs);

@@ -18,7 +18,7 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let span = tracing::info_span!("task", task.name = name);
+        let span = tracing::info_span!(parent: None, "task", task.name = name);
         self.tracker.spawn(body(self.stop.child_token()).instrument(span));
     }
 

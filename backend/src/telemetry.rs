@@ -9,7 +9,7 @@ use crate::config::{LogArgs, LogFormat};
 /// What these crates log at `debug` and `trace` has headers and bodies in it, so tokens and prompts.
 /// Only a filter that names them can turn that on.
 const QUIET: &str = "h2=info,hyper=info,hyper_util=info,jsonrpsee=info,jsonrpsee-client=info,\
-                     jsonrpsee-server=info,reqwest=info,rustls=info,soketto=info,sqlx=warn,sea_orm=info";
+                     jsonrpsee-server=info,reqwest=info,rustls=info,soketto=info,sqlx=warn,sea_orm=info,sea_orm_migration=warn";
 
 /// Why the log could not be started.
 #[derive(Debug, thiserror::Error)]

@@ -50,11 +50,8 @@ impl Account {
     /// A command that runs as this account in the workspace, with no privilege, no capability, no way to
     /// gain one, and a fresh environment. Its standard streams are closed until the caller opens them.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
-        let mut command = match &self.user {
-            Some(user) => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs"]);
-                command.args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]);
+        let mut command = match self.unprivileged() {
+            Some(mut command) => {
                 // The agent may close its workspace to others, so only the agent can go there.
                 command.args(["env", "-C"]).arg(&self.workspace).arg("--").arg(program);
                 command
@@ -73,6 +70,21 @@ impl Account {
             .env(MARKER, self.mark(job));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         command
+    }
+
+    /// A command that becomes the user, for the program that is added; `None` without a user of its own.
+    fn unprivileged(&self) -> Option<Command> {
+        let user = self.user.as_deref()?;
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs"]);
+        command.args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]);
+        command
+            .env_clear()
+            .env("PATH", &self.path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Some(command)
     }
 
     /// Asks every process of the job to end; with a user of its own, every process of that user.
@@ -94,20 +106,17 @@ impl Account {
     }
 
     async fn signal(&self, signal: Signal, job: &str) {
-        match self.user {
-            Some(_) => {
-                // The shell is spared by its own `kill`; that nobody is left to be signalled is no failure.
-                let script = format!("kill -s {} -- -1 || true", signal.as_str().trim_start_matches("SIG"));
-                if let Err(error) = self.command("sh", job).args(["-c", &script]).status().await {
-                    tracing::error!(%error, "could not signal the agent's processes");
-                }
+        if let Some(mut command) = self.unprivileged() {
+            // All at once, so that none can fork away. The shell itself is spared.
+            let script = format!("kill -s {} -- -1", signal.as_str().trim_start_matches("SIG"));
+            if command.args(["sh", "-c", &script]).status().await.is_ok_and(|status| status.success()) {
+                return;
             }
-            None => {
-                for pid in self.processes(job) {
-                    // It may have ended in between.
-                    let _ = signal::kill(pid, signal);
-                }
-            }
+        }
+        // Without a user of its own, or when there is no room for one more process.
+        for pid in self.processes(job) {
+            // It may have ended in between.
+            let _ = signal::kill(pid, signal);
         }
     }
 

@@ -8,32 +8,18 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs one coding agent inside a Caisson container.
 #[derive(Parser)]
-#[command(
-    name = "caisson-executor",
-    version,
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true
-)]
+#[command(name = "caisson-executor", version)]
 struct Cli {
-    #[command(subcommand)]
-    worker: Option<Worker>,
     #[command(flatten)]
-    config: Option<Config>,
-}
-
-#[derive(clap::Subcommand)]
-enum Worker {
-    /// Does one git operation: the request as JSON on stdin, the answer as NDJSON on stdout.
-    #[command(hide = true)]
-    Git,
+    config: Config,
 }
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse() {
-        Cli { worker: Some(Worker::Git), .. } => executor::worker().context("the git worker failed"),
-        Cli { config: Some(config), .. } => serve(config),
-        Cli { .. } => anyhow::bail!("no settings: see caisson-executor --help"),
+    // The worker has an empty environment and takes no settings.
+    if std::env::args_os().skip(1).eq(["git"]) {
+        return executor::worker().context("the git worker failed");
     }
+    serve(Cli::parse().config)
 }
 
 #[tokio::main]

@@ -7,7 +7,9 @@ use leptos_router::{
 };
 
 use crate::{
-    clock, components::Frame, link, live, pages,
+    clock,
+    components::Frame,
+    link, live, pages,
     session::{self, Entry},
 };
 
@@ -22,9 +24,9 @@ pub fn mount() {
 fn App() -> impl IntoView {
     clock::provide_clock();
     let session = session::provide_session();
-    let link = link::provide_link(session.clone());
+    let link = link::provide_link(session);
     #[cfg(target_arch = "wasm32")]
-    leptos::task::spawn_local(crate::connection::keep(link.clone(), session.clone()));
+    leptos::task::spawn_local(crate::connection::keep(link, session));
     let entry = Memo::new(move |_| session.entry.get());
     move || match entry.get() {
         Entry::In => view! { <Pages/> }.into_any(),

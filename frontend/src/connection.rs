@@ -33,7 +33,7 @@ pub(crate) async fn keep(link: Link, session: Session) {
                 session.set(Entry::In);
                 let opened = js_sys::Date::now();
                 if let Some(client) = open().await {
-                    live(&link, client, &session, &wake).await;
+                    live(link, client, session, &wake).await;
                     link.set(None);
                 }
                 if GOOD < js_sys::Date::now() - opened {
@@ -56,7 +56,7 @@ pub(crate) async fn keep(link: Link, session: Session) {
 }
 
 /// Offers the client to the pages until it is cut, silent, or the reader has signed out.
-async fn live(link: &Link, client: Client, session: &Session, wake: &Bell) {
+async fn live(link: Link, client: Client, session: Session, wake: &Bell) {
     let client = Arc::new(client);
     link.set(Some(client.clone()));
     let cut = async {

@@ -2,6 +2,8 @@
 //!
 //! Everything but `connection` also compiles on the host, where the state is tested.
 
+#![allow(unreachable_pub, reason = "the component macro makes some of its items public")]
+
 mod app;
 mod clock;
 mod components;

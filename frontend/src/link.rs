@@ -23,12 +23,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BATCH: usize = 2048;
 
 /// The connection to the server.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Link {
     client: StoredValue<Option<Arc<Client>>, LocalStorage>,
     /// Whether there is a connection; `None` before the first.
     pub(crate) connected: RwSignal<Option<bool>>,
-    bell: Bell,
+    bell: StoredValue<Bell>,
     session: Session,
 }
 
@@ -37,34 +37,34 @@ pub(crate) fn provide_link(session: Session) -> Link {
     let link = Link {
         client: StoredValue::new_local(None),
         connected: RwSignal::new(None),
-        bell: Bell::default(),
+        bell: StoredValue::default(),
         session,
     };
-    provide_context(StoredValue::new_local(link.clone()));
+    provide_context(link);
     link
 }
 
 /// The connection, from within a component.
 pub(crate) fn use_link() -> Link {
-    expect_context::<StoredValue<Link, LocalStorage>>().get_value()
+    expect_context()
 }
 
 impl Link {
     /// Sets or clears the client; connection.rs alone does.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn set(&self, client: Option<Arc<Client>>) {
+    pub(crate) fn set(self, client: Option<Arc<Client>>) {
         self.connected.set(Some(client.is_some()));
         self.client.set_value(client);
-        self.bell.ring();
+        self.bell.get_value().ring();
     }
 
     /// Waits for a connection.
-    pub(crate) async fn ready(&self) -> Arc<Client> {
+    pub(crate) async fn ready(self) -> Arc<Client> {
         loop {
             if let Some(client) = self.client.get_value() {
                 return client;
             }
-            self.bell.heard().await;
+            self.bell.get_value().heard().await;
         }
     }
 
@@ -72,7 +72,7 @@ impl Link {
     ///
     /// # Errors
     /// What to tell the reader, and at which field.
-    pub(crate) async fn call<T, F>(&self, method: impl FnOnce(Arc<Client>) -> F) -> Result<T, Failure>
+    pub(crate) async fn call<T, F>(self, method: impl FnOnce(Arc<Client>) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Error>>,
     {
@@ -91,7 +91,7 @@ impl Link {
     /// # Errors
     /// The server's refusal, such as an unknown id.
     pub(crate) async fn follow<T, F>(
-        &self,
+        self,
         open: impl Fn(Arc<Client>) -> F,
         mut fold: impl FnMut(Vec<T>) -> Next,
     ) -> Result<(), Failure>
@@ -118,7 +118,7 @@ impl Link {
     }
 
     /// A server that no longer knows this reader sends them to the sign-in page.
-    fn heed(&self, failure: &Failure) {
+    fn heed(self, failure: &Failure) {
         if failure.signed_out {
             self.session.set(Entry::Out);
         }

@@ -7,7 +7,7 @@ use api::{
     run::{Run, RunState},
     system::Status,
 };
-use futures::future::{join, join_all};
+use futures::future::join_all;
 use leptos::prelude::*;
 
 use crate::{
@@ -35,11 +35,11 @@ pub(crate) struct Live {
 
 /// Makes it known to the pages and keeps it current while the reader is signed in.
 pub(crate) fn provide_live() {
-    let live =
-        Live { runs: RwSignal::default(), loaded: RwSignal::new(false), status: RwSignal::new(None) };
+    let live = Live { runs: RwSignal::default(), loaded: RwSignal::new(false), status: RwSignal::new(None) };
     provide_context(live);
     let link = use_link();
-    spawn_scoped(async move { drop(join(follow_runs(&link, live), poll_status(&link, live)).await) });
+    spawn_scoped(follow_runs(link, live));
+    spawn_scoped(poll_status(link, live));
 }
 
 /// What all pages share, from within a component.
@@ -47,15 +47,12 @@ pub(crate) fn use_live() -> Live {
     expect_context()
 }
 
-async fn follow_runs(link: &Link, live: Live) {
+async fn follow_runs(link: Link, live: Live) {
     // Subscribed first, listed then: what changes in between comes twice, and nothing is missed.
-    let open = |client: std::sync::Arc<_>| {
-        let link = link.clone();
-        async move {
-            let changes = RunsApiClient::on_change(&*client, None, None).await?;
-            leptos::task::spawn_local(async move { list_runs(&link, live).await });
-            Ok(changes)
-        }
+    let open = |client: std::sync::Arc<_>| async move {
+        let changes = RunsApiClient::on_change(&*client, None, None).await?;
+        leptos::task::spawn_local(async move { list_runs(link, live).await });
+        Ok(changes)
     };
     let fold = |changed: Vec<Run>| {
         live.runs.update(|runs| changed.into_iter().for_each(|run| runs.fold(run)));
@@ -67,7 +64,7 @@ async fn follow_runs(link: &Link, live: Live) {
 }
 
 /// The newest runs, and all that are at work however old they are.
-async fn list_runs(link: &Link, live: Live) {
+async fn list_runs(link: Link, live: Live) {
     let states = RunState::ALL.into_iter().map(Some);
     let pages = states.chain([None]).map(|state| {
         link.call(move |client| async move {
@@ -81,7 +78,7 @@ async fn list_runs(link: &Link, live: Live) {
     let _ = live.loaded.try_set(true);
 }
 
-async fn poll_status(link: &Link, live: Live) {
+async fn poll_status(link: Link, live: Live) {
     loop {
         if let Ok(status) = link.call(|client| async move { SystemApiClient::status(&*client).await }).await {
             live.status.set(Some(status));

@@ -19,42 +19,42 @@ pub(crate) enum Entry {
 }
 
 /// The session as the pages see it.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Session {
     /// Whether the reader is signed in.
     pub(crate) entry: RwSignal<Entry>,
-    bell: Bell,
+    bell: StoredValue<Bell>,
 }
 
 /// Makes the session known to the pages.
 pub(crate) fn provide_session() -> Session {
-    let session = Session { entry: RwSignal::new(Entry::Unknown), bell: Bell::default() };
-    provide_context(session.clone());
+    let session = Session { entry: RwSignal::new(Entry::Unknown), bell: StoredValue::default() };
+    provide_context(session);
     session
 }
 
 impl Session {
     /// Sets whether the reader is signed in, and wakes those who wait for it.
-    pub(crate) fn set(&self, entry: Entry) {
+    pub(crate) fn set(self, entry: Entry) {
         if self.entry.get_untracked() != entry {
             self.entry.set(entry);
         }
-        self.bell.ring();
+        self.bell.get_value().ring();
     }
 
     /// Waits until the reader is signed in.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) async fn signed_in(&self) {
+    pub(crate) async fn signed_in(self) {
         while self.entry.get_untracked() != Entry::In {
-            self.bell.heard().await;
+            self.bell.get_value().heard().await;
         }
     }
 
     /// Waits until the reader is signed out.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) async fn signed_out(&self) {
+    pub(crate) async fn signed_out(self) {
         while self.entry.get_untracked() != Entry::Out {
-            self.bell.heard().await;
+            self.bell.get_value().heard().await;
         }
     }
 }

@@ -1,4 +1,86 @@
-//! stub
-pub(crate) fn run(_root: &std::path::Path) -> anyhow::Result<std::process::ExitCode> {
-    Ok(std::process::ExitCode::SUCCESS)
+//! `cargo xtask check`: everything that judges the code without an engine, a browser or a database server.
+
+use std::{path::Path, process::Command, process::ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    machine::{self, Need},
+    run,
+    steps::Steps,
+    web,
+};
+
+/// Where a refused fetch of the advisory database is told from a finding.
+const ADVISORIES: &str = "known vulnerabilities";
+
+/// Runs all checks; the exit code says whether all passed.
+///
+/// # Errors
+/// When a tool is missing and cannot be installed.
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    machine::ensure(&[Need::Git, Need::Wasm, Need::Lints])?;
+    let mut steps = Steps::default();
+    // First: the server embeds its output.
+    steps.step("the browser's part", || web::build(root));
+    lints(root, &mut steps);
+    steps.step("documentation", || {
+        let mut doc = run::cargo(root);
+        run::run(doc.args(["doc", "--quiet", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    steps.step("bans, licences and sources of dependencies", || {
+        cargo_tool(root, "deny", &["--log-level", "error", "check", "bans", "licenses", "sources"])
+    });
+    steps.step(ADVISORIES, || advisories(root));
+    steps.step("unused dependencies", || cargo_tool(root, "machete", &[]));
+    steps.step("the host's build", || run::run(run::cargo(root).args(["build", "--quiet"])));
+    steps.step("migrations and the wire", || {
+        run::run(run::cargo(root).args(["test", "--package", "migrations", "--package", "api"]))
+    });
+    Ok(steps.finish())
+}
+
+/// The format and the lints, which `cargo xtask test` wants too.
+pub(crate) fn lints(root: &Path, steps: &mut Steps) {
+    steps.step("format", || run::run(run::cargo(root).args(["fmt", "--all", "--check"])));
+    steps.step("lints", || {
+        let mut clippy = run::cargo(root);
+        clippy.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+        run::run(&mut clippy)
+    });
+}
+
+/// Looks for dependencies with known vulnerabilities, where the list of them can be fetched.
+fn advisories(root: &Path) -> Result<()> {
+    ensure_tool("deny")?;
+    let fetched = run::output(run::cargo(root).args(["deny", "--log-level", "error", "fetch", "db"]));
+    if fetched.is_err() {
+        println!("{ADVISORIES}: not looked for, because their list cannot be fetched from here");
+        return Ok(());
+    }
+    cargo_tool(root, "deny", &["--log-level", "error", "check", "--disable-fetch", "advisories"])
+}
+
+fn cargo_tool(root: &Path, tool: &str, arguments: &[&str]) -> Result<()> {
+    ensure_tool(tool)?;
+    run::run(run::cargo(root).arg(tool).args(arguments))
+}
+
+/// Installs `cargo TOOL` if it is missing.
+fn ensure_tool(tool: &str) -> Result<()> {
+    let name = format!("cargo-{tool}");
+    let installed = run::output(Command::new("cargo").args([tool, "--version"]));
+    if installed.is_ok() {
+        return Ok(());
+    }
+    println!("{name} is missing; installing it, which takes minutes");
+    let log = run::target_folder()?.join(format!("{name}.log"));
+    let install = |more: &[&str]| {
+        let mut command = Command::new("cargo");
+        // Not optimised: it runs for seconds and is compiled for minutes.
+        command.args(["install", "--debug", &name]).args(more);
+        run::logged(&mut command, &log)
+    };
+    // The tool's own lock file may name what a mirror does not have yet.
+    install(&["--locked"]).or_else(|_| install(&[])).with_context(|| format!("{name} cannot be installed"))
 }

@@ -1,28 +1,146 @@
-//! `cargo xtask demo`: one real task on a real repository, from start to pushed branch.
+//! `cargo xtask demo`: from a fresh machine to a pushed branch, watched in the terminal.
 
-use std::{path::Path, process::ExitCode};
+mod cli;
+mod git_server;
+mod report;
+mod sample;
+mod server;
 
-use anyhow::{Result, bail};
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, Write},
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-/// How the demo is shown.
-#[derive(clap::Args)]
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::{cli::Caisson, git_server::GitServer, report::Report, server::Server};
+use crate::{
+    image,
+    machine::{self, Need},
+    run, web,
+};
+
+/// What the agent is asked to do in a repository it knows nothing about.
+const DEFAULT_PROMPT: &str = "Read this repository's README and try what it says, as far as that is possible here. \
+     Then fix the one thing that would have helped you most, in one small commit.";
+
+/// What `demo` can be told.
+#[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Exit when the run has ended, instead of serving on.
+    /// End when the run has ended, instead of serving until Ctrl-C.
     #[arg(long)]
     once: bool,
-    /// Print the result as JSON in the last line.
+    /// Write the result to standard output as one line of JSON; everything else goes to standard error.
     #[arg(long)]
     json: bool,
-    /// The repository to work on; a new local one if not given.
-    #[arg(long)]
+    /// A repository of yours. Needs `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`, and
+    /// `GITHUB_TOKEN` to push.
+    #[arg(long, value_name = "URL")]
     repo: Option<String>,
+    /// What the agent is to do in your repository.
+    #[arg(long, requires = "repo", value_name = "TEXT", default_value = DEFAULT_PROMPT)]
+    prompt: String,
+    /// The port to serve on; another one is taken if it is in use.
+    #[arg(long, default_value_t = 7334)]
+    port: u16,
 }
 
-/// Runs the demo.
+/// Prepares the machine, runs one real task and shows where to go on.
 ///
 /// # Errors
-/// Always, until it is written.
+/// When the machine lacks something that cannot be installed, a build fails or the server does not start.
 pub(crate) fn run(root: &Path, options: Options) -> Result<ExitCode> {
-    let Options { once, json, repo } = options;
-    bail!("the demo is not written yet ({}, {once}, {json}, {repo:?})", root.display());
+    check(&options)?;
+    let answer = if options.json { Some(divert_stdout()?) } else { None };
+    machine::ensure(&[Need::Git, Need::Wasm])?;
+    image::ensure(root)?;
+    web::build(root)?;
+    server::build(root)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(demo(root, &options, answer))
+}
+
+/// Only the real model can work on a repository it has not been scripted for.
+fn check(options: &Options) -> Result<()> {
+    let has_key =
+        ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"].iter().any(|name| env::var_os(name).is_some());
+    if options.repo.is_some() && !has_key {
+        bail!("--repo needs a real model: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN and try again");
+    }
+    Ok(())
+}
+
+/// Sends everything that is printed from here on, by us or our children, to standard error.
+/// Answers with the real standard output.
+fn divert_stdout() -> Result<File> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().context("cannot duplicate standard output")?;
+    nix::unistd::dup2_stdout(io::stderr()).context("cannot divert standard output")?;
+    Ok(File::from(stdout))
+}
+
+async fn demo(root: &Path, options: &Options, answer: Option<File>) -> Result<ExitCode> {
+    // Both are caught from here on, so that nothing is left behind.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let folder = data_folder()?;
+    let repository = sample::create(&folder)?;
+    let git = GitServer::start(sample::served(&folder))?;
+    let mut server = Server::start(root, &folder, options.port, options.repo.is_some()).await?;
+    let caisson = server.client();
+    let target = options.repo.clone().unwrap_or_else(|| git.url(sample::NAME));
+    let done = tokio::select! {
+        done = work(&caisson, &target, options) => Some(done),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+    };
+    let code = match done {
+        Some(done) => {
+            let report = Report::new(done?, &server.address, &caisson.token);
+            report.print(options.repo.is_none().then_some(repository.as_path()))?;
+            if let Some(mut answer) = answer {
+                writeln!(answer, "{}", report.json()).context("cannot write the result")?;
+            }
+            if !options.once {
+                println!("\nServing until Ctrl-C.");
+                tokio::select! {
+                    () = server.ended() => bail!("the server has ended; its log is {}", server.log.display()),
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            report.exit_code()
+        }
+        None => ExitCode::FAILURE,
+    };
+    println!("\nStopping.");
+    caisson.stop_all().await?;
+    server.stop().await?;
+    Ok(code)
+}
+
+/// Creates the run, shows it to its end, and answers with the run as it is then.
+async fn work(caisson: &Caisson, repository: &str, options: &Options) -> Result<serde_json::Value> {
+    println!("\nRepository: {repository}");
+    let run = if options.repo.is_some() {
+        caisson.json(&["run", "--repo", repository, "--prompt", &options.prompt]).await?
+    } else {
+        let task = caisson.task(&sample::task()).await?;
+        caisson.json(&["run", "--repo", repository, "--task", &task]).await?
+    };
+    let id = run["id"].as_str().context("the server answered without a run")?;
+    println!("$ caisson runs logs --follow {id}\n");
+    caisson.show(&["runs", "logs", "--follow", id]).await?;
+    caisson.json(&["runs", "show", id]).await
+}
+
+/// Where the demo keeps its database, its token and its repository: in the target folder.
+fn data_folder() -> Result<PathBuf> {
+    let folder = run::target_folder()?.join("demo");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }

@@ -30,7 +30,9 @@ const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 pub(crate) fn ensure(root: &Path) -> Result<()> {
     engine::ensure()?;
     let base = base::ensure()?;
-    run::run(run::cargo(root).args(["build", "--quiet", "--package", "executor", "--package", "firewall"]))?;
+    let mut build = run::cargo(root);
+    build.args(["build", "--quiet"]).args(PROGRAMS.iter().flat_map(|name| ["--bin", name]));
+    run::run(&mut build)?;
     let programs = run::target_folder()?.join("debug");
     let fingerprint = fingerprint(root, &programs, &base)?;
     if label().is_ok_and(|label| label == fingerprint) {
@@ -42,7 +44,7 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     let context = stage(root, &programs)?;
     let before = image_id(TAG).ok();
     let log = run::target_folder()?.join("image.log");
-    run::logged(build(&base, &fingerprint).arg(context.path()), &log)?;
+    run::logged(docker_build(&base, &fingerprint).arg(context.path()), &log)?;
     remove_if_replaced(before.as_deref());
     println!("image: {TAG} built in {} s", started.elapsed().as_secs());
     Ok(())
@@ -95,7 +97,7 @@ fn certificates() -> Result<Vec<u8>> {
     fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
-fn build(base: &base::Base, fingerprint: &str) -> Command {
+fn docker_build(base: &base::Base, fingerprint: &str) -> Command {
     let mut command = Command::new("docker");
     command.args(["build", "--tag", TAG, "--label", &format!("{LABEL}={fingerprint}")]);
     command.arg("--build-arg").arg(format!("BASE={}", base.name));

@@ -7,6 +7,7 @@ mod engine;
 mod image;
 mod machine;
 mod run;
+mod steps;
 mod test;
 mod web;
 

@@ -18,7 +18,10 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
     if repository.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return refuse("must not contain white space or control characters");
     }
-    if repository.starts_with('-') || repository.contains("--upload-pack") || repository.contains("--receive-pack") {
+    if repository.starts_with('-')
+        || repository.contains("--upload-pack")
+        || repository.contains("--receive-pack")
+    {
         return refuse("looks like a command line option, not like a repository");
     }
     if is_owner_and_name(repository) {
@@ -45,7 +48,9 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
         other => return refuse(&format!("`{other}://` is not supported: use https://")),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("must not contain credentials: the operator sets them on the server, GITHUB_TOKEN for GitHub");
+        return refuse(
+            "must not contain credentials: the operator sets them on the server, GITHUB_TOKEN for GitHub",
+        );
     }
     if url.query().is_some() || url.fragment().is_some() {
         return refuse("must not have a query or a fragment");
@@ -95,7 +100,10 @@ mod tests {
     fn a_github_repository_may_be_abbreviated() {
         assert_eq!(parse("acme/web").unwrap().as_str(), "https://github.com/acme/web.git");
         assert_eq!(parse("acme/web.git").unwrap().as_str(), "https://github.com/acme/web.git");
-        assert_eq!(parse("http://127.0.0.1:8080/demo.git").unwrap().as_str(), "http://127.0.0.1:8080/demo.git");
+        assert_eq!(
+            parse("http://127.0.0.1:8080/demo.git").unwrap().as_str(),
+            "http://127.0.0.1:8080/demo.git"
+        );
     }
 
     #[test]

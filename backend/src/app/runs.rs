@@ -66,7 +66,11 @@ impl App {
     async fn run_enqueue(&self, run: Run, key: Option<&str>) -> Result<Run, Error> {
         let queued = self.store.run_counts().await?.get("queued").copied().unwrap_or_default();
         if u64::from(self.config.runs.queue) <= queued {
-            return Err(ApiError::Limit { limit: "queue".to_owned(), value: u64::from(self.config.runs.queue) }.into());
+            return Err(ApiError::Limit {
+                limit: "queue".to_owned(),
+                value: u64::from(self.config.runs.queue),
+            }
+            .into());
         }
         let stored = self.store.run_insert(&run, key).await?;
         if stored.id != run.id {
@@ -104,10 +108,17 @@ impl App {
     ///
     /// # Errors
     /// `NotFound`, or `Invalid` for a number or limit that cannot be.
-    pub async fn run_messages(&self, id: RunId, after: Option<i64>, limit: Option<u32>) -> Result<Page<Event>, Error> {
+    pub async fn run_messages(
+        &self,
+        id: RunId,
+        after: Option<i64>,
+        limit: Option<u32>,
+    ) -> Result<Page<Event>, Error> {
         let limit = limit.unwrap_or(MAX_EVENTS);
         if !(1..=MAX_EVENTS).contains(&limit) {
-            return Err(ApiError::invalid("limit", format!("{limit} is not between 1 and {MAX_EVENTS}")).into());
+            return Err(
+                ApiError::invalid("limit", format!("{limit} is not between 1 and {MAX_EVENTS}")).into()
+            );
         }
         let after = self.check_after(id, after).await?;
         let items = self.store.event_list(id, after, u64::from(limit) + 1).await?;
@@ -124,7 +135,9 @@ impl App {
     pub async fn check_after(&self, id: RunId, after: Option<i64>) -> Result<i64, Error> {
         let run = self.run_by_id(id).await?;
         match after.unwrap_or_default() {
-            after if after < 0 => Err(ApiError::invalid("after", "is a number of an event: 0 or more").into()),
+            after if after < 0 => {
+                Err(ApiError::invalid("after", "is a number of an event: 0 or more").into())
+            }
             after if run.last_seq < after => {
                 let why = format!("{after} is beyond the newest event, {}", run.last_seq);
                 Err(ApiError::invalid("after", why).into())
@@ -172,12 +185,20 @@ fn with_overrides(mut spec: TaskSpec, overrides: Overrides) -> Result<TaskSpec, 
     spec.step_timeout_seconds = overrides.step_timeout_seconds.unwrap_or(spec.step_timeout_seconds);
     match validate::check(&spec) {
         Ok(()) => Ok(spec),
-        Err(ApiError::Invalid { field, why }) => Err(ApiError::invalid(format!("overrides.{field}"), why).into()),
+        Err(ApiError::Invalid { field, why }) => {
+            Err(ApiError::invalid(format!("overrides.{field}"), why).into())
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-fn new_run(task_id: TaskId, task: TaskSpec, repository: String, r#ref: Option<String>, retry_of: Option<RunId>) -> Run {
+fn new_run(
+    task_id: TaskId,
+    task: TaskSpec,
+    repository: String,
+    r#ref: Option<String>,
+    retry_of: Option<RunId>,
+) -> Run {
     let id = RunId::mint();
     Run {
         id,

@@ -34,16 +34,21 @@ impl App {
 
     /// Which database it is, without where and with what credentials.
     fn database_kind(&self) -> &'static str {
-        if self.config.storage.database_url.expose().starts_with("postgres") { "PostgreSQL" } else { "SQLite" }
+        if self.config.storage.database_url.expose().starts_with("postgres") {
+            "PostgreSQL"
+        } else {
+            "SQLite"
+        }
     }
 
     async fn image_part(&self) -> Part {
         let image = &self.config.containers.image;
         match self.containers.image_exists(image).await {
             Ok(true) => Part { ok: true, detail: image.clone() },
-            Ok(false) => {
-                Part { ok: false, detail: format!("there is no image {image}: build it with `caisson image build`") }
-            }
+            Ok(false) => Part {
+                ok: false,
+                detail: format!("there is no image {image}: build it with `caisson image build`"),
+            },
             Err(error) => Part { ok: false, detail: error.to_string() },
         }
     }

@@ -54,11 +54,17 @@ fn check_step(path: &str, step: &Step) -> Result<(), ApiError> {
         return Err(ApiError::invalid(field, "is blank: say what the agent shall do"));
     }
     if MAX_INSTRUCTIONS < step.instructions.len() {
-        let why = format!("has {} bytes, and may have {MAX_INSTRUCTIONS}: put long material into the repository", step.instructions.len());
+        let why = format!(
+            "has {} bytes, and may have {MAX_INSTRUCTIONS}: put long material into the repository",
+            step.instructions.len()
+        );
         return Err(ApiError::invalid(field, why));
     }
     if MAX_CHECKS < step.checks.len() {
-        return Err(ApiError::invalid(format!("{path}.checks"), format!("a step has at most {MAX_CHECKS} checks")));
+        return Err(ApiError::invalid(
+            format!("{path}.checks"),
+            format!("a step has at most {MAX_CHECKS} checks"),
+        ));
     }
     for (at, check) in step.checks.iter().enumerate() {
         let path = format!("{path}.checks[{at}]");
@@ -66,13 +72,19 @@ fn check_step(path: &str, step: &Step) -> Result<(), ApiError> {
             return Err(ApiError::invalid(format!("{path}.run"), "is blank: give a command line"));
         }
         if MAX_COMMAND < check.run.len() || check.run.contains('\0') {
-            return Err(ApiError::invalid(format!("{path}.run"), format!("is not a command line of at most {MAX_COMMAND} bytes")));
+            return Err(ApiError::invalid(
+                format!("{path}.run"),
+                format!("is not a command line of at most {MAX_COMMAND} bytes"),
+            ));
         }
         if let Some(seconds) = check.timeout_seconds {
             check_seconds(&format!("{path}.timeoutSeconds"), seconds)?;
         }
         if let Some(Err(error)) = check.expect.as_deref().map(regex::Regex::new) {
-            return Err(ApiError::invalid(format!("{path}.expect"), format!("is not a regular expression: {error}")));
+            return Err(ApiError::invalid(
+                format!("{path}.expect"),
+                format!("is not a regular expression: {error}"),
+            ));
         }
     }
     Ok(())
@@ -82,7 +94,10 @@ fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
     check_seconds("timeoutSeconds", spec.timeout_seconds)?;
     check_seconds("stepTimeoutSeconds", spec.step_timeout_seconds)?;
     if let Some(model) = &spec.model
-        && (model.trim().is_empty() || 200 < model.len() || model.starts_with('-') || model.chars().any(char::is_control))
+        && (model.trim().is_empty()
+            || 200 < model.len()
+            || model.starts_with('-')
+            || model.chars().any(char::is_control))
     {
         return Err(ApiError::invalid("model", "is not the name of a model: for example `sonnet`"));
     }
@@ -90,7 +105,10 @@ fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
         return Err(ApiError::invalid("budgetUsd", "must be more than 0; leave it out for no limit"));
     }
     if spec.permission_profile == PermissionProfile::Ask {
-        return Err(ApiError::invalid("permissionProfile", "`ask` is not available yet: use `full`, `edit` or `read_only`"));
+        return Err(ApiError::invalid(
+            "permissionProfile",
+            "`ask` is not available yet: use `full`, `edit` or `read_only`",
+        ));
     }
     if !spec.egress.is_empty() {
         let why = "is not available yet: a run reaches its model and its repository, and nothing else";
@@ -143,16 +161,25 @@ mod tests {
         assert_eq!(field_of(|task| task.steps.clear()), "steps");
         assert_eq!(field_of(|task| task.steps = vec![task.steps[0].clone(); 101]), "steps");
         assert_eq!(field_of(|task| task.steps[0].instructions = "\n\t ".into()), "steps[0].instructions");
-        assert_eq!(field_of(|task| task.steps[0].instructions = "x".repeat(1 << 20)), "steps[0].instructions");
+        assert_eq!(
+            field_of(|task| task.steps[0].instructions = "x".repeat(1 << 20)),
+            "steps[0].instructions"
+        );
         assert_eq!(field_of(|task| task.steps[0].checks = vec!["".into()]), "steps[0].checks[0].run");
-        assert_eq!(field_of(|task| task.steps[0].checks[0].expect = Some("(".into())), "steps[0].checks[0].expect");
+        assert_eq!(
+            field_of(|task| task.steps[0].checks[0].expect = Some("(".into())),
+            "steps[0].checks[0].expect"
+        );
         assert_eq!(field_of(|task| task.timeout_seconds = 0), "timeoutSeconds");
         assert_eq!(field_of(|task| task.step_timeout_seconds = u64::MAX), "stepTimeoutSeconds");
         assert_eq!(field_of(|task| task.budget_usd = Some(f64::NAN)), "budgetUsd");
         assert_eq!(field_of(|task| task.model = Some("--help".into())), "model");
         assert_eq!(field_of(|task| task.egress = vec!["example.org".into()]), "egress");
         assert_eq!(field_of(|task| task.permission_profile = PermissionProfile::Ask), "permissionProfile");
-        assert_eq!(field_of(|task| drop(task.env.insert("ANTHROPIC_API_KEY".into(), "x".into()))), "env.ANTHROPIC_API_KEY");
+        assert_eq!(
+            field_of(|task| drop(task.env.insert("ANTHROPIC_API_KEY".into(), "x".into()))),
+            "env.ANTHROPIC_API_KEY"
+        );
         assert_eq!(field_of(|task| drop(task.env.insert("A B".into(), "x".into()))), "env.A B");
     }
 }

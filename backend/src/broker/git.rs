@@ -21,7 +21,7 @@ use futures::{StreamExt, stream};
 use url::Url;
 
 use self::target::{Part, Service, Target};
-use super::{Access, Broker, headers};
+use super::{Access, Broker, Parts, headers};
 
 struct Gateway {
     broker: Broker,
@@ -79,27 +79,33 @@ impl Gateway {
     /// Asks the repository itself. What it answers is passed on as it is, except for a redirect.
     async fn forward(&self, target: &Target, headers: &HeaderMap, body: Option<reqwest::Body>) -> Response {
         let url = target.upstream(&self.access.repository);
-        let client = &self.broker.0.client;
-        let call = match body {
-            Some(body) => client.post(url.clone()).body(body),
-            None => client.get(url.clone()),
-        };
-        let call = call.headers(headers::of_git_request(headers));
-        let call = match &self.broker.0.github_token {
-            Some(token) if is_github(&url) => call.basic_auth("x-access-token", Some(token.expose())),
-            _ => call,
-        };
-        match call.send().await {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        match self.call(url, headers, body).send().await {
             Ok(answer) if answer.status().is_redirection() => moved(answer.headers()),
             Ok(answer) => {
                 let (status, headers) = (answer.status(), headers::of_response(answer.headers()));
                 (status, headers, Body::from_stream(answer.bytes_stream())).into_response()
             }
             Err(error) => {
-                let host = url.host_str().unwrap_or_default();
-                tracing::warn!(run.id = %self.access.run, git.host = host, error = %error.without_url(), "a git server does not answer");
+                let error = error.without_url();
+                tracing::warn!(run.id = %self.access.run, git.host = host, %error, "a git server does not answer");
                 refuse(StatusCode::BAD_GATEWAY, format_args!("the git server {host} could not be reached"))
             }
+        }
+    }
+
+    /// The request to the git server, with the credential that is for it.
+    fn call(&self, url: Url, headers: &HeaderMap, body: Option<reqwest::Body>) -> reqwest::RequestBuilder {
+        let Parts { client, github_token, .. } = &*self.broker.0;
+        let token = github_token.as_ref().filter(|_| is_github(&url));
+        let call = match body {
+            Some(body) => client.post(url).body(body),
+            None => client.get(url),
+        };
+        let call = call.headers(headers::of_git_request(headers));
+        match token {
+            Some(token) => call.basic_auth("x-access-token", Some(token.expose())),
+            None => call,
         }
     }
 }

@@ -70,3 +70,42 @@ fn without(headers: &HeaderMap, unwanted: &[HeaderName]) -> HeaderMap {
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        headers.keys().map(HeaderName::as_str).collect()
+    }
+
+    fn map(names: &[&'static str]) -> HeaderMap {
+        let pair = |name: &&'static str| (HeaderName::from_static(name), "1".parse().unwrap());
+        names.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn what_concerns_one_connection_stays_on_it() {
+        let mut headers =
+            map(&["keep-alive", "te", "transfer-encoding", "upgrade", "x-other", "x-one", "x-two"]);
+        headers.append("connection", "close, X-One".parse().unwrap());
+        headers.append("connection", "x-two".parse().unwrap());
+        assert_eq!(names(&of_request(&headers)), ["x-other"]);
+        assert_eq!(names(&of_response(&headers)), ["x-other"]);
+    }
+
+    #[test]
+    fn a_container_brings_no_credential_along() {
+        let headers =
+            map(&["host", "cookie", "authorization", "proxy-authorization", "x-api-key", "expect", "accept"]);
+        assert_eq!(names(&of_request(&headers)), ["accept"]);
+        let headers = map(&["authorization", "cookie", "x-api-key", "host", "git-protocol", "x-other"]);
+        assert_eq!(names(&of_git_request(&headers)), ["git-protocol"]);
+    }
+
+    #[test]
+    fn an_upstream_sets_no_cookie_and_asks_for_no_credential() {
+        let headers = map(&["set-cookie", "www-authenticate", "content-type", "retry-after"]);
+        assert_eq!(names(&of_response(&headers)), ["content-type", "retry-after"]);
+    }
+}

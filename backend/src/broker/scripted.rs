@@ -45,6 +45,9 @@ mod request;
 mod script;
 mod stream;
 
+#[cfg(test)]
+mod examples;
+
 use std::{io, path::PathBuf};
 
 pub use player::Player;

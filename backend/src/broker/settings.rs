@@ -5,7 +5,8 @@ use std::path::Path;
 use axum::http::HeaderValue;
 use url::Url;
 
-use super::{Secret, scripted};
+use super::scripted;
+use crate::secret::Secret;
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
 
@@ -28,7 +29,7 @@ pub struct Settings {
 pub enum Upstream {
     /// Anthropic, or something that speaks the same.
     Anthropic {
-        /// Where; without a slash at the end.
+        /// Where.
         base_url: Url,
         /// What is shown there.
         credential: Credential,
@@ -80,20 +81,16 @@ impl Settings {
     }
 
     pub(super) fn github_token(&self) -> Result<Option<Secret>, Error> {
-        if let Some(token) = &self.github_token {
-            header("GITHUB_TOKEN", token.expose(), "")?;
-        }
-        Ok(self.github_token.clone())
+        let check = |token: &Secret| token_text("GITHUB_TOKEN", token).map(Secret::new);
+        self.github_token.as_ref().map(check).transpose()
     }
 
     fn anthropic(&self) -> Result<Upstream, Error> {
         let base_url = self.base_url.as_deref().unwrap_or(ANTHROPIC);
         let base_url = parse_base_url(base_url).ok_or(Error::BaseUrl)?;
         let credential = match (&self.api_key, &self.oauth_token) {
-            (Some(key), _) => Credential::ApiKey(header("ANTHROPIC_API_KEY", key.expose(), "")?),
-            (None, Some(token)) => {
-                Credential::OAuth(header("CLAUDE_CODE_OAUTH_TOKEN", token.expose(), "Bearer ")?)
-            }
+            (Some(key), _) => Credential::ApiKey(header("ANTHROPIC_API_KEY", key, "")?),
+            (None, Some(token)) => Credential::OAuth(header("CLAUDE_CODE_OAUTH_TOKEN", token, "Bearer ")?),
             (None, None) => return Ok(Upstream::None),
         };
         Ok(Upstream::Anthropic { base_url, credential })
@@ -104,9 +101,9 @@ impl Upstream {
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Anthropic { base_url, credential } => {
-                let who = match base_url.as_str() == Url::parse(ANTHROPIC).as_ref().map_or("", Url::as_str) {
-                    true => "Anthropic".to_owned(),
-                    false => format!("Anthropic-compatible server at {base_url}"),
+                let who = match base_url.as_str().trim_end_matches('/') {
+                    ANTHROPIC => "Anthropic".to_owned(),
+                    other => format!("Anthropic-compatible server at {other}"),
                 };
                 let what = match credential {
                     Credential::ApiKey(_) => "an API key",
@@ -120,12 +117,17 @@ impl Upstream {
     }
 }
 
+/// The credential without the white space that files end with.
+fn token_text<'a>(setting: &'static str, secret: &'a Secret) -> Result<&'a str, Error> {
+    let text = secret.expose().trim();
+    let sound = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    sound.then_some(text).ok_or(Error::Credential(setting))
+}
+
 /// A header value that is never printed.
-fn header(setting: &'static str, secret: &str, prefix: &str) -> Result<HeaderValue, Error> {
-    if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::Credential(setting));
-    }
-    let value = HeaderValue::from_str(&format!("{prefix}{secret}"));
+fn header(setting: &'static str, secret: &Secret, prefix: &str) -> Result<HeaderValue, Error> {
+    let text = token_text(setting, secret)?;
+    let value = HeaderValue::from_str(&format!("{prefix}{text}"));
     let mut value = value.map_err(|_| Error::Credential(setting))?;
     value.set_sensitive(true);
     Ok(value)
@@ -141,3 +143,12 @@ fn parse_base_url(text: &str) -> Option<Url> {
         && url.fragment().is_none();
     plain.then_some(url)
 }
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ use super::{
 const DOCKERFILE: &str = include_str!("../../../devcontainer/Dockerfile");
 /// What the image needs of us.
 const PROGRAMS: [&str; 2] = ["caisson-executor", "caisson-firewall"];
+/// What the build takes from the environment; without a value, so that it stays out of the image.
+const PROXIES: [&str; 3] = ["http_proxy", "https_proxy", "no_proxy"];
 /// Where Linux distributions keep the CA bundle.
 const CA_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -41,7 +43,7 @@ pub(super) struct Build {
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
     /// The name of the new image; `caisson serve` takes it from the same variable.
-    #[arg(long, env = "CAISSON_IMAGE", default_value = "caisson-devcontainer:latest")]
+    #[arg(long, env = "CAISSON_IMAGE", default_value = "caisson-executor:dev")]
     tag: String,
 }
 
@@ -68,7 +70,8 @@ fn stage(wanted: &Build) -> Result<tempfile::TempDir, Failure> {
     };
     write("Dockerfile", DOCKERFILE.as_bytes())?;
     // Networks that inspect TLS have an authority of their own, which the build must trust.
-    let bundle = CA_BUNDLES.iter().find_map(|path| fs::read(path).ok());
+    let named = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let bundle = named.into_iter().chain(CA_BUNDLES.map(PathBuf::from)).find_map(|path| fs::read(path).ok());
     write("ca.crt", &bundle.unwrap_or_default())?;
     let from = folder(wanted)?;
     for program in PROGRAMS {
@@ -99,6 +102,12 @@ fn folder(wanted: &Build) -> Result<PathBuf, Failure> {
 async fn build(wanted: &Build, context: &Path, output: &Output) -> Result<(), Failure> {
     let mut docker = Command::new("docker");
     docker.arg("build").arg("--build-arg").arg(format!("BASE={}", wanted.base));
+    if let Ok(registry) = env::var("npm_config_registry") {
+        docker.arg("--build-arg").arg(format!("NPM_REGISTRY={registry}"));
+    }
+    for proxy in PROXIES.iter().filter(|proxy| env::var_os(proxy).is_some()) {
+        docker.arg("--build-arg").arg(proxy);
+    }
     docker.arg("--tag").arg(&wanted.tag).arg(context).kill_on_drop(true);
     if output.is_json() {
         docker.stdout(Stdio::from(std::io::stderr()));

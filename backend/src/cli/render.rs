@@ -139,12 +139,10 @@ impl Renderer {
     /// Per cent belong to the status; what is left for the log is that a phase began or is done.
     fn progress(&mut self, progress: &Progress) -> Option<Line> {
         let Progress { phase, text, percent } = progress;
-        match percent {
-            Some(percent) => self.status = Some(format!("{phase}: {text} {percent} %")),
-            None => self.status = Some(format!("{phase}: {text}")),
-        }
-        // The heading of the step says it already.
-        let is_news = percent.is_none_or(|percent| percent == 100) && phase != "step";
+        self.status = Some(format!("{phase}: {text}"));
+        // A count is overtaken by the next one, and the heading of the step says what a step's progress does.
+        let is_count = text.ends_with('%') || percent.is_some_and(|percent| percent < 100);
+        let is_news = !is_count && phase != "step";
         is_news.then(|| Line::new().span(Tone::Dim, format!("{phase}  {text}")))
     }
 

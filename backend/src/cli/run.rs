@@ -42,7 +42,7 @@ pub(super) struct Start {
     #[arg(long, group = "what", value_name = "TEXT")]
     prompt: Option<String>,
     /// A command that must succeed when the prompt is done; may be repeated.
-    #[arg(long = "check", requires = "prompt", value_name = "CMD")]
+    #[arg(long = "check", conflicts_with = "task", value_name = "CMD")]
     checks: Vec<String>,
     /// The branch, tag or commit to start from.
     #[arg(long = "ref", value_name = "REF")]

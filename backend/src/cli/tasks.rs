@@ -46,10 +46,10 @@ pub(super) struct Create {
     #[arg(long, group = "from", requires = "steps")]
     name: Option<String>,
     /// The instructions of a step; repeat for more steps.
-    #[arg(long = "step", requires = "name", value_name = "TEXT")]
+    #[arg(long = "step", conflicts_with = "file", value_name = "TEXT")]
     steps: Vec<String>,
     /// A command that must succeed after the last step; may be repeated.
-    #[arg(long = "check", requires = "name", value_name = "CMD")]
+    #[arg(long = "check", conflicts_with = "file", value_name = "CMD")]
     checks: Vec<String>,
 }
 

@@ -1,26 +1,82 @@
-//! stub until the store is there
-use super::{failure::Failure, output::Output};
+//! `caisson token` and `caisson migrate`: work on the database itself, on the server's own machine.
+
+use std::{process::ExitCode, time::Duration};
+
 use clap::{Args, Subcommand};
-use std::process::ExitCode;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{
+    failure::Failure,
+    output::Output,
+    render::line::{Line, Tone},
+};
+use crate::{config::Serve, hex, store::Store, tasks::Tasks};
+
+/// How long the store may take to close.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What to do with tokens.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Makes a token and shows it, this once.
-    New {
-        /// What the token is for.
-        #[arg(long)]
-        name: String,
-    },
+    New(Box<New>),
 }
 
-/// Which database.
+/// A new token.
 #[derive(Debug, Args)]
-pub(super) struct Migrate {}
+pub(super) struct New {
+    /// What it is for.
+    #[arg(long)]
+    name: String,
+    /// The server's settings; those of the data folder and the database matter.
+    #[command(flatten)]
+    serve: Serve,
+}
 
-pub(super) async fn run(_verb: Verb, _output: &Output) -> Result<ExitCode, Failure> {
+/// The database to bring up to date.
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// The server's settings; those of the data folder and the database matter.
+    #[command(flatten)]
+    serve: Serve,
+}
+
+/// Does it.
+pub(super) async fn run(verb: Verb, output: &Output) -> Result<ExitCode, Failure> {
+    let Verb::New(wanted) = verb;
+    let New { name, serve } = *wanted;
+    if name.trim().is_empty() {
+        return Err(Failure::Usage("--name is blank: say what the token is for".to_owned()));
+    }
+    let tasks = Tasks::default();
+    let store = open(serve, &tasks).await?;
+    let token = format!("caisson_{}", hex::encode(&rand::random::<[u8; 32]>()));
+    // The store gets the hash only, as `auth` will look it up.
+    let stored = store.token_insert(&name, Sha256::digest(&token).into()).await;
+    tasks.drain(GRACE).await;
+    stored.map_err(|error| Failure::Local(error.to_string()))?;
+    output.note("Shown only this once:");
+    output.answer(&json!({ "name": name, "token": token }), |_| {
+        vec![Line::flush().span(Tone::Plain, &token)]
+    })?;
     Ok(ExitCode::SUCCESS)
 }
-pub(super) async fn migrate(_migrate: Migrate, _output: &Output) -> Result<ExitCode, Failure> {
+
+/// Opening the store brings its schema up to date.
+pub(super) async fn migrate(wanted: Migrate, output: &Output) -> Result<ExitCode, Failure> {
+    let tasks = Tasks::default();
+    let opened = open(wanted.serve, &tasks).await.map(drop);
+    tasks.drain(GRACE).await;
+    opened?;
+    output.answer(&json!({ "status": "migrated" }), |_| {
+        vec![Line::flush().span(Tone::Good, "✓ ").span(Tone::Plain, "the database has this version's schema")]
+    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn open(serve: Serve, tasks: &Tasks) -> Result<Store, Failure> {
+    let config = serve.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+    let store = Store::open(config.storage.database_url.expose(), tasks).await;
+    store.map_err(|error| Failure::Local(error.to_string()))
 }

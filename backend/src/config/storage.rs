@@ -1,6 +1,10 @@
 //! Settings of what is kept: the data folder, the database, the server's key, the first token.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::PathBuf,
+};
 
 use clap::Args;
 
@@ -64,14 +68,27 @@ impl StorageArgs {
         // Prompts, code and output lie in it: no other user of this machine may look inside.
         let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&data_dir);
         created.map_err(|source| Error::DataDir { path: data_dir.clone(), source })?;
-        let embedded = || Secret::new(format!("sqlite://{}?mode=rwc", data_dir.join("caisson.db").display()));
+        let database_url = match database_url {
+            Some(url) => url,
+            None => embedded(data_dir.join("caisson.db"))?,
+        };
         Ok(Storage {
-            database_url: database_url.unwrap_or_else(embedded),
+            database_url,
             key_file: self.key_file.unwrap_or_else(|| data_dir.join("server.key")),
             admin_token,
             data_dir,
         })
     }
+}
+
+/// The embedded database. `SQLite` gives its other files the mode of this one, so that nobody else can
+/// read them even where the folder was there before and is open.
+fn embedded(path: PathBuf) -> Result<Secret, Error> {
+    let created = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+    created.map_err(|source| Error::DataDir { path: path.clone(), source })?;
+    // These two mean something in a URL.
+    let name = path.display().to_string().replace('%', "%25").replace('?', "%3F");
+    Ok(Secret::new(format!("sqlite://{name}?mode=rwc")))
 }
 
 fn check_database(url: &Secret) -> Result<(), Error> {

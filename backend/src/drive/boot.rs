@@ -10,7 +10,7 @@ use api::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Driver, End, Halt};
+use super::{Driver, End, Halt, wait};
 use crate::{
     agent::Agent,
     app::{App, repository},
@@ -30,7 +30,7 @@ pub(super) struct Booted {
     pub(super) container_id: String,
     pub(super) agent: Agent,
     /// Ends the link when dropped.
-    _link: DropGuard,
+    pub(super) link: DropGuard,
 }
 
 impl Driver {
@@ -43,7 +43,9 @@ impl Driver {
             return self.adopt(instance).await;
         }
         if self.cancel.is_cancelled() {
-            return Err(End::new(Reason::CancelledByUser, "It was cancelled before its container was made.").into());
+            return Err(
+                End::new(Reason::CancelledByUser, "It was cancelled before its container was made.").into()
+            );
         }
         let live = self.create().await?;
         let agent = Agent::new(port_of(&live)?, self.app.keys.instance_token(live.instance));
@@ -61,7 +63,8 @@ impl Driver {
             }
         };
         let _ = self.app.store.instance_set_state(live.instance, InstanceState::Ready).await;
-        self.progress("firewall", format!("The container is ready, its firewall {}.", health.firewall), None).await?;
+        self.progress("firewall", format!("The container is ready, its firewall {}.", health.firewall), None)
+            .await?;
         Ok(self.booted(live.instance, live.container_id, agent))
     }
 
@@ -104,7 +107,7 @@ impl Driver {
                 }
             });
         }
-        Booted { instance, container_id, agent, _link: stop.drop_guard() }
+        Booted { instance, container_id, agent, link: stop.drop_guard() }
     }
 
     async fn create(&mut self) -> Result<Live, Halt> {
@@ -124,7 +127,9 @@ impl Driver {
             ready_at: None,
             removed_at: None,
         };
-        let internal = |error: crate::store::Error| End::new(Reason::Internal, format!("The instance could not be stored: {error}"));
+        let internal = |error: crate::store::Error| {
+            End::new(Reason::Internal, format!("The instance could not be stored: {error}"))
+        };
         self.app.store.instance_insert(&instance).await.map_err(internal)?;
         let patch = RunPatch { instance_id: Some(instance.id), ..RunPatch::default() };
         let write = self.change().patch(patch);
@@ -139,7 +144,8 @@ impl Driver {
         match self.app.containers.start(&wanted).await {
             Ok(live) => {
                 let host = live.port.map(|port| format!("127.0.0.1:{port}"));
-                let stored = self.app.store.instance_set_container(instance.id, &live.container_id, host.as_deref());
+                let stored =
+                    self.app.store.instance_set_container(instance.id, &live.container_id, host.as_deref());
                 stored.await.map_err(internal)?;
                 Ok(live)
             }
@@ -156,15 +162,25 @@ impl Driver {
         let _ = self.app.containers.remove(&live.container_id).await;
         let _ = self.app.store.instance_set_state(live.instance, InstanceState::Failed).await;
         match exit {
-            Some(exit) if exit.out_of_memory => End::new(Reason::OutOfMemory, "The container ran out of memory while it started."),
-            Some(exit) if exit.code == Some(FIREWALL_REFUSED) => {
-                End::new(Reason::FirewallFailed, format!("The firewall refused to let the executor start: {}", exit.log_tail.trim()))
+            Some(exit) if exit.out_of_memory => {
+                End::new(Reason::OutOfMemory, "The container ran out of memory while it started.")
             }
+            Some(exit) if exit.code == Some(FIREWALL_REFUSED) => End::new(
+                Reason::FirewallFailed,
+                format!("The firewall refused to let the executor start: {}", exit.log_tail.trim()),
+            ),
             Some(exit) => End::new(
                 Reason::Internal,
-                format!("The container ended while it started (exit code {:?}): {}", exit.code, exit.log_tail.trim()),
+                format!(
+                    "The container ended while it started (exit code {:?}): {}",
+                    exit.code,
+                    exit.log_tail.trim()
+                ),
             ),
-            None => End::new(Reason::InstanceLost, format!("The executor in the container did not answer: {error}")),
+            None => End::new(
+                Reason::InstanceLost,
+                format!("The executor in the container did not answer: {error}"),
+            ),
         }
     }
 }
@@ -176,12 +192,17 @@ impl Booted {
         async move {
             stopped(&app, &container).await;
             match app.containers.exit(&container).await {
-                Ok(Some(exit)) if exit.out_of_memory => {
-                    End::new(Reason::OutOfMemory, "The container ran out of memory; give it more with `--container-memory`.")
-                }
+                Ok(Some(exit)) if exit.out_of_memory => End::new(
+                    Reason::OutOfMemory,
+                    "The container ran out of memory; give it more with `--container-memory`.",
+                ),
                 Ok(Some(exit)) => {
-                    let code = exit.code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
-                    End::new(Reason::InstanceLost, format!("The container ended with {code}: {}", exit.log_tail.trim()))
+                    let code =
+                        exit.code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
+                    End::new(
+                        Reason::InstanceLost,
+                        format!("The container ended with {code}: {}", exit.log_tail.trim()),
+                    )
                 }
                 Ok(None) => End::new(Reason::InstanceLost, "The container was removed by someone else."),
                 Err(error) => end_of(&error),
@@ -219,7 +240,9 @@ async fn keep_link(agent: &Agent, router: axum::Router, stop: CancellationToken)
     while !stop.is_cancelled() {
         if let Err(error) = agent.serve_link(router.clone(), stop.clone()).await {
             tracing::debug!(%error, "a link broke, opening it again");
-            tokio::time::sleep(pause).await;
+            if wait(&stop, pause).await {
+                return;
+            }
             pause = (pause * 2).min(Duration::from_secs(2));
         }
     }

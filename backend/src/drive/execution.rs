@@ -99,7 +99,12 @@ impl Driver {
         Ok(Stopped::Cut("the stream ended without its last line".to_owned()))
     }
 
-    pub(super) async fn store_lines(&mut self, id: &str, lines: Vec<ExecutionLine>, last: u64) -> Result<(), Halt> {
+    pub(super) async fn store_lines(
+        &mut self,
+        id: &str,
+        lines: Vec<ExecutionLine>,
+        last: u64,
+    ) -> Result<(), Halt> {
         let step = Some(self.record.run.step);
         let mut patch = RunPatch { execution: Some((id.to_owned(), last)), ..RunPatch::default() };
         let mut write = self.change();

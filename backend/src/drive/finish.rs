@@ -26,7 +26,7 @@ impl Driver {
             if end.reason.outcome() != Outcome::Succeeded && end.reason != Reason::InstanceLost {
                 self.rescue(&booted.agent, &end).await;
             }
-            self.remove(&booted).await;
+            self.remove(booted).await;
         }
         let id = self.record.run.id;
         tracing::info!(run.id = %id, reason = ?end.reason, detail = end.detail, "a run ended");
@@ -45,7 +45,8 @@ impl Driver {
                 Some(lines)
             };
             let lines = tokio::time::timeout(LAST_LINES, last_lines).await.ok().flatten().unwrap_or_default();
-            let kept: Vec<_> = lines.into_iter().filter(|line| !matches!(line, ExecutionLine::End { .. })).collect();
+            let kept: Vec<_> =
+                lines.into_iter().filter(|line| !matches!(line, ExecutionLine::End { .. })).collect();
             if let Some(last) = kept.iter().filter_map(ExecutionLine::n).next_back() {
                 let _ = self.store_lines(&execution, kept, last).await;
             }
@@ -70,16 +71,19 @@ impl Driver {
         let _ = self.notice("rescue", format!("The unfinished work could not be saved: {failed}")).await;
     }
 
-    async fn remove(&self, booted: &Booted) {
-        let state = match self.app.containers.remove(&booted.container_id).await {
+    async fn remove(&self, booted: Booted) {
+        let Booted { instance, container_id, link, .. } = booted;
+        // Nothing is asked any more; what breaks from here on is not worth a try.
+        drop(link);
+        let state = match self.app.containers.remove(&container_id).await {
             Ok(()) => InstanceState::Removed,
             Err(error) => {
-                tracing::warn!(instance.id = %booted.instance, %error, "a container could not be removed yet");
+                tracing::warn!(instance.id = %instance, %error, "a container could not be removed yet");
                 InstanceState::Stopping
             }
         };
-        if let Err(error) = self.app.store.instance_set_state(booted.instance, state).await {
-            tracing::warn!(instance.id = %booted.instance, %error, "an instance's state could not be stored");
+        if let Err(error) = self.app.store.instance_set_state(instance, state).await {
+            tracing::warn!(instance.id = %instance, %error, "an instance's state could not be stored");
         }
     }
 }

@@ -44,8 +44,18 @@ impl Driver {
         let run = &mut self.record.run;
         run.state = written.state;
         run.last_seq = written.last_seq;
-        let RunPatch { instance_id, base_commit, step, attempt, agent_session, model, cost, usage, head_commit, execution } =
-            write.patch.clone();
+        let RunPatch {
+            instance_id,
+            base_commit,
+            step,
+            attempt,
+            agent_session,
+            model,
+            cost,
+            usage,
+            head_commit,
+            execution,
+        } = write.patch.clone();
         run.instance_id = instance_id.or(run.instance_id);
         run.base_commit = base_commit.or_else(|| run.base_commit.take());
         run.step = step.unwrap_or(run.step);
@@ -71,8 +81,14 @@ impl Driver {
         self.write(write).await
     }
 
-    pub(super) async fn progress(&mut self, phase: &str, text: impl Into<String>, percent: Option<u8>) -> Result<(), Halt> {
-        self.event(EventBody::Progress(Progress { phase: phase.to_owned(), text: text.into(), percent })).await
+    pub(super) async fn progress(
+        &mut self,
+        phase: &str,
+        text: impl Into<String>,
+        percent: Option<u8>,
+    ) -> Result<(), Halt> {
+        self.event(EventBody::Progress(Progress { phase: phase.to_owned(), text: text.into(), percent }))
+            .await
     }
 
     pub(super) async fn notice(&mut self, about: &str, text: impl Into<String>) -> Result<(), Halt> {

@@ -28,8 +28,13 @@ impl Driver {
             self.step(agent, at as u32 + 1, step).await?;
         }
         match self.record.run.head_commit.clone() {
-            Some(_) => Ok(End::new(Reason::Completed, format!("All done; the work is on branch {}.", self.record.run.branch))),
-            None => Ok(End::new(Reason::NoChanges, "All done; nothing had to be changed, so nothing was pushed.")),
+            Some(_) => Ok(End::new(
+                Reason::Completed,
+                format!("All done; the work is on branch {}.", self.record.run.branch),
+            )),
+            None => {
+                Ok(End::new(Reason::NoChanges, "All done; nothing had to be changed, so nothing was pushed."))
+            }
         }
     }
 
@@ -42,7 +47,10 @@ impl Driver {
             ssh_private_key: None,
             ssh_public_key: None,
         };
-        agent.init_git(&init).await.map_err(|error| broken(Reason::InvalidConfiguration, "git could not be set up", &error))?;
+        agent
+            .init_git(&init)
+            .await
+            .map_err(|error| broken(Reason::InvalidConfiguration, "git could not be set up", &error))?;
         self.clone_repository(agent).await?;
         if self.record.run.state == RunState::Starting {
             self.transition(Transition::Work).await?;
@@ -77,7 +85,8 @@ impl Driver {
                         let patch = RunPatch { base_commit: Some(commit), ..RunPatch::default() };
                         let write = self.change().patch(patch);
                         self.write(write).await?;
-                        self.progress("clone", format!("Cloned at {short}, on branch {branch}."), Some(100)).await?;
+                        self.progress("clone", format!("Cloned at {short}, on branch {branch}."), Some(100))
+                            .await?;
                     }
                     return Ok(());
                 }
@@ -92,7 +101,8 @@ impl Driver {
         let resumed = self.record.run.step == number && 0 < self.record.run.attempt;
         let mut attempt = if resumed { self.record.run.attempt } else { 1 };
         // After a restart in a later attempt: what the checks say now is what the agent is told.
-        let mut feedback = if resumed && 1 < attempt { self.checks(agent, step, attempt - 1).await? } else { None };
+        let mut feedback =
+            if resumed && 1 < attempt { self.checks(agent, step, attempt - 1).await? } else { None };
         loop {
             if self.record.run.step != number || self.record.run.attempt != attempt {
                 let patch = RunPatch { step: Some(number), attempt: Some(attempt), ..RunPatch::default() };
@@ -100,23 +110,34 @@ impl Driver {
                 let write = self.change().patch(patch);
                 self.write(write).await?;
             }
-            let prompt = feedback.take().map_or_else(|| step.instructions.clone(), |failed| give_back(&failed));
+            let prompt =
+                feedback.take().map_or_else(|| step.instructions.clone(), |failed| give_back(&failed));
             let exit = self.attempt(agent, number, attempt, prompt).await?;
             self.account(&exit).await?;
             verdict::judge(&exit)?;
+            // Before the checks, so that they judge what is committed and leave nothing of their own in it.
+            self.commit(agent, &step.title()).await?;
             let Some(failed) = self.checks(agent, step, attempt).await? else { break };
             if self.app.config.runs.check_attempts < attempt {
-                let detail = format!("`{}` failed after {attempt} attempts at step {number}: {}", failed.run, failed.why);
+                let detail = format!(
+                    "`{}` failed after {attempt} attempts at step {number}: {}",
+                    failed.run, failed.why
+                );
                 return Err(End::new(Reason::CheckFailed, detail).into());
             }
             feedback = Some(failed);
             attempt += 1;
         }
-        self.commit(agent, &step.title()).await?;
         self.push(agent, PUSH_STALL_SECONDS).await
     }
 
-    async fn attempt(&mut self, agent: &Agent, number: u32, attempt: u32, prompt: String) -> Result<Exit, Halt> {
+    async fn attempt(
+        &mut self,
+        agent: &Agent,
+        number: u32,
+        attempt: u32,
+        prompt: String,
+    ) -> Result<Exit, Halt> {
         let run = &self.record.run;
         let left = self.deadline().as_secs().max(1);
         let execute = Execute {
@@ -142,10 +163,18 @@ impl Driver {
         let cost = if self.app.broker.is_free() {
             Cost { usd: 0.0, known: true }
         } else {
-            Cost { usd: result.total_cost_usd.unwrap_or(self.record.run.cost.usd), known: result.total_cost_usd.is_some() }
+            Cost {
+                usd: result.total_cost_usd.unwrap_or(self.record.run.cost.usd),
+                known: result.total_cost_usd.is_some(),
+            }
         };
         let session = result.session_id.clone();
-        let patch = RunPatch { cost: Some(cost), usage: Some(result.usage), agent_session: session, ..RunPatch::default() };
+        let patch = RunPatch {
+            cost: Some(cost),
+            usage: Some(result.usage),
+            agent_session: session,
+            ..RunPatch::default()
+        };
         let write = self.change().patch(patch);
         self.write(write).await
     }
@@ -160,7 +189,10 @@ impl Driver {
             attempt,
             env: self.record.run.task.env.clone(),
         };
-        let ran = agent.checks(&body).await.map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;
+        let ran = agent
+            .checks(&body)
+            .await
+            .map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;
         let mut failed = None;
         for check in ran.results {
             if check.verdict != Verdict::Passed && failed.is_none() {
@@ -175,7 +207,9 @@ impl Driver {
     pub(super) async fn commit(&mut self, agent: &Agent, message: &str) -> Result<(), Halt> {
         let body = Commit { message: message.to_owned() };
         let done = agent.commit(&body).await.map_err(|error| match &error {
-            Error::Refused { failure, .. } if failure.git.as_ref().is_some_and(|git| git.code == GitFailureCode::DiskFull) => {
+            Error::Refused { failure, .. }
+                if failure.git.as_ref().is_some_and(|git| git.code == GitFailureCode::DiskFull) =>
+            {
                 End::new(Reason::DiskFull, "The container's disk is full.")
             }
             _ => broken(Reason::Internal, "The work could not be committed", &error),
@@ -201,7 +235,8 @@ impl Driver {
             return Ok(());
         }
         let patch = RunPatch { head_commit: Some(pushed.head_commit.clone()), ..RunPatch::default() };
-        let action = GitAction::Push { branch: body.branch, commit: pushed.head_commit, commits: pushed.commits };
+        let action =
+            GitAction::Push { branch: body.branch, commit: pushed.head_commit, commits: pushed.commits };
         let write = self.change().patch(patch).event(self.record.run.step, EventBody::Git(action));
         self.write(write).await
     }
@@ -225,7 +260,9 @@ fn git_end(reason: Reason, failure: &GitFailure) -> End {
 /// The end that a failed request to the executor means: one that was cut is a lost container.
 fn broken(reason: Reason, what: &str, error: &Error) -> End {
     match error {
-        Error::Unreachable(why) => End::new(Reason::InstanceLost, format!("{what}: the executor no longer answers ({why}).")),
+        Error::Unreachable(why) => {
+            End::new(Reason::InstanceLost, format!("{what}: the executor no longer answers ({why})."))
+        }
         Error::Refused { failure, .. } => End::new(reason, format!("{what}: {}", failure.error)),
         Error::Protocol(why) => End::new(Reason::Internal, format!("{what}: {why}")),
     }

@@ -12,15 +12,21 @@ pub(super) fn judge(exit: &Exit) -> Result<(), End> {
     let end = |reason, detail: String| Err(End::new(reason, detail));
     match exit.cause {
         ExitCause::Cancelled => end(Reason::CancelledByUser, "It was cancelled.".into()),
-        ExitCause::Timeout => end(Reason::Timeout, "A step took longer than its `stepTimeoutSeconds`.".into()),
-        ExitCause::HungAfterResult => {
-            end(Reason::AgentHung, "The agent gave its result but its process did not end, and was killed.".into())
+        ExitCause::Timeout => {
+            end(Reason::Timeout, "A step took longer than its `stepTimeoutSeconds`.".into())
         }
-        ExitCause::NotStarted => end(Reason::AgentCrashed, format!("The agent could not be started: {}", exit.stderr.trim())),
+        ExitCause::HungAfterResult => end(
+            Reason::AgentHung,
+            "The agent gave its result but its process did not end, and was killed.".into(),
+        ),
+        ExitCause::NotStarted => {
+            end(Reason::AgentCrashed, format!("The agent could not be started: {}", exit.stderr.trim()))
+        }
         ExitCause::DiskFull => end(Reason::DiskFull, "The container's disk is full.".into()),
-        ExitCause::ExecutorRestarted => {
-            end(Reason::InstanceLost, "The executor was restarted while the agent worked; retry the run.".into())
-        }
+        ExitCause::ExecutorRestarted => end(
+            Reason::InstanceLost,
+            "The executor was restarted while the agent worked; retry the run.".into(),
+        ),
         ExitCause::Exited => judge_result(exit),
     }
 }
@@ -29,7 +35,10 @@ fn judge_result(exit: &Exit) -> Result<(), End> {
     match &exit.result {
         Some(result) if result.is_error => Err(End::new(reason_of(result), detail_of(result))),
         Some(_) if exit.code == Some(0) => Ok(()),
-        Some(_) => Err(End::new(Reason::AgentCrashed, format!("The agent {} after its result.{}", how(exit), said(exit)))),
+        Some(_) => Err(End::new(
+            Reason::AgentCrashed,
+            format!("The agent {} after its result.{}", how(exit), said(exit)),
+        )),
         None if exit.code == Some(0) => {
             Err(End::new(Reason::AgentError, format!("The agent ended without a result.{}", said(exit))))
         }
@@ -115,9 +124,15 @@ mod tests {
             (None, Reason::ModelUnavailable),
             (Some(400), Reason::AgentError),
         ] {
-            assert_eq!(reason(&exited(Some(1), None, result(true, "success", "api_error", status))), expected);
+            assert_eq!(
+                reason(&exited(Some(1), None, result(true, "success", "api_error", status))),
+                expected
+            );
         }
-        assert_eq!(reason(&exited(Some(1), None, result(true, "error_max_turns", "max_turns", None))), Reason::MaxTurns);
+        assert_eq!(
+            reason(&exited(Some(1), None, result(true, "error_max_turns", "max_turns", None))),
+            Reason::MaxTurns
+        );
         // An interrupt ends with exit code 0, and is an error all the same.
         let interrupted = result(true, "error_during_execution", "aborted_tools", None);
         assert_eq!(reason(&exited(Some(0), None, interrupted)), Reason::AgentError);

@@ -29,6 +29,6 @@ impl InstancesApiServer for Instances {
     }
 
     async fn remove(&self, id: InstanceId) -> Result<InstanceRemoved, ApiError> {
-        Ok(self.0.instance_remove(id).await?)
+        self.0.whole(move |app| async move { app.instance_remove(id).await }).await
     }
 }

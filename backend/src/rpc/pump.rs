@@ -48,7 +48,11 @@ pub(super) async fn frames(
 }
 
 /// Sends runs as they change.
-pub(super) async fn changes(sink: SubscriptionSink, runs: impl Stream<Item = Run> + Send, stop: CancellationToken) {
+pub(super) async fn changes(
+    sink: SubscriptionSink,
+    runs: impl Stream<Item = Run> + Send,
+    stop: CancellationToken,
+) {
     let mut runs = std::pin::pin!(runs);
     while let Some(run) = next(&sink, &mut runs, &stop).await {
         if !send(&sink, &run).await {
@@ -57,7 +61,11 @@ pub(super) async fn changes(sink: SubscriptionSink, runs: impl Stream<Item = Run
     }
 }
 
-async fn next<S: Stream + Unpin + Send>(sink: &SubscriptionSink, stream: &mut S, stop: &CancellationToken) -> Option<S::Item> {
+async fn next<S: Stream + Unpin + Send>(
+    sink: &SubscriptionSink,
+    stream: &mut S,
+    stop: &CancellationToken,
+) -> Option<S::Item> {
     tokio::select! {
         biased;
         () = stop.cancelled() => None,

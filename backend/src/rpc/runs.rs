@@ -33,7 +33,8 @@ impl RunsApiServer for Runs {
         overrides: Option<Overrides>,
     ) -> Result<Run, ApiError> {
         let overrides = overrides.unwrap_or_default();
-        Ok(self.0.run_create(CreateRun { task_id, repository, r#ref, idempotency_key, overrides }).await?)
+        let create = CreateRun { task_id, repository, r#ref, idempotency_key, overrides };
+        self.0.whole(|app| async move { app.run_create(create).await }).await
     }
 
     async fn by_id(&self, id: RunId) -> Result<Run, ApiError> {
@@ -54,19 +55,29 @@ impl RunsApiServer for Runs {
         Ok(self.0.run_list(&filter, cursor.as_deref(), limit).await?)
     }
 
-    async fn messages(&self, id: RunId, after: Option<i64>, limit: Option<u32>) -> Result<Page<Event>, ApiError> {
+    async fn messages(
+        &self,
+        id: RunId,
+        after: Option<i64>,
+        limit: Option<u32>,
+    ) -> Result<Page<Event>, ApiError> {
         Ok(self.0.run_messages(id, after, limit).await?)
     }
 
     async fn cancel(&self, id: RunId) -> Result<Run, ApiError> {
-        Ok(self.0.run_cancel(id).await?)
+        self.0.whole(move |app| async move { app.run_cancel(id).await }).await
     }
 
     async fn retry(&self, id: RunId) -> Result<Run, ApiError> {
-        Ok(self.0.run_retry(id).await?)
+        self.0.whole(move |app| async move { app.run_retry(id).await }).await
     }
 
-    async fn on_message(&self, pending: PendingSubscriptionSink, id: RunId, after: Option<i64>) -> SubscriptionResult {
+    async fn on_message(
+        &self,
+        pending: PendingSubscriptionSink,
+        id: RunId,
+        after: Option<i64>,
+    ) -> SubscriptionResult {
         // After acceptance a refusal could only be a frame, so everything is checked before it.
         let after = match self.0.check_after(id, after).await {
             Ok(after) => after,
@@ -76,7 +87,8 @@ impl RunsApiServer for Runs {
             }
         };
         let sink = pending.accept().await?;
-        pump::frames(sink, follow::follow(self.0.store.clone(), id, after), after, self.0.tasks.stopping()).await;
+        pump::frames(sink, follow::follow(self.0.store.clone(), id, after), after, self.0.tasks.stopping())
+            .await;
         Ok(())
     }
 

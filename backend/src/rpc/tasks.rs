@@ -73,8 +73,21 @@ impl TasksApiServer for Tasks {
     ) -> Result<Task, ApiError> {
         let mut spec = TaskSpec::new(name, steps);
         let (name, steps) = (None, None);
-        Fields { name, steps, description, agent, model, permission_profile, budget_usd, timeout_seconds, step_timeout_seconds, egress, env, output_schema }
-            .apply(&mut spec);
+        Fields {
+            name,
+            steps,
+            description,
+            agent,
+            model,
+            permission_profile,
+            budget_usd,
+            timeout_seconds,
+            step_timeout_seconds,
+            egress,
+            env,
+            output_schema,
+        }
+        .apply(&mut spec);
         Ok(self.0.task_create(spec).await?)
     }
 
@@ -95,7 +108,20 @@ impl TasksApiServer for Tasks {
         env: Option<BTreeMap<String, String>>,
         output_schema: Option<serde_json::Value>,
     ) -> Result<Task, ApiError> {
-        let fields = Fields { name, steps, description, agent, model, permission_profile, budget_usd, timeout_seconds, step_timeout_seconds, egress, env, output_schema };
+        let fields = Fields {
+            name,
+            steps,
+            description,
+            agent,
+            model,
+            permission_profile,
+            budget_usd,
+            timeout_seconds,
+            step_timeout_seconds,
+            egress,
+            env,
+            output_schema,
+        };
         Ok(self.0.task_update(id, version, |spec| fields.apply(spec)).await?)
     }
 

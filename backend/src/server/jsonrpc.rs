@@ -88,6 +88,10 @@ impl Limits {
             StatusCode::OK if upgrade => ApiError::invalid("Upgrade", "this is no valid WebSocket handshake"),
             _ => return response,
         };
-        refuse(error, "/rpc")
+        let mut refused = refuse(error, "/rpc");
+        if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        refused
     }
 }

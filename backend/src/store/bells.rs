@@ -35,11 +35,7 @@ pub(super) struct Bells {
 
 impl Default for Bells {
     fn default() -> Self {
-        Self {
-            events: Mutex::default(),
-            partials: Mutex::default(),
-            changes: broadcast::channel(CHANGES).0,
-        }
+        Self { events: Mutex::default(), partials: Mutex::default(), changes: broadcast::channel(CHANGES).0 }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Tokens of callers and sessions of browsers, by hash.
 
 use api::Timestamp;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::OnConflict,
+};
 
 use super::{
     Error, Store,

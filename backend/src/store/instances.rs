@@ -8,8 +8,8 @@ use api::{
     run::wire_name,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -46,7 +46,8 @@ impl Store {
     /// `Database` when it cannot be written.
     pub async fn instance_set_state(&self, id: InstanceId, state: InstanceState) -> Result<(), Error> {
         let now = micros(Timestamp::now());
-        let mut update = instance::Entity::update_many().col_expr(instance::Column::State, Expr::value(wire_name(&state)));
+        let mut update =
+            instance::Entity::update_many().col_expr(instance::Column::State, Expr::value(wire_name(&state)));
         if state.is_over() {
             update = update.col_expr(instance::Column::RemovedAt, Expr::value(now));
         } else if state == InstanceState::Ready {
@@ -60,7 +61,12 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn instance_set_container(&self, id: InstanceId, container: &str, host: Option<&str>) -> Result<(), Error> {
+    pub async fn instance_set_container(
+        &self,
+        id: InstanceId,
+        container: &str,
+        host: Option<&str>,
+    ) -> Result<(), Error> {
         instance::Entity::update_many()
             .col_expr(instance::Column::ContainerId, Expr::value(container))
             .col_expr(instance::Column::Host, Expr::value(host.map(str::to_owned)))
@@ -92,7 +98,8 @@ impl Store {
         let find = instance::Entity::find()
             .apply_if(state, |find, state| find.filter(instance::Column::State.eq(wire_name(&state))))
             .apply_if(before, |find, before| find.filter(instance::Column::Id.lt(before)));
-        let rows = find.order_by_desc(instance::Column::Id).limit(u64::from(limit) + 1).all(&self.read).await?;
+        let rows =
+            find.order_by_desc(instance::Column::Id).limit(u64::from(limit) + 1).all(&self.read).await?;
         let items = rows.into_iter().map(Instance::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(super::runs::page(items, limit, |instance| instance.id.to_string()))
     }

@@ -121,16 +121,26 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when they cannot be read.
-    pub async fn run_list(&self, filter: &RunFilter, before: Option<Uuid>, limit: u32) -> Result<Page<Run>, Error> {
+    pub async fn run_list(
+        &self,
+        filter: &RunFilter,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Page<Run>, Error> {
         let find = run::Entity::find()
             .apply_if(filter.task_id, |find, id| find.filter(run::Column::TaskId.eq(id.0)))
             .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id)))
             .apply_if(filter.state, |find, state| find.filter(run::Column::State.eq(wire_name(&state))))
-            .apply_if(filter.outcome, |find, outcome| find.filter(run::Column::Outcome.eq(wire_name(&outcome))))
+            .apply_if(filter.outcome, |find, outcome| {
+                find.filter(run::Column::Outcome.eq(wire_name(&outcome)))
+            })
             .apply_if(filter.repository.as_ref(), |find, url| find.filter(run::Column::Repository.eq(url)))
             .apply_if(before, |find, before| find.filter(run::Column::Id.lt(before)));
         let rows = find.order_by_desc(run::Column::Id).limit(u64::from(limit) + 1).all(&self.read).await?;
-        let items = rows.into_iter().map(|row| Ok(RunRecord::try_from(row)?.run)).collect::<Result<Vec<_>, Error>>()?;
+        let items = rows
+            .into_iter()
+            .map(|row| Ok(RunRecord::try_from(row)?.run))
+            .collect::<Result<Vec<_>, Error>>()?;
         Ok(page(items, limit, |run| run.id.to_string()))
     }
 

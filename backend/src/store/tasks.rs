@@ -24,7 +24,14 @@ impl Store {
     /// `Database` when it cannot be written.
     pub async fn task_insert(&self, spec: TaskSpec) -> Result<Task, Error> {
         let now = now();
-        let task = Task { id: TaskId::mint(), version: 1, spec, created_at: now, updated_at: now, archived_at: None };
+        let task = Task {
+            id: TaskId::mint(),
+            version: 1,
+            spec,
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+        };
         let row = task::ActiveModel {
             id: Set(task.id.0),
             version: Set(1),
@@ -67,7 +74,12 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when they cannot be read.
-    pub async fn task_list(&self, query: Option<&str>, before: Option<Uuid>, limit: u32) -> Result<Page<Task>, Error> {
+    pub async fn task_list(
+        &self,
+        query: Option<&str>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Page<Task>, Error> {
         let mut find = task::Entity::find().filter(task::Column::ArchivedAt.is_null());
         if let Some(query) = query {
             let escaped = query.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

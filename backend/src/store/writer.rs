@@ -41,7 +41,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) const fn new(database: DatabaseConnection, bells: Arc<Bells>, jobs: mpsc::Receiver<Job>) -> Self {
+    pub(super) const fn new(
+        database: DatabaseConnection,
+        bells: Arc<Bells>,
+        jobs: mpsc::Receiver<Job>,
+    ) -> Self {
         Self { database, bells, jobs }
     }
 
@@ -55,7 +59,7 @@ impl Writer {
                 () = stop.cancelled() => self.jobs.close(),
             }
             if !group.is_empty() {
-                self.commit(group.drain(..).collect()).await;
+                self.commit(std::mem::take(&mut group)).await;
             }
         }
     }
@@ -132,7 +136,12 @@ async fn apply(transaction: &DatabaseTransaction, write: &RunWrite) -> Result<Wr
         append(event)?;
     }
     if write.transition.is_some() {
-        append(&NewEvent { at: now, step: None, body: EventBody::State(state_change(write, state)), n: None })?;
+        append(&NewEvent {
+            at: now,
+            step: None,
+            body: EventBody::State(state_change(write, state)),
+            n: None,
+        })?;
     }
     for chunk in rows.chunks(ROWS) {
         run_event::Entity::insert_many(chunk.to_vec()).exec_without_returning(transaction).await?;

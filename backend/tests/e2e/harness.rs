@@ -55,15 +55,17 @@ impl World {
     pub async fn start(settings: &[&str]) -> Self {
         let dir = TempDir::new().expect("a folder");
         std::fs::create_dir(dir.path().join("git")).expect("a folder");
-        let git = GitServer::start(&dir.path().join("git")).expect("a git server");
+        let git = GitServer::start(dir.path().join("git")).expect("a git server");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/script.json");
         let mut arguments = vec![
             "serve".to_owned(),
             format!("--data-dir={}", dir.path().join("data").display()),
             format!("--admin-token={TOKEN}"),
             format!("--model=scripted:{}", script.display()),
-            format!("--image={}", image()),
         ];
+        if !settings.iter().any(|setting| setting.starts_with("--image=")) {
+            arguments.push(format!("--image={}", image()));
+        }
         arguments.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let mut world = Self { dir, git, arguments, running: None, address: "127.0.0.1:0".to_owned() };
         world.open().await;
@@ -114,11 +116,29 @@ impl World {
         git(&["init", "--quiet", "--bare", "--initial-branch=main", &shown(&bare)]);
         git(&["-C", &shown(&bare), "config", "http.receivepack", "true"]);
         git(&["clone", "--quiet", &shown(&bare), &shown(&work)]);
-        std::fs::write(work.join("README.md"), "# Sample\n").expect("a file");
-        git(&["-C", &shown(&work), "add", "--all"]);
-        git(&["-C", &shown(&work), "-c", "user.name=T", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "First"]);
-        git(&["-C", &shown(&work), "push", "--quiet", "origin", "HEAD:main"]);
+        self.commit(name, "README.md", "# Sample\n");
         self.git.url(&format!("{name}.git"))
+    }
+
+    /// Adds a file to `main` of a repository.
+    pub fn commit(&self, name: &str, file: &str, content: &str) {
+        let work = self.dir.path().join(format!("work-{name}"));
+        std::fs::write(work.join(file), content).expect("a file");
+        let work = work.display().to_string();
+        git(&["-C", &work, "add", "--all"]);
+        git(&[
+            "-C",
+            &work,
+            "-c",
+            "user.name=T",
+            "-c",
+            "user.email=t@localhost",
+            "commit",
+            "--quiet",
+            "-m",
+            file,
+        ]);
+        git(&["-C", &work, "push", "--quiet", "origin", "HEAD:main"]);
     }
 
     /// A bare repository without a commit.
@@ -144,7 +164,8 @@ impl World {
 
     /// The containers of this server that exist now.
     pub fn containers(&self) -> Vec<String> {
-        let server = backend::keys::Keys::load(&self.dir.path().join("data/server.key")).expect("the key").server_id();
+        let server =
+            backend::keys::Keys::load(&self.dir.path().join("data/server.key")).expect("the key").server_id();
         let filter = format!("label=caisson.server={server}");
         let listed = output(Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]));
         listed.lines().map(str::to_owned).collect()
@@ -232,7 +253,9 @@ pub async fn client_run(client: &WsClient, run: RunId) -> Run {
 
 /// Waits, but not for ever.
 pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
 }
 
 fn git(arguments: &[&str]) -> String {

@@ -20,12 +20,24 @@ async fn a_run_goes_on_while_the_server_is_restarted() {
     let client = world.client().await;
     let events = events_of(&client, run.id).await;
     let run = client_run(&client, run.id).await;
-    assert_eq!((run.outcome, run.reason), (Some(Outcome::Succeeded), Some(Reason::Completed)), "{:?}", run.detail);
-    assert!(events.iter().any(|event| matches!(&event.body, EventBody::Notice(notice) if notice.about == "adopted")));
-    let raw: Vec<_> = events.iter().filter_map(|event| match &event.body {
-        EventBody::Agent(line) => Some(line.raw.as_str()),
-        _ => None,
-    }).collect();
+    assert_eq!(
+        (run.outcome, run.reason),
+        (Some(Outcome::Succeeded), Some(Reason::Completed)),
+        "{:?}",
+        run.detail
+    );
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(&event.body, EventBody::Notice(notice) if notice.about == "adopted"))
+    );
+    let raw: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::Agent(line) => Some(line.raw.as_str()),
+            _ => None,
+        })
+        .collect();
     let unique: std::collections::BTreeSet<_> = raw.iter().collect();
     assert_eq!(unique.len(), raw.len(), "no line came twice");
     assert_eq!(world.git("sample", &["log", "--format=%s", &run.branch]).lines().count(), 3);

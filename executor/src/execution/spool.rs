@@ -52,6 +52,8 @@ struct Index {
 pub(crate) struct Spool {
     log: Arc<Log>,
     mark: Mark,
+    /// Whether half a line could not be taken back.
+    torn: bool,
 }
 
 impl Spool {
@@ -72,7 +74,7 @@ impl Spool {
     fn of(file: File, index: Index, mark: Mark) -> Self {
         let bell = watch::Sender::new(mark);
         let log = Log { file, index: Mutex::new(index), bell, unwritten_end: OnceLock::new() };
-        Self { log: Arc::new(log), mark }
+        Self { log: Arc::new(log), mark, torn: false }
     }
 
     /// What readers need.
@@ -94,10 +96,14 @@ impl Spool {
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
         let ended = matches!(line, ExecutionLine::End { .. });
-        let written = (&self.log.file).write_all(&bytes);
+        let written = if self.torn {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            (&self.log.file).write_all(&bytes)
+        };
         if let Err(error) = written {
             // Half a line must not stay: the next one would be glued to it.
-            self.log.file.set_len(self.mark.bytes)?;
+            self.torn = self.log.file.set_len(self.mark.bytes).is_err();
             if !ended {
                 return Err(error);
             }

@@ -38,10 +38,11 @@ pub(crate) fn Frame(
 fn Foot() -> impl IntoView {
     let live = use_live();
     let connected = use_link().connected;
-    let session = StoredValue::new_local(expect_context::<Session>());
+    let session = expect_context::<Session>();
     let line = move || match (connected.get(), live.status.get()) {
         (Some(true), Some(status)) => {
-            let working: u64 = status.runs.iter().filter(|(state, _)| holds_slot(state)).map(|(_, n)| n).sum();
+            let working: u64 =
+                status.runs.iter().filter(|(state, _)| holds_slot(state)).map(|(_, n)| n).sum();
             format!("connected · {working} of {} slots", status.slots)
         }
         (Some(true), None) => "connected".to_owned(),
@@ -51,7 +52,7 @@ fn Foot() -> impl IntoView {
     let leave = move |_| {
         leptos::task::spawn_local(async move {
             session::logout().await;
-            session.get_value().set(Entry::Out);
+            session.set(Entry::Out);
         });
     };
     view! {

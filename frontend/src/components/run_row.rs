@@ -90,5 +90,9 @@ fn middle(run: &Run) -> AnyView {
 /// What it has cost; nothing while nothing was asked for yet.
 fn cost(run: &Run) -> String {
     let untouched = run.usage == api::run::Usage::default() && run.cost.usd == 0.0;
-    if untouched && !run.cost.known && run.state != RunState::Ended { String::new() } else { words::cost(run.cost) }
+    if untouched && !run.cost.known && run.state != RunState::Ended {
+        String::new()
+    } else {
+        words::cost(run.cost)
+    }
 }

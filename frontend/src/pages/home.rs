@@ -25,7 +25,11 @@ pub(crate) fn Home() -> impl IntoView {
     let slots = move || {
         let status = live.status.get()?;
         let queued = if status.queue == 0 { String::new() } else { format!(", {} queued", status.queue) };
-        Some(format!("{} of {} slots{queued}", active.read().iter().filter(|run| works(run)).count(), status.slots))
+        Some(format!(
+            "{} of {} slots{queued}",
+            active.read().iter().filter(|run| works(run)).count(),
+            status.slots
+        ))
     };
     let nothing = move || live.loaded.get() && active.read().is_empty() && ended.read().is_empty();
     view! {
@@ -83,10 +87,16 @@ fn Parts() -> impl IntoView {
     let live = use_live();
     let broken = move || {
         let status = live.status.get()?;
-        let parts =
-            [("Database", status.database), ("Engine", status.engine), ("Image", status.image), ("Model", status.model)];
+        let parts = [
+            ("Database", status.database),
+            ("Engine", status.engine),
+            ("Image", status.image),
+            ("Model", status.model),
+        ];
         let line = |(name, part): (&'static str, api::system::Part)| {
-            (!part.ok).then(|| view! { <p class="trouble" role="alert"><strong>{name}</strong>" "{part.detail}</p> })
+            (!part.ok).then(
+                || view! { <p class="trouble" role="alert"><strong>{name}</strong>" "{part.detail}</p> },
+            )
         };
         Some(parts.into_iter().filter_map(line).collect_view())
     };

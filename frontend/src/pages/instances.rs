@@ -32,7 +32,9 @@ pub(crate) fn Instances() -> impl IntoView {
     let trouble = RwSignal::new(None);
     spawn_scoped(async move {
         loop {
-            let page = link.call(|client| async move { InstancesApiClient::list(&*client, None, None, Some(LISTED)).await });
+            let page = link.call(|client| async move {
+                InstancesApiClient::list(&*client, None, None, Some(LISTED)).await
+            });
             match page.await {
                 Ok(page) => {
                     instances.set(Some(page.items));

@@ -10,7 +10,7 @@ use crate::{
 /// Asks for the token.
 #[component]
 pub(crate) fn Login() -> impl IntoView {
-    let session = StoredValue::new_local(expect_context::<Session>());
+    let session = expect_context::<Session>();
     let token = NodeRef::<Input>::new();
     let error = RwSignal::new(None);
     let busy = RwSignal::new(false);
@@ -23,7 +23,7 @@ pub(crate) fn Login() -> impl IntoView {
         busy.set(true);
         leptos::task::spawn_local(async move {
             match session::login(&typed).await {
-                Ok(()) => session.get_value().set(Entry::In),
+                Ok(()) => session.set(Entry::In),
                 Err(why) => {
                     busy.set(false);
                     error.set(Some(why));

@@ -86,7 +86,7 @@ fn Known(id: RunId) -> impl IntoView {
             Ok(run) => {
                 view.log.set(RunLog::from((run.last_seq - RECENT).max(0)));
                 live.runs.update(|runs| runs.fold(run));
-                view.follow(&link).await;
+                view.follow(link).await;
             }
             Err(failure) if failure.not_found => missing.set(true),
             Err(failure) => view.trouble.set(Some(failure.text)),
@@ -108,7 +108,7 @@ fn Known(id: RunId) -> impl IntoView {
 
 impl RunView {
     /// Follows the run's frames until its end.
-    async fn follow(self, link: &Link) {
+    async fn follow(self, link: Link) {
         let id = self.id;
         let open = |client: Arc<_>| {
             let after = self.log.with_untracked(RunLog::after);
@@ -118,7 +118,11 @@ impl RunView {
             let mut next = Next::Read;
             self.log.maybe_update(|log| {
                 let before = (log.after(), log.caught_up, log.complete);
-                next = frames.into_iter().map(|frame| log.fold(frame)).find(|next| *next != Next::Read).unwrap_or(Next::Read);
+                next = frames
+                    .into_iter()
+                    .map(|frame| log.fold(frame))
+                    .find(|next| *next != Next::Read)
+                    .unwrap_or(Next::Read);
                 before != (log.after(), log.caught_up, log.complete)
             });
             self.partial.set(self.log.with_untracked(|log| log.partial.clone()));
@@ -136,7 +140,7 @@ impl RunView {
             return;
         }
         let first = self.log.with_untracked(RunLog::unloaded);
-        match older(&link, self.id, first).await {
+        match older(link, self.id, first).await {
             Ok(events) => self.log.update(|log| log.prepend(events)),
             Err(text) => self.trouble.set(Some(text)),
         }
@@ -159,12 +163,14 @@ impl RunView {
 }
 
 /// The events up to number `last`, as many as are read at once; pages may be smaller than asked for.
-async fn older(link: &Link, id: RunId, last: i64) -> Result<Vec<Event>, String> {
+async fn older(link: Link, id: RunId, last: i64) -> Result<Vec<Event>, String> {
     let mut after = (last - EARLIER).max(0);
     let mut events: Vec<Event> = Vec::new();
     while after < last {
         let limit = u32::try_from(last - after).ok();
-        let page = link.call(move |client| async move { RunsApiClient::messages(&*client, id, Some(after), limit).await });
+        let page = link.call(move |client| async move {
+            RunsApiClient::messages(&*client, id, Some(after), limit).await
+        });
         let page = page.await.map_err(|failure| failure.text)?;
         let Some(newest) = page.items.last() else { break };
         after = newest.seq;

@@ -58,12 +58,12 @@ pub(crate) fn Runs() -> impl IntoView {
 #[component]
 fn Filtered(state: Option<RunState>) -> impl IntoView {
     let live = use_live();
-    let link = StoredValue::new_local(use_link());
+    let link = use_link();
     let reach = RwSignal::new(Reach::default());
     let trouble = RwSignal::new(None);
     let read = move || async move {
         let cursor = reach.get_untracked().next;
-        let page = link.get_value().call(|client| async move {
+        let page = link.call(|client| async move {
             RunsApiClient::list(&*client, None, None, state, None, None, cursor, Some(PAGE)).await
         });
         match page.await {

@@ -39,12 +39,16 @@ fn Stored(id: TaskId) -> impl IntoView {
     let link = use_link();
     let task = RwSignal::new(None::<Result<Task, Failure>>);
     spawn_scoped(async move {
-        task.set(Some(link.call(move |client| async move { TasksApiClient::by_id(&*client, id).await }).await));
+        task.set(Some(
+            link.call(move |client| async move { TasksApiClient::by_id(&*client, id).await }).await,
+        ));
     });
     move || match task.get() {
         Some(Ok(task)) => {
             let archived = task.archived_at.is_some();
-            let note = archived.then(|| view! { <p class="trouble">"This task was deleted. Runs of it keep their own copy."</p> });
+            let note = archived.then(
+                || view! { <p class="trouble">"This task was deleted. Runs of it keep their own copy."</p> },
+            );
             view! {
                 <header class="head">
                     <h1>{task.spec.name.clone()}</h1>
@@ -67,14 +71,15 @@ fn Editing(stored: Option<Task>) -> impl IntoView {
     let form = RwSignal::new(stored.as_ref().map_or_else(TaskForm::new, TaskForm::of));
     let failure = RwSignal::new(None::<Failure>);
     let busy = RwSignal::new(false);
-    let link = StoredValue::new_local(use_link());
+    let link = use_link();
     let navigate = StoredValue::new_local(use_navigate());
     let version = stored.map(|task| (task.id, task.version));
     let save = move || {
         busy.set(true);
         failure.set(None);
         leptos::task::spawn_local(async move {
-            let saved = link.get_value().call(|client| async move { send(&client, version, &form.get_untracked()).await });
+            let saved =
+                link.call(|client| async move { send(&client, version, &form.get_untracked()).await });
             let saved = saved.await;
             busy.try_set(false);
             match saved {
@@ -94,8 +99,10 @@ async fn send(
     let (name, steps, model) = (form.name.clone(), form.wire_steps(), form.wire_model());
     match version {
         None => {
-            TasksApiClient::create(client, name, steps, None, None, model, None, None, None, None, None, None, None)
-                .await
+            TasksApiClient::create(
+                client, name, steps, None, None, model, None, None, None, None, None, None, None,
+            )
+            .await
         }
         Some((id, version)) => {
             let (name, steps) = (Some(name), Some(steps));
@@ -110,14 +117,14 @@ async fn send(
 /// Deletes the task, or archives it when it has runs: the server knows.
 #[component]
 fn Delete(id: TaskId) -> impl IntoView {
-    let link = StoredValue::new_local(use_link());
+    let link = use_link();
     let navigate = StoredValue::new_local(use_navigate());
     let busy = RwSignal::new(false);
     let trouble = RwSignal::new(None);
     let delete = move || {
         busy.set(true);
         leptos::task::spawn_local(async move {
-            let deleted = link.get_value().call(move |client| async move { TasksApiClient::delete(&*client, id).await });
+            let deleted = link.call(move |client| async move { TasksApiClient::delete(&*client, id).await });
             let deleted = deleted.await;
             busy.try_set(false);
             match deleted {

@@ -18,13 +18,14 @@ const PAGE: u32 = 50;
 /// The list of tasks.
 #[component]
 pub(crate) fn Tasks() -> impl IntoView {
-    let link = StoredValue::new_local(use_link());
+    let link = use_link();
     let tasks = RwSignal::new(None::<Vec<Task>>);
     let next = RwSignal::new(None::<String>);
     let trouble = RwSignal::new(None);
     let read = move || async move {
         let cursor = next.get_untracked();
-        let page = link.get_value().call(|client| async move { TasksApiClient::list(&*client, None, cursor, Some(PAGE)).await });
+        let page =
+            link.call(|client| async move { TasksApiClient::list(&*client, None, cursor, Some(PAGE)).await });
         match page.await {
             Ok(page) => {
                 next.set(page.next);

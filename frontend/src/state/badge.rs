@@ -91,6 +91,9 @@ mod tests {
         run.outcome = Some(Outcome::Failed);
         run.reason = Some(Reason::OutOfMemory);
         let badge = Badge::of(&run);
-        assert_eq!((badge.text.as_str(), badge.tone, badge.state.as_str()), ("out of memory", Tone::Bad, "ended"));
+        assert_eq!(
+            (badge.text.as_str(), badge.tone, badge.state.as_str()),
+            ("out of memory", Tone::Bad, "ended")
+        );
     }
 }

@@ -78,11 +78,8 @@ fn common_lengths(old: &[&str], new: &[&str]) -> Vec<Vec<u32>> {
     let mut table = vec![vec![0; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
-            table[i][j] = if old[i] == new[j] {
-                table[i + 1][j + 1] + 1
-            } else {
-                table[i + 1][j].max(table[i][j + 1])
-            };
+            table[i][j] =
+                if old[i] == new[j] { table[i + 1][j + 1] + 1 } else { table[i + 1][j].max(table[i][j + 1]) };
         }
     }
     table
@@ -98,7 +95,11 @@ mod tests {
             Change::Removed => '-',
             Change::Added => '+',
         };
-        diff(old, new).iter().map(|line| format!("{}{}", sign(line.change), line.text)).collect::<Vec<_>>().join("|")
+        diff(old, new)
+            .iter()
+            .map(|line| format!("{}{}", sign(line.change), line.text))
+            .collect::<Vec<_>>()
+            .join("|")
     }
 
     #[test]

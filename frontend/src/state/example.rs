@@ -66,12 +66,17 @@ pub(crate) fn line(seq: i64, step: u32, raw: &str) -> Event {
 
 /// The agent says something.
 pub(crate) fn says(seq: i64, step: u32, text: &str) -> Event {
-    line(seq, step, &format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#))
+    line(
+        seq,
+        step,
+        &format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#),
+    )
 }
 
 /// The agent calls the shell.
 pub(crate) fn calls(seq: i64, step: u32, id: &str, command: &str) -> Event {
-    let block = format!(r#"{{"type":"tool_use","id":"{id}","name":"Bash","input":{{"command":"{command}"}}}}"#);
+    let block =
+        format!(r#"{{"type":"tool_use","id":"{id}","name":"Bash","input":{{"command":"{command}"}}}}"#);
     line(seq, step, &format!(r#"{{"type":"assistant","message":{{"content":[{block}]}}}}"#))
 }
 

@@ -109,7 +109,8 @@ mod tests {
     #[test]
     fn checks_are_one_a_line_and_keep_what_the_form_does_not_show() {
         let mut form = TaskForm::new();
-        let slow = Check { run: "cargo test".to_owned(), timeout_seconds: Some(9), expect: Some("ok".to_owned()) };
+        let slow =
+            Check { run: "cargo test".to_owned(), timeout_seconds: Some(9), expect: Some("ok".to_owned()) };
         form.steps[0].stored = vec![slow.clone()];
         form.steps[0].checks = " cargo test \n\ncargo fmt --check\n".to_owned();
         assert_eq!(form.wire_steps()[0].checks, [slow, Check::from("cargo fmt --check")]);

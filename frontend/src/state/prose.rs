@@ -66,7 +66,8 @@ fn spans(text: &str) -> Vec<Span> {
     let mut plain_from = 0;
     while let Some(offset) = rest[plain_from..].find(['`', '*']).map(|found| plain_from + found) {
         let mark = if rest[offset..].starts_with("**") { "**" } else { "`" };
-        let inside = rest[offset..].strip_prefix(mark).and_then(|after| after.find(mark).map(|end| &after[..end]));
+        let inside =
+            rest[offset..].strip_prefix(mark).and_then(|after| after.find(mark).map(|end| &after[..end]));
         match inside {
             Some(inside) if !inside.is_empty() => {
                 if 0 < offset {
@@ -96,7 +97,8 @@ mod tests {
 
     #[test]
     fn paragraphs_code_and_fences_are_told_apart() {
-        let blocks = read("All in `src/`.\nGo.\n\n## Plan\n```rust\nfn main() {}\n\n// <b>\n```\nDone **now**");
+        let blocks =
+            read("All in `src/`.\nGo.\n\n## Plan\n```rust\nfn main() {}\n\n// <b>\n```\nDone **now**");
         let code = |text: &str| Span::Code(text.to_owned());
         assert_eq!(
             blocks,

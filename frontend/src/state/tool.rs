@@ -101,7 +101,8 @@ impl ToolCall {
 
     /// Whether the answer is what one wants to see, rather than that it was read.
     pub(crate) fn shows_output(&self) -> bool {
-        !matches!(self.kind.as_str(), "Read" | "Search") || self.answer.as_ref().is_some_and(|answer| answer.is_error)
+        !matches!(self.kind.as_str(), "Read" | "Search")
+            || self.answer.as_ref().is_some_and(|answer| answer.is_error)
     }
 
     /// How long it took, in milliseconds.
@@ -136,7 +137,12 @@ fn search_object(input: &Value) -> String {
 
 fn todo(todos: &Value) -> Vec<(String, String)> {
     let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-    todos.as_array().into_iter().flatten().map(|entry| (text(entry, "status"), text(entry, "content"))).collect()
+    todos
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|entry| (text(entry, "status"), text(entry, "content")))
+        .collect()
 }
 
 /// The code in the first line of a failed shell call: `Exit code 101`.
@@ -179,7 +185,11 @@ mod tests {
     fn an_edit_shows_its_change_and_not_the_tools_echo() {
         let input = json!({"file_path": "a.rs", "old_string": "x", "new_string": "y"});
         let mut call = ToolCall::read("t".to_owned(), "Edit", &input);
-        call.answer = Some(Answer { at: example::at(1), text: "The file has been updated".to_owned(), is_error: false });
+        call.answer = Some(Answer {
+            at: example::at(1),
+            text: "The file has been updated".to_owned(),
+            is_error: false,
+        });
         assert!(matches!(&call.body, Body::Diff(lines) if diff::totals(lines) == (1, 1)));
         assert_eq!((call.output(), call.verdict()), ("", None));
     }

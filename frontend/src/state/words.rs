@@ -99,7 +99,10 @@ mod tests {
 
     #[test]
     fn spans_and_ages_name_the_units_that_matter() {
-        assert_eq!([span(48), span(372), span(60), span(11_100)], ["48 s", "6 min 12 s", "1 min", "3 h 5 min"]);
+        assert_eq!(
+            [span(48), span(372), span(60), span(11_100)],
+            ["48 s", "6 min 12 s", "1 min", "3 h 5 min"]
+        );
         assert_eq!([age(59), age(372), age(7300), age(200_000)], ["59 s", "6 min", "2 h", "2 d"]);
         assert_eq!([stopwatch(178), stopwatch(3723)], ["2:58", "1:02:03"]);
         assert_eq!([took(430), took(48_260), took(372_000)], ["0.4 s", "48.2 s", "6 min 12 s"]);
@@ -115,7 +118,10 @@ mod tests {
 
     #[test]
     fn tokens_and_bytes_are_rounded_to_what_is_compared() {
-        assert_eq!([tokens(840), tokens(1500), tokens(184_320), tokens(1_921_000)], ["840", "1.5 k", "184 k", "1.92 M"]);
+        assert_eq!(
+            [tokens(840), tokens(1500), tokens(184_320), tokens(1_921_000)],
+            ["840", "1.5 k", "184 k", "1.92 M"]
+        );
         assert_eq!([bytes(12), bytes(655_360), bytes(4 << 30)], ["12 bytes", "640 KB", "4 GB"]);
     }
 

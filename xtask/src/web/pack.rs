@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -12,6 +12,16 @@ use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
+
+/// What browsers have understood for years. Not `--all-features`: an old wasm-opt then writes its own drafts of
+/// newer ones, which no browser loads.
+const WASM_FEATURES: [&str; 5] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+];
 
 /// The files of the UI by name, not yet written.
 pub(super) struct Files {
@@ -97,6 +107,8 @@ fn bind(compiled: &Path, work: &Path) -> Result<Vec<u8>> {
         .out_name("app")
         .web(true)?
         .typescript(false)
+        // With them wasm-opt 108 exports the wrong one of two tables.
+        .reference_types(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .omit_default_module_path(true)
@@ -107,14 +119,18 @@ fn bind(compiled: &Path, work: &Path) -> Result<Vec<u8>> {
 }
 
 /// Shrinks the wasm with `wasm-opt` where that is installed; returns the file to use.
-fn optimize(wasm: &Path) -> Result<std::path::PathBuf> {
+fn optimize(wasm: &Path) -> Result<PathBuf> {
     if Command::new("wasm-opt").arg("--version").stdout(Stdio::null()).status().is_err() {
         println!("web: wasm-opt is not installed; the wasm stays larger than it could be");
         return Ok(wasm.to_owned());
     }
     let small = wasm.with_file_name("small.wasm");
-    let status =
-        Command::new("wasm-opt").args(["-Oz", "--all-features", "-o"]).args([&small, wasm]).status()?;
+    let status = Command::new("wasm-opt")
+        .arg("-Oz")
+        .args(WASM_FEATURES)
+        .arg("-o")
+        .args([small.as_path(), wasm])
+        .status()?;
     ensure!(status.success(), "wasm-opt failed");
     Ok(small)
 }

@@ -29,6 +29,8 @@ pub(super) struct Tools {
     open: HashMap<String, Call>,
     /// The call that was shown last: its answer needs no name.
     last: Option<String>,
+    /// The model that was named last; each step begins a session, mostly with the same one.
+    model: Option<String>,
 }
 
 struct Call {
@@ -55,7 +57,12 @@ impl Tools {
 
     fn block(&mut self, block: Block, at: Timestamp) -> Vec<Line> {
         match block {
-            Block::Init { model, .. } => vec![Line::new().span(Tone::Dim, format!("session with {model}"))],
+            Block::Init { model, .. } if self.model.as_ref() == Some(&model) => Vec::new(),
+            Block::Init { model, .. } => {
+                let line = Line::new().span(Tone::Dim, format!("session with {model}"));
+                self.model = Some(model);
+                vec![line]
+            }
             Block::Text(said) => text::lines(&said).map(|row| Line::new().span(Tone::Plain, row)).collect(),
             Block::Thinking(thought) => {
                 let thought = thought.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -114,15 +121,20 @@ impl Tools {
         for row in rows.iter().take(shown) {
             lines.push(Line::new().indented(2).span(tone, row).one_row());
         }
-        let hidden = rows.len().saturating_sub(shown);
-        let more = if hidden == 0 {
-            String::new()
-        } else {
-            format!("{hidden} {} lines, ", if shown == 0 { "" } else { "more" })
-        };
+        let more = more_lines(rows.len().saturating_sub(shown), shown != 0);
         let end = if is_error { "failed after " } else { "" };
-        lines.push(Line::new().indented(2).span(tone, format!("({}{end}{took})", more.replace("  ", " "))));
+        lines.push(Line::new().indented(2).span(tone, format!("({more}{end}{took})")));
         lines
+    }
+}
+
+/// Says how much is not shown: `3 more lines, `.
+fn more_lines(hidden: usize, after_some: bool) -> String {
+    let more = if after_some { "more " } else { "" };
+    match hidden {
+        0 => String::new(),
+        1 => format!("1 {more}line, "),
+        _ => format!("{hidden} {more}lines, "),
     }
 }
 

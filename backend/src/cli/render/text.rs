@@ -93,10 +93,11 @@ pub(crate) fn count(number: i64) -> String {
     if number < 0 { format!("-{out}") } else { out }
 }
 
-/// A duration in words: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+/// A duration in words: `42 ms`, `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
 pub(crate) fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
+        0 if milliseconds < 100 => format!("{milliseconds} ms"),
         0..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -146,7 +147,7 @@ mod tests {
             [count(7), count(1234), count(1_234_567), count(-1000)],
             ["7", "1,234", "1,234,567", "-1,000"]
         );
-        assert_eq!(duration(420), "0.4 s");
+        assert_eq!([duration(0), duration(99), duration(420)], ["0 ms", "99 ms", "0.4 s"]);
         assert_eq!(duration(12_999), "12 s");
         assert_eq!(duration(185_000), "3 min 5 s");
         assert_eq!(duration(7_800_000), "2 h 10 min");

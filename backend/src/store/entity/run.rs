@@ -80,7 +80,11 @@ impl TryFrom<Model> for RunRecord {
             model: row.model,
             cost: Cost { usd: row.cost_usd, known: row.cost_known },
             usage: from_json("usage", &row.usage)?,
-            pull_request: row.pull_request.as_deref().map(|text| from_json("pull request", text)).transpose()?,
+            pull_request: row
+                .pull_request
+                .as_deref()
+                .map(|text| from_json("pull request", text))
+                .transpose()?,
             head_commit: row.head_commit,
             last_seq: row.last_seq,
             gate: row.gate.as_deref().map(|text| from_json("gate", text)).transpose()?,

@@ -12,11 +12,7 @@ use leptos_router::{
 };
 
 use crate::{
-    components::Field,
-    link::use_link,
-    live::use_live,
-    state::failure::Failure,
-    timer::spawn_scoped,
+    components::Field, link::use_link, live::use_live, state::failure::Failure, timer::spawn_scoped,
 };
 
 /// How many tasks the list offers.
@@ -29,7 +25,8 @@ pub(crate) fn StartBar() -> impl IntoView {
     let tasks = RwSignal::new(None);
     let failure = RwSignal::new(None::<Failure>);
     spawn_scoped(async move {
-        let page = link.call(|client| async move { TasksApiClient::list(&*client, None, None, Some(OFFERED)).await });
+        let page = link
+            .call(|client| async move { TasksApiClient::list(&*client, None, None, Some(OFFERED)).await });
         match page.await {
             Ok(page) => tasks.set(Some(page.items)),
             Err(why) => failure.set(Some(why)),
@@ -54,7 +51,8 @@ fn FirstTask() -> impl IntoView {
 
 #[component]
 fn StartForm(tasks: Vec<Task>, failure: RwSignal<Option<Failure>>) -> impl IntoView {
-    let (task, repository, from) = (NodeRef::<Select>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let (task, repository, from) =
+        (NodeRef::<Select>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let busy = RwSignal::new(false);
     let submit = submit(task, repository, from, failure, busy);
     let wanted = use_query_map().read_untracked().get("task");
@@ -108,7 +106,7 @@ fn submit(
     failure: RwSignal<Option<Failure>>,
     busy: RwSignal<bool>,
 ) -> impl Fn(SubmitEvent) {
-    let link = StoredValue::new_local(use_link());
+    let link = use_link();
     let live = use_live();
     let navigate = use_navigate();
     move |event| {
@@ -123,7 +121,7 @@ fn submit(
         failure.set(None);
         let navigate = navigate.clone();
         leptos::task::spawn_local(async move {
-            let run = link.get_value().call(|client| async move {
+            let run = link.call(|client| async move {
                 RunsApiClient::create(&*client, task, repository, from, None, None).await
             });
             let result = run.await;

@@ -28,7 +28,10 @@ pub(super) fn ToolCard(view: RunView, call: ToolCall, at: Timestamp, open: RwSig
     let verdict = match (call.verdict(), &call.answer) {
         (Some((word, is_bad)), _) => word_view(if is_bad { "bad" } else { "good" }, word).into_any(),
         (None, Some(_)) => ().into_any(),
-        (None, None) => view! { <Show when=move || view.is_live()>{word_view("running", "running".to_owned())}</Show> }.into_any(),
+        (None, None) => {
+            view! { <Show when=move || view.is_live()>{word_view("running", "running".to_owned())}</Show> }
+                .into_any()
+        }
     };
     let took = call.took(at).filter(|took| NOTEWORTHY <= *took).map(words::took);
     let tail = if call.shows_output() { 8 } else { 0 };
@@ -105,7 +108,8 @@ pub(super) fn CheckCard(check: CheckRun, open: RwSignal<bool>) -> impl IntoView 
         (Verdict::TimedOut, _) => ("bad", "took too long".to_owned()),
         (Verdict::Vacuous, _) => ("bad", "checked nothing".to_owned()),
     };
-    let why = (check.verdict != Verdict::Passed && !check.why.is_empty()).then(|| view! { <p class="why">{check.why}</p> });
+    let why = (check.verdict != Verdict::Passed && !check.why.is_empty())
+        .then(|| view! { <p class="why">{check.why}</p> });
     let took = words::took(i64::try_from(check.duration_ms).unwrap_or(i64::MAX));
     let tail = if check.verdict == Verdict::Passed { 0 } else { 8 };
     view! {

@@ -44,7 +44,8 @@ pub(super) fn Conversation(view: RunView) -> impl IntoView {
             });
         }
     });
-    let steps = view.run.with_untracked(|run| run.as_ref().map(|run| run.task.steps.clone()).unwrap_or_default());
+    let steps =
+        view.run.with_untracked(|run| run.as_ref().map(|run| run.task.steps.clone()).unwrap_or_default());
     let rows = move || {
         let log = view.log.read();
         rows::rows(&log, &steps, &view.folds.read(), view.window.get())
@@ -82,7 +83,9 @@ fn key(row: &Row) -> Key {
 fn row_view(row: Row, view: RunView) -> AnyView {
     match row {
         Row::Earlier { loaded } => view! { <Earlier view loaded/> }.into_any(),
-        Row::Head { step, title, checks, open } => view! { <StepHead view step title checks open/> }.into_any(),
+        Row::Head { step, title, checks, open } => {
+            view! { <StepHead view step title checks open/> }.into_any()
+        }
         Row::Folded { step, events, at } => view! { <Folded view step events at/> }.into_any(),
         Row::Item(item) => view! { <ItemView view item/> }.into_any(),
     }
@@ -90,12 +93,12 @@ fn row_view(row: Row, view: RunView) -> AnyView {
 
 #[component]
 fn Earlier(view: RunView, loaded: bool) -> impl IntoView {
-    let link = StoredValue::new_local(use_link());
+    let link = use_link();
     let busy = RwSignal::new(false);
     let show = move |_| {
         busy.set(true);
         leptos::task::spawn_local(async move {
-            view.earlier(link.get_value(), loaded).await;
+            view.earlier(link, loaded).await;
             busy.try_set(false);
         });
     };
@@ -105,7 +108,13 @@ fn Earlier(view: RunView, loaded: bool) -> impl IntoView {
 }
 
 #[component]
-fn StepHead(view: RunView, step: u32, title: String, checks: Option<(String, bool)>, open: bool) -> impl IntoView {
+fn StepHead(
+    view: RunView,
+    step: u32,
+    title: String,
+    checks: Option<(String, bool)>,
+    open: bool,
+) -> impl IntoView {
     let checks = checks.map(|(words, passed)| {
         view! { <span class=if passed { "word good" } else { "word bad" }><i class="dot"></i>{words}</span> }
     });
@@ -142,7 +151,8 @@ fn Writing(view: RunView) -> impl IntoView {
     let text = move || {
         let partial = view.partial.get()?;
         Some(if partial.block == "thinking" {
-            view! { <p class="thinking">{last_line(&partial.text).to_owned()}<i class="caret"></i></p> }.into_any()
+            view! { <p class="thinking">{last_line(&partial.text).to_owned()}<i class="caret"></i></p> }
+                .into_any()
         } else {
             view! { <Prose text=partial.text/><i class="caret"></i> }.into_any()
         })

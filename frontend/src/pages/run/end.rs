@@ -33,7 +33,9 @@ pub(super) fn EndCard(view: RunView, change: StateChange) -> impl IntoView {
     };
     let request = move || {
         let request = view.run.get()?.pull_request.clone()?;
-        Some(view! { <p><a href=request.url.clone() rel="noreferrer">{request.url.clone()}</a>" "{request.state.clone()}</p> })
+        Some(
+            view! { <p><a href=request.url.clone() rel="noreferrer">{request.url.clone()}</a>" "{request.state.clone()}</p> },
+        )
     };
     view! {
         <div class=format!("card end-card {}", tone.class()) data-testid="end-card">

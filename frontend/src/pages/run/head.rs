@@ -24,6 +24,7 @@ pub(super) fn Head(view: RunView) -> impl IntoView {
         let run = Memo::new(move |_| view.run.get().unwrap_or_else(|| first.clone()));
         let task = run.read_untracked().task_id;
         let name = run.read_untracked().task.name.clone();
+        let crumb = name.clone();
         let repository = words::repository(&run.read_untracked().repository).to_owned();
         let step = move || {
             let run = run.read();
@@ -37,7 +38,7 @@ pub(super) fn Head(view: RunView) -> impl IntoView {
         };
         view! {
             <p class="crumbs small third">
-                <A href="/runs">"Runs"</A>" / "<A href=format!("/tasks/{task}")>{name.clone()}</A>" / "{repository.clone()}
+                <A href="/runs">"Runs"</A>" / "<A href=format!("/tasks/{task}")>{crumb}</A>" / "{repository.clone()}
             </p>
             <header class="head run-head">
                 <h1 data-testid="run-title">{name}</h1>
@@ -59,7 +60,7 @@ pub(super) fn Head(view: RunView) -> impl IntoView {
 #[component]
 fn Buttons(#[prop(into)] run: Signal<Arc<run::Run>>) -> impl IntoView {
     let live = use_live();
-    let link = StoredValue::new_local(use_link());
+    let link = use_link();
     let busy = RwSignal::new(false);
     let trouble = RwSignal::new(None);
     let navigate = StoredValue::new_local(use_navigate());
@@ -67,8 +68,12 @@ fn Buttons(#[prop(into)] run: Signal<Arc<run::Run>>) -> impl IntoView {
     let send = move |again: bool| {
         busy.set(true);
         leptos::task::spawn_local(async move {
-            let call = link.get_value().call(move |client| async move {
-                if again { RunsApiClient::retry(&*client, id).await } else { RunsApiClient::cancel(&*client, id).await }
+            let call = link.call(move |client| async move {
+                if again {
+                    RunsApiClient::retry(&*client, id).await
+                } else {
+                    RunsApiClient::cancel(&*client, id).await
+                }
             });
             let result = call.await;
             busy.try_set(false);
@@ -85,7 +90,8 @@ fn Buttons(#[prop(into)] run: Signal<Arc<run::Run>>) -> impl IntoView {
         });
     };
     let state = Memo::new(move |_| run.read().state);
-    let buttons = move || match state.get() {
+    let buttons = move || {
+        match state.get() {
         RunState::Ended => view! {
             <button type="button" data-testid="retry-run" disabled=busy on:click=move |_| send(true)>"Run again"</button>
         }
@@ -102,6 +108,7 @@ fn Buttons(#[prop(into)] run: Signal<Arc<run::Run>>) -> impl IntoView {
             />
         }
         .into_any(),
+    }
     };
     view! { <div class="actions">{buttons}</div><crate::components::Trouble text=trouble/> }
 }

@@ -61,7 +61,8 @@ fn said(view: RunView, item: &Item) -> AnyView {
         }
         What::Notice(notice) => quiet(sentence(&notice.text)),
         What::User(text) => {
-            view! { <div class="card user"><span class="kind">"You"</span><Prose text=text.clone()/></div> }.into_any()
+            view! { <div class="card user"><span class="kind">"You"</span><Prose text=text.clone()/></div> }
+                .into_any()
         }
     }
 }
@@ -112,7 +113,10 @@ fn git(action: &GitAction) -> AnyView {
             ("Push", format!("{count} to {branch}"), short(commit))
         }
         GitAction::PullRequest { url, state } => {
-            return card_line("Pull request", view! { <a href=url.clone() rel="noreferrer">{url.clone()}</a>" "{state.clone()} });
+            return card_line(
+                "Pull request",
+                view! { <a href=url.clone() rel="noreferrer">{url.clone()}</a>" "{state.clone()} },
+            );
         }
     };
     card_line(kind, view! { <span class="mono">{object}</span>" "{words} })

@@ -1,11 +1,6 @@
 //! Beside the conversation: steps, cost and tokens, the container.
 
-use api::{
-    id::InstanceId,
-    instance::Instance,
-    rpc::instances::InstancesApiClient,
-    run::RunState,
-};
+use api::{id::InstanceId, instance::Instance, rpc::instances::InstancesApiClient, run::RunState};
 use leptos::prelude::*;
 use std::time::Duration;
 
@@ -99,7 +94,9 @@ fn Container(view: RunView, id: InstanceId) -> impl IntoView {
     let instance = RwSignal::new(None::<Instance>);
     spawn_scoped(async move {
         loop {
-            if let Ok(found) = link.call(move |client| async move { InstancesApiClient::get(&*client, id).await }).await {
+            if let Ok(found) =
+                link.call(move |client| async move { InstancesApiClient::get(&*client, id).await }).await
+            {
                 let is_over = found.state.is_over();
                 instance.set(Some(found));
                 if is_over || !untrack(|| view.is_live()) {
@@ -117,7 +114,8 @@ fn container_view(instance: Instance) -> impl IntoView {
     let limit = words::bytes(instance.memory_limit_bytes);
     let memory = instance.memory_bytes.map(|used| format!("{} of {limit}", words::bytes(used)));
     let refused: u64 = instance.egress.denied.iter().map(|denied| denied.count).sum();
-    let names = instance.egress.denied.iter().map(|denied| denied.host.as_str()).collect::<Vec<_>>().join(", ");
+    let names =
+        instance.egress.denied.iter().map(|denied| denied.host.as_str()).collect::<Vec<_>>().join(", ");
     view! {
         <section class="panel" data-testid="container">
             <h3>"Container"</h3>

@@ -30,7 +30,8 @@ pub(super) fn Editor(
     let other = move || {
         let failure = failure.get()?;
         let shown = form::is_shown_at_field(&failure, form.read_untracked().steps.len());
-        let text = failure.field.as_ref().map_or(failure.text.clone(), |field| format!("{field}: {}", failure.text));
+        let text =
+            failure.field.as_ref().map_or(failure.text.clone(), |field| format!("{field}: {}", failure.text));
         (!shown).then(|| view! { <p class="trouble" role="alert" data-testid="field-error">{text}</p> })
     };
     let keys = move || form.read().steps.iter().map(|step| step.key).collect::<Vec<_>>();
@@ -67,13 +68,18 @@ pub(super) fn Editor(
 /// One step: what the agent is told, and what must hold then.
 #[component]
 fn StepFields(form: RwSignal<TaskForm>, failure: RwSignal<Option<Failure>>, key: usize) -> impl IntoView {
-    let place = Memo::new(move |_| form.read().steps.iter().position(|step| step.key == key).unwrap_or_default());
+    let place =
+        Memo::new(move |_| form.read().steps.iter().position(|step| step.key == key).unwrap_or_default());
     let error = move |part: &'static str| {
-        Signal::derive(move || failure.read().as_ref().and_then(|failure| form::at_step(failure, place.get(), part)))
+        Signal::derive(move || {
+            failure.read().as_ref().and_then(|failure| form::at_step(failure, place.get(), part))
+        })
     };
     let alone = Memo::new(move |_| form.read().steps.len() == 1);
     let remove = move |_| form.write().steps.retain(|step| step.key != key);
-    let first = form.with_untracked(|form| form.steps.iter().find(|step| step.key == key).cloned()).unwrap_or_default();
+    let first = form
+        .with_untracked(|form| form.steps.iter().find(|step| step.key == key).cloned())
+        .unwrap_or_default();
     let instructions = move |event| {
         if let Some(step) = form.write().steps.iter_mut().find(|step| step.key == key) {
             step.instructions = event_target_value(&event);

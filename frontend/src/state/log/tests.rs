@@ -13,7 +13,8 @@ use crate::state::{
 
 fn story() -> Vec<api::event::Event> {
     let progress = |seq, percent| {
-        let progress = Progress { phase: "clone".to_owned(), text: "cloning".to_owned(), percent: Some(percent) };
+        let progress =
+            Progress { phase: "clone".to_owned(), text: "cloning".to_owned(), percent: Some(percent) };
         event(seq, None, EventBody::Progress(progress))
     };
     vec![
@@ -25,7 +26,11 @@ fn story() -> Vec<api::event::Event> {
         answers(6, 1, "t2", "Exit code 2", true),
         answers(7, 1, "t1", "a.rs", false),
         says(8, 2, "Next."),
-        event(9, None, EventBody::Git(GitAction::Commit { commit: "abc".to_owned(), summary: "Done".to_owned() })),
+        event(
+            9,
+            None,
+            EventBody::Git(GitAction::Commit { commit: "abc".to_owned(), summary: "Done".to_owned() }),
+        ),
     ]
 }
 
@@ -147,5 +152,8 @@ fn a_hundred_thousand_events_are_folded_one_by_one() {
     for seq in 1..=100_000 {
         log.fold(item(says(seq, u32::try_from(seq / 40_000).unwrap() + 1, "on")));
     }
-    assert_eq!(log.groups.iter().map(|group| group.items.len()).collect::<Vec<_>>(), [39_999, 40_000, 20_001]);
+    assert_eq!(
+        log.groups.iter().map(|group| group.items.len()).collect::<Vec<_>>(),
+        [39_999, 40_000, 20_001]
+    );
 }

@@ -1,0 +1,203 @@
+//! A real git server on loopback, a gateway in front of it, and the git command line.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use api::{executor::git_relay_path, id::RunId};
+use axum::{body, http::HeaderName};
+use tempfile::TempDir;
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use super::*;
+use crate::{
+    broker::{Settings, loopback::Loopback},
+    secret::Secret,
+};
+
+type Seen = Arc<Mutex<Vec<(String, HeaderMap)>>>;
+
+/// Two repositories on a server, and the gateway of a run that owns the first.
+pub(super) struct World {
+    folder: TempDir,
+    seen: Seen,
+    server: Loopback,
+    pub gateway: Loopback,
+}
+
+/// What a git command said.
+pub(super) struct Said {
+    ok: bool,
+    text: String,
+}
+
+impl Said {
+    pub(super) fn done(&self) {
+        assert!(self.ok, "{}", self.text);
+    }
+
+    /// It failed, and said this.
+    pub(super) fn refused(&self, why: &str) {
+        assert!(!self.ok && self.text.contains(why), "{why}\n---\n{}", self.text);
+    }
+}
+
+impl World {
+    pub(super) async fn start() -> Self {
+        Self::with_repository("own.git").await
+    }
+
+    /// A world in which this is the run's repository.
+    pub(super) async fn with_repository(own: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for repository in ["own.git", "other.git"] {
+            git(folder.path(), &["init", "--quiet", "--bare", "--initial-branch", "main", repository])
+                .await
+                .done();
+        }
+        let (seen, root) = (Seen::default(), folder.path().to_owned());
+        let answer = {
+            let seen = Seen::clone(&seen);
+            move |request| serve(root.clone(), Seen::clone(&seen), request)
+        };
+        let server = Loopback::serve(Router::new().fallback(answer)).await;
+        let gateway = gateway(&server.at(own)).await;
+        let world = Self { folder, seen, server, gateway };
+        world.git(".", &["clone", "--quiet", "own.git", "seed"]).await.done();
+        world.commit("seed", "README.md", b"# Own\n").await;
+        world.git("seed", &["push", "--quiet", "origin", "HEAD:main"]).await.done();
+        world
+    }
+
+    pub(super) async fn git(&self, folder: &str, arguments: &[&str]) -> Said {
+        git(&self.folder.path().join(folder), arguments).await
+    }
+
+    /// The address at which the run's container sees this repository.
+    pub(super) fn through_gateway(&self, repository: &str) -> String {
+        let path = git_relay_path(self.server.at(repository).as_str()).unwrap();
+        self.gateway.at(&path).to_string()
+    }
+
+    pub(super) async fn clone_as(&self, folder: &str, options: &[&str]) {
+        let own = self.through_gateway("own.git");
+        self.git(".", &[&["clone", "--quiet"], options, &[&own, folder]].concat()).await.done();
+    }
+
+    pub(super) async fn commit(&self, folder: &str, file: &str, content: &[u8]) {
+        std::fs::write(self.folder.path().join(folder).join(file), content).unwrap();
+        self.git(folder, &["add", file]).await.done();
+        self.git(folder, &["commit", "--quiet", "--message", file]).await.done();
+    }
+
+    pub(super) async fn head_of(&self, folder: &str, name: &str) -> String {
+        let said = self.git(folder, &["rev-parse", name]).await;
+        said.done();
+        said.text
+    }
+
+    pub(super) async fn references(&self, folder: &str) -> String {
+        let said = self.git(folder, &["show-ref"]).await;
+        said.done();
+        said.text
+    }
+
+    /// The requests that reached the server.
+    pub(super) fn seen(&self) -> Vec<(String, HeaderMap)> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// A run with this repository and the branch `work`, and a broker that has a GitHub credential.
+pub(super) fn run_of(repository: &Url) -> (Broker, Access) {
+    let access = Access {
+        run: RunId::mint(),
+        model_token: "token".to_owned(),
+        repository: repository.clone(),
+        branch: "work".to_owned(),
+    };
+    let settings = Settings { github_token: Some(Secret::new("github-token")), ..Settings::default() };
+    (Broker::new(&settings).unwrap(), access)
+}
+
+/// The gateway of such a run.
+pub(super) async fn gateway(repository: &Url) -> Loopback {
+    let (broker, access) = run_of(repository);
+    Loopback::serve(broker.router(access)).await
+}
+
+async fn git(folder: &Path, arguments: &[&str]) -> Said {
+    let output = command(folder).args(arguments).output().await.unwrap();
+    let Output { status, stdout, stderr } = output;
+    let text = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    Said { ok: status.success(), text }
+}
+
+/// The git command with nobody's settings.
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(folder).env_clear().envs([
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("HOME", "/nonexistent"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_AUTHOR_NAME", "Test"),
+        ("GIT_AUTHOR_EMAIL", "test@example.com"),
+        ("GIT_COMMITTER_NAME", "Test"),
+        ("GIT_COMMITTER_EMAIL", "test@example.com"),
+    ]);
+    command.kill_on_drop(true);
+    command
+}
+
+/// git's own server, `git http-backend`: a CGI program.
+async fn serve(root: PathBuf, seen: Seen, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    seen.lock().unwrap().push((path.clone(), parts.headers.clone()));
+    if path.starts_with("/moved.git/") {
+        let place = "http://127.0.0.1:1/new.git/info/refs?service=git-upload-pack";
+        return (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, place)]).into_response();
+    }
+    let body = body::to_bytes(body, usize::MAX).await.unwrap();
+    let header = |name: &str| parts.headers.get(name).map_or("", |value| value.to_str().unwrap());
+    let mut backend = command(&root);
+    backend.arg("http-backend").envs([
+        ("GIT_PROJECT_ROOT", root.to_str().unwrap()),
+        ("GIT_HTTP_EXPORT_ALL", "1"),
+        ("REMOTE_USER", "test"),
+        ("PATH_INFO", &path),
+        ("REQUEST_METHOD", parts.method.as_str()),
+        ("QUERY_STRING", parts.uri.query().unwrap_or_default()),
+        ("CONTENT_TYPE", header("content-type")),
+        ("CONTENT_LENGTH", &body.len().to_string()),
+        ("HTTP_CONTENT_ENCODING", header("content-encoding")),
+        ("GIT_PROTOCOL", header("git-protocol")),
+    ]);
+    let backend = backend.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut backend = backend.spawn().unwrap();
+    let mut input = backend.stdin.take().unwrap();
+    let send = async move { input.write_all(&body).await };
+    let (sent, output) = tokio::join!(send, backend.wait_with_output());
+    // A program that refuses early does not read its input.
+    drop(sent);
+    from_cgi(&output.unwrap().stdout)
+}
+
+/// CGI output: headers, an empty line, the body.
+fn from_cgi(output: &[u8]) -> Response {
+    let end = output.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let mut response = Body::from(output[end + 4..].to_vec()).into_response();
+    for line in str::from_utf8(&output[..end]).unwrap().lines() {
+        let (name, value) = line.split_once(": ").unwrap();
+        match name {
+            "Status" => *response.status_mut() = value[..3].parse().unwrap(),
+            _ => {
+                response.headers_mut().insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+            }
+        }
+    }
+    response
+}

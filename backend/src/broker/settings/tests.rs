@@ -1,0 +1,85 @@
+use std::error::Error as _;
+
+use super::*;
+use crate::broker::Broker;
+
+fn key() -> Option<Secret> {
+    Some(Secret::new("sk-real-key"))
+}
+
+fn refused(settings: &Settings) -> Error {
+    Broker::new(settings).err().unwrap()
+}
+
+#[test]
+fn the_description_says_what_answers_and_with_what() {
+    let describe = |settings: &Settings| Broker::new(settings).unwrap().describe();
+    let settings = Settings { api_key: key(), ..Settings::default() };
+    assert_eq!(describe(&settings), "Anthropic with an API key");
+    let settings =
+        Settings { oauth_token: key(), model: Some("anthropic".to_owned()), ..Settings::default() };
+    assert_eq!(describe(&settings), "Anthropic with an OAuth token");
+    let base_url = Some("https://models.example.com/v2".to_owned());
+    let settings = Settings { api_key: key(), oauth_token: key(), base_url, ..Settings::default() };
+    assert_eq!(
+        describe(&settings),
+        "Anthropic-compatible server at https://models.example.com/v2 with an API key"
+    );
+    assert_eq!(describe(&Settings::default()), "none: no model credential is set");
+}
+
+#[test]
+fn a_scripted_model_is_ready_and_free() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/demo.json");
+    let settings = Settings { model: Some(format!("scripted:{file}")), ..Settings::default() };
+    let broker = Broker::new(&settings).unwrap();
+    assert!(broker.is_ready() && broker.is_free());
+    assert_eq!(broker.describe(), format!("scripted: {file}"));
+    let broker = Broker::new(&Settings { api_key: key(), ..Settings::default() }).unwrap();
+    assert!(broker.is_ready() && !broker.is_free());
+    let broker = Broker::new(&Settings::default()).unwrap();
+    assert!(!broker.is_ready() && !broker.is_free());
+}
+
+#[test]
+fn a_setting_that_cannot_work_is_named() {
+    let model = |model: &str| refused(&Settings { model: Some(model.to_owned()), ..Settings::default() });
+    for wrong in ["", "scripted", "scripted:", "openai"] {
+        assert!(matches!(model(wrong), Error::Model(named) if named == wrong));
+    }
+    let missing = model("scripted:/no/such/script.json");
+    assert!(missing.source().unwrap().to_string().contains("/no/such/script.json"));
+    for wrong in
+        ["api.example.com", "ftp://example.com", "https://user:pw@example.com", "https://example.com?a=b"]
+    {
+        let settings = Settings { base_url: Some(wrong.to_owned()), api_key: key(), ..Settings::default() };
+        assert!(matches!(refused(&settings), Error::BaseUrl), "{wrong}");
+    }
+}
+
+#[test]
+fn a_credential_that_no_header_can_carry_is_refused_and_not_shown() {
+    for wrong in ["", "  \n", "two words", "two\nlines", "schlüssel"] {
+        let wrong = || Some(Secret::new(wrong));
+        let settings = [
+            Settings { api_key: wrong(), ..Settings::default() },
+            Settings { oauth_token: wrong(), ..Settings::default() },
+            Settings { github_token: wrong(), ..Settings::default() },
+        ];
+        let names = settings.iter().map(|settings| refused(settings).to_string());
+        let names = names.map(|error| error.split_once(' ').unwrap().0.to_owned()).collect::<Vec<_>>();
+        assert_eq!(names, ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "GITHUB_TOKEN"]);
+    }
+}
+
+#[test]
+fn no_credential_is_ever_printed() {
+    let settings =
+        Settings { api_key: key(), oauth_token: key(), github_token: key(), ..Settings::default() };
+    assert!(!format!("{settings:?}").contains("real"));
+    let Upstream::Anthropic { credential: Credential::ApiKey(value), .. } = settings.upstream().unwrap()
+    else {
+        panic!("an API key goes before an OAuth token");
+    };
+    assert!(!format!("{value:?}").contains("real"));
+}

@@ -1,0 +1,98 @@
+//! Each test runs on both databases: `SQLite` in a file, and PostgreSQL from `CAISSON_TEST_POSTGRES`.
+
+use api::{
+    Timestamp,
+    id::RunId,
+    run::{Cost, Run, RunState, Usage},
+    task::{Step, TaskSpec},
+};
+use backend::{store::Store, tasks::Tasks};
+use sea_orm::{ConnectionTrait, Database};
+use tempfile::TempDir;
+
+/// A fresh database of one kind.
+pub struct Fresh {
+    /// The store on it.
+    pub store: Store,
+    /// Which kind, for messages.
+    pub kind: &'static str,
+    /// What to open again.
+    pub url: String,
+    tasks: Tasks,
+    _dir: TempDir,
+}
+
+impl Fresh {
+    async fn open(kind: &'static str, url: String, dir: TempDir) -> Self {
+        let tasks = Tasks::default();
+        let store = Store::open(&url, &tasks).await.expect("the store opens");
+        Self { store, kind, url, tasks, _dir: dir }
+    }
+
+    /// Another store on the same database, as a restarted backend would open it.
+    pub async fn reopen(&mut self) {
+        self.tasks.drain(std::time::Duration::from_secs(10)).await;
+        self.tasks = Tasks::default();
+        self.store = Store::open(&self.url, &self.tasks).await.expect("the store opens again");
+    }
+}
+
+/// One fresh database of each kind.
+pub async fn both() -> [Fresh; 2] {
+    let dir = || TempDir::new().expect("a folder");
+    let file = dir();
+    let sqlite = format!("sqlite://{}?mode=rwc", file.path().join("test.db").display());
+    [Fresh::open("SQLite", sqlite, file).await, Fresh::open("PostgreSQL", postgres().await, dir()).await]
+}
+
+/// A database of its own in the cluster that `cargo xtask test` has started.
+async fn postgres() -> String {
+    let cluster = std::env::var("CAISSON_TEST_POSTGRES").expect(
+        "CAISSON_TEST_POSTGRES is the URL of a PostgreSQL cluster: run the tests with `cargo xtask test`",
+    );
+    let name = format!("caisson_{}", uuid::Uuid::now_v7().simple());
+    let admin = Database::connect(&cluster).await.expect("the cluster answers");
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    let mut url = url::Url::parse(&cluster).expect("a URL");
+    url.set_path(&name);
+    url.to_string()
+}
+
+/// A queued run, stored.
+pub async fn insert_run(store: &Store) -> RunId {
+    let spec = TaskSpec::new("A task", vec![Step { instructions: "Do it.".into(), checks: Vec::new() }]);
+    let task = store.task_insert(spec.clone()).await.expect("a task");
+    let id = RunId::mint();
+    let run = Run {
+        id,
+        task_id: task.id,
+        task: spec,
+        repository: "acme/web".into(),
+        r#ref: None,
+        base_commit: None,
+        branch: format!("caisson/{id}"),
+        state: RunState::Queued,
+        outcome: None,
+        reason: None,
+        detail: None,
+        step: 0,
+        attempt: 0,
+        retry_of: None,
+        batch_id: None,
+        instance_id: None,
+        agent_session: None,
+        model: None,
+        cost: Cost { usd: 0.0, known: true },
+        usage: Usage::default(),
+        pull_request: None,
+        head_commit: None,
+        last_seq: 0,
+        gate: None,
+        version: 1,
+        created_at: Timestamp::now(),
+        started_at: None,
+        ended_at: None,
+    };
+    store.run_insert(&run, None).await.expect("a run");
+    id
+}

@@ -1,0 +1,196 @@
+//! The store: what is written whole, what is refused, what survives.
+
+use api::{
+    Timestamp,
+    event::{AgentLine, AgentLineType, EventBody, Notice},
+    id::RunId,
+    run::{Outcome, Reason, RunState, Transition},
+    task::{Step, TaskSpec},
+};
+use backend::store::{Error, NewEvent, RunFilter, RunPatch, RunWrite, Store};
+
+use crate::databases::{both, insert_run};
+
+fn line(n: u64, raw: &str) -> NewEvent {
+    let body = EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw: raw.to_owned() });
+    NewEvent { at: Timestamp::now(), step: Some(1), body, n: Some(n) }
+}
+
+/// A pull of lines from the executor, as the driver writes it down.
+async fn pull(store: &Store, run: RunId, execution: &str, lines: &[(u64, &str)]) {
+    let mut write = RunWrite::of(run);
+    write.execution = Some(execution.to_owned());
+    write.events = lines.iter().map(|(n, raw)| line(*n, raw)).collect();
+    let last = lines.last().expect("a line").0;
+    let patch = RunPatch { execution: Some((execution.to_owned(), last)), ..RunPatch::default() };
+    store.run_write(write.patch(patch)).await.expect("written");
+}
+
+async fn texts(store: &Store, run: RunId) -> Vec<String> {
+    let events = store.event_list(run, 0, 1_000).await.expect("events");
+    for (at, event) in events.iter().enumerate() {
+        assert_eq!(event.seq, at as i64 + 1, "numbered without gaps");
+    }
+    events
+        .into_iter()
+        .filter_map(|event| match event.body {
+            EventBody::Agent(line) => Some(line.raw),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_that_is_repeated_stores_nothing_twice() {
+    for mut fresh in both().await {
+        let run = insert_run(&fresh.store).await;
+        pull(&fresh.store, run, "a", &[(1, "one"), (2, "two")]).await;
+        pull(&fresh.store, run, "a", &[(1, "one"), (2, "two"), (3, "three")]).await;
+        fresh.reopen().await;
+        pull(&fresh.store, run, "a", &[(2, "two"), (3, "three"), (4, "four")]).await;
+        pull(&fresh.store, run, "b", &[(1, "next execution")]).await;
+        let expected = ["one", "two", "three", "four", "next execution"];
+        assert_eq!(texts(&fresh.store, run).await, expected, "{}", fresh.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_text_is_kept_as_it_came() {
+    let odd = [
+        "NUL \u{0} inside",
+        "\u{1b}[31mred",
+        "\u{fffd} \u{1f980} \"quotes\" \\ back",
+        &"x".repeat(3 << 20),
+        "",
+    ];
+    for fresh in both().await {
+        let run = insert_run(&fresh.store).await;
+        let lines: Vec<(u64, &str)> =
+            odd.iter().enumerate().map(|(at, text)| (at as u64 + 1, *text)).collect();
+        pull(&fresh.store, run, "a", &lines).await;
+        assert!(texts(&fresh.store, run).await == odd, "{}", fresh.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_once_and_its_last_event_says_so() {
+    for fresh in both().await {
+        let run = insert_run(&fresh.store).await;
+        fresh.store.run_write(RunWrite::of(run).transition(Transition::Claim)).await.expect("claimed");
+        fresh
+            .store
+            .run_write(RunWrite::of(run).end(Reason::Timeout, "It took too long."))
+            .await
+            .expect("ended");
+        for late in [
+            RunWrite::of(run).end(Reason::Completed, "Done."),
+            RunWrite::of(run).transition(Transition::Stop),
+        ] {
+            assert!(matches!(fresh.store.run_write(late).await, Err(Error::Illegal(_))), "{}", fresh.kind);
+        }
+        let ended = fresh.store.run_fetch(run).await.expect("read").expect("a run");
+        assert_eq!(
+            (ended.state, ended.outcome, ended.reason),
+            (RunState::Ended, Some(Outcome::Failed), Some(Reason::Timeout))
+        );
+        assert!(ended.started_at.is_some() && ended.ended_at.is_some());
+        let events = fresh.store.event_list(run, 0, 10).await.expect("events");
+        assert_eq!(events.len(), 2);
+        assert!(events[1].body.is_end());
+        assert_eq!(ended.last_seq, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_refused_leaves_nothing_and_its_group_alone() {
+    for fresh in both().await {
+        let (first, second) = (insert_run(&fresh.store).await, insert_run(&fresh.store).await);
+        let notice = || EventBody::Notice(Notice { about: "test".into(), text: "kept".into() });
+        let refused = RunWrite::of(first).transition(Transition::Work).event(1, notice());
+        let allowed = RunWrite::of(second).transition(Transition::Claim).event(1, notice());
+        let (refused, allowed) = tokio::join!(fresh.store.run_write(refused), fresh.store.run_write(allowed));
+        assert!(matches!(refused, Err(Error::Illegal(_))));
+        assert_eq!(allowed.expect("written").last_seq, 2);
+        assert!(fresh.store.event_list(first, 0, 10).await.expect("events").is_empty(), "{}", fresh.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_runs_write_at_once_without_a_gap() {
+    const RUNS: usize = 20;
+    const WRITES: u64 = 30;
+    for fresh in both().await {
+        let mut runs = Vec::new();
+        for _ in 0..RUNS {
+            runs.push(insert_run(&fresh.store).await);
+        }
+        let writers = runs.iter().map(|&run| {
+            let store = fresh.store.clone();
+            async move {
+                for n in 1..=WRITES {
+                    pull(&store, run, "a", &[(n, "x")]).await;
+                }
+            }
+        });
+        futures::future::join_all(writers).await;
+        for run in runs {
+            assert_eq!(texts(&fresh.store, run).await.len() as u64, WRITES, "{}", fresh.kind);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_paged_newest_first_without_a_gap() {
+    for fresh in both().await {
+        let mut inserted = Vec::new();
+        for _ in 0..7 {
+            inserted.push(insert_run(&fresh.store).await);
+        }
+        inserted.reverse();
+        let (mut read, mut before) = (Vec::new(), None);
+        loop {
+            let page = fresh.store.run_list(&RunFilter::default(), before, 3).await.expect("a page");
+            read.extend(page.items.iter().map(|run| run.id));
+            match page.next {
+                Some(next) => before = Some(next.parse().expect("an id")),
+                None => break,
+            }
+        }
+        assert_eq!(read, inserted, "{}", fresh.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_update_of_a_task_is_refused() {
+    for fresh in both().await {
+        let step = Step { instructions: "Do it.".into(), checks: vec!["true".into()] };
+        let task = fresh.store.task_insert(TaskSpec::new("100% _sure_", vec![step])).await.expect("a task");
+        fresh.store.task_update(task.id, 1, &task.spec).await.expect("updated");
+        assert!(matches!(fresh.store.task_update(task.id, 1, &task.spec).await, Err(Error::Stale(_))));
+        let found = |query: &'static str| async {
+            fresh.store.task_list(Some(query), None, 10).await.expect("a list").items.len()
+        };
+        assert_eq!(
+            (found("% _SU").await, found("100_").await),
+            (1, 0),
+            "{}: a query is text, not a pattern",
+            fresh.kind
+        );
+        let deleted = fresh.store.task_delete(task.id).await.expect("deleted");
+        assert!(deleted.archived_at.is_none());
+        assert!(fresh.store.task_fetch(task.id).await.expect("read").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_written_is_refused_at_start() {
+    let dir = tempfile::TempDir::new().expect("a folder");
+    let file = dir.path().join("test.db");
+    let tasks = backend::tasks::Tasks::default();
+    Store::open(&format!("sqlite://{}?mode=rwc", file.display()), &tasks).await.expect("it opens");
+    let error =
+        Store::open(&format!("sqlite://{}?mode=ro", file.display()), &tasks).await.err().expect("refused");
+    assert!(error.to_string().contains("readonly"), "{error}");
+    let error = Store::open("postgres://me:secret@127.0.0.1:9/none", &tasks).await.err().expect("refused");
+    assert!(error.to_string().contains("127.0.0.1:9") && !error.to_string().contains("secret"), "{error}");
+}
