@@ -80,14 +80,9 @@ pub enum Error {
 }
 
 impl Containers {
-    /// The containers that carry the label of `server`, on the engine that `DOCKER_HOST` names or the local one.
-    /// The engine need not be up yet. Errors when `DOCKER_HOST` cannot be used.
-    pub fn new(server: String, limits: Limits) -> Result<Self, Error> {
-        Self::at(std::env::var("DOCKER_HOST").ok(), server, limits)
-    }
-
-    /// Like `new`, on the engine at `address` (`unix://…`, `tcp://…`; `None` is the local one).
-    pub fn at(address: Option<String>, server: String, limits: Limits) -> Result<Self, Error> {
+    /// The containers that carry the label of `server`, on the engine at `address` (`unix://…`, `tcp://…`; `None`
+    /// is the local one). The engine need not be up yet. Errors when the address cannot be used.
+    pub fn new(address: Option<String>, server: String, limits: Limits) -> Result<Self, Error> {
         let engine = Engine::new(address)?;
         let network = Network::new(&server);
         Ok(Self { server, limits, engine, network, looks: Looks::default() })

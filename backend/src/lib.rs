@@ -98,7 +98,7 @@ impl Backend {
             memory_bytes: config.containers.memory_bytes,
             pids: i64::from(config.containers.pids),
         };
-        let containers = containers::Containers::new(keys.server_id(), limits)?;
+        let containers = containers::Containers::new(config.containers.docker_host.clone(), keys.server_id(), limits)?;
         let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks);
         Ok(Self { app, listener, first_token })
     }
@@ -188,15 +188,14 @@ fn stop_on_signal(tasks: &Tasks) -> Result<(), Error> {
 }
 
 fn broker_settings(config: &Config) -> broker::Settings {
-    let secret = |given: &Option<Secret>| given.as_ref().map(|secret| broker::Secret::from(secret.expose()));
     broker::Settings {
         model: Some(match &config.model.source {
             ModelSource::Anthropic => "anthropic".to_owned(),
             ModelSource::Scripted(file) => format!("scripted:{}", file.display()),
         }),
-        api_key: secret(&config.model.api_key),
-        oauth_token: secret(&config.model.oauth_token),
+        api_key: config.model.api_key.clone(),
+        oauth_token: config.model.oauth_token.clone(),
         base_url: config.model.base_url.as_ref().map(ToString::to_string),
-        github_token: secret(&config.git.github_token),
+        github_token: config.git.github_token.clone(),
     }
 }

@@ -101,3 +101,24 @@ fn loopback_works() -> IoResult<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     connect(listener.local_addr()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_of_another_host_and_silence_are_no_refusals() {
+        let bridge = SocketAddr::from((Ipv4Addr::new(172, 17, 0, 1), DNS_PORT));
+        let refusal = |errno: Errno, to| is_refusal(&Error::from_raw_os_error(errno as i32), to);
+        for errno in [Errno::EHOSTUNREACH, Errno::EACCES, Errno::EPERM] {
+            assert!(refusal(errno, bridge), "{errno}");
+        }
+        for errno in [Errno::ECONNREFUSED, Errno::ETIMEDOUT, Errno::ENETUNREACH, Errno::ECONNRESET] {
+            assert!(!refusal(errno, bridge), "{errno}");
+        }
+        assert!(refusal(Errno::ENETUNREACH, (NOBODY, DNS_PORT).into()));
+        assert!(!refusal(Errno::ECONNREFUSED, (NOBODY, DNS_PORT).into()));
+    }
+}

@@ -39,10 +39,10 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     steps.step("tests of the browser's part", || {
         run::run(run::cargo(root).args(["test", "--quiet", "--package", BROWSER, "--lib"]))
     });
-    steps.step("examples in the documentation", || {
-        run::run(run::cargo(root).args(["test", "--quiet", "--doc"]))
-    });
     let database = postgres::Cluster::start().context("no PostgreSQL for the tests")?;
+    steps.step("examples in the documentation", || {
+        run::run(cargo_test(root, &database).args(["--quiet", "--doc"]))
+    });
     steps.step("tests of the parts", || {
         let mut tests = cargo_test(root, &database);
         run::run(tests.args(["--lib", "--bins"]).args(part_arguments(root)?))
@@ -56,7 +56,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 fn cargo_test(root: &Path, database: &postgres::Cluster) -> Command {
     let mut command = run::cargo(root);
     command
-        .args(["test", "--no-fail-fast"])
+        .args(["test", "--no-fail-fast", "--features", check::FEATURES])
         .env("CAISSON_TEST_POSTGRES", database.url())
         .env("CAISSON_TEST_IMAGE", image::TAG);
     command

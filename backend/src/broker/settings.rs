@@ -144,11 +144,5 @@ fn parse_base_url(text: &str) -> Option<Url> {
     plain.then_some(url)
 }
 
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self::new(text)
-    }
-}
-
 #[cfg(test)]
 mod tests;

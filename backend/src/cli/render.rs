@@ -20,6 +20,8 @@ use self::{
     summary::outcome_mark,
 };
 
+/// The status while the agent is at work and no tool is.
+const WORKING: &str = "working";
 /// How much of a failed check's output is shown; the end of it says what failed.
 const CHECK_TAIL_LINES: usize = 20;
 /// The characters of a commit id that people compare.
@@ -33,6 +35,8 @@ pub(crate) struct Renderer {
     tools: Tools,
     partial: String,
     status: Option<String>,
+    /// Counts what went on one after the other, so that the screen can tell for how long.
+    activity: u64,
 }
 
 impl Renderer {
@@ -45,12 +49,26 @@ impl Renderer {
             tools: Tools::default(),
             partial: String::new(),
             status: None,
+            activity: 0,
         }
     }
 
     /// What is going on right now, for a line that is updated in place; `None` when nothing is.
     pub(crate) fn status(&self) -> Option<&str> {
         if self.partial.is_empty() { self.status.as_deref() } else { Some(&self.partial) }
+    }
+
+    /// Changes when something else goes on, even if the status reads the same.
+    pub(crate) const fn activity(&self) -> u64 {
+        self.activity
+    }
+
+    fn now(&mut self, status: Option<String>) {
+        // "working" begins anew with each line: what counts is how long there was none.
+        if self.status != status || status.as_deref() == Some(WORKING) {
+            self.activity += 1;
+        }
+        self.status = status;
     }
 
     /// Whether the status is the text the agent is writing, of which the end is of interest.
@@ -77,11 +95,11 @@ impl Renderer {
             EventBody::Progress(progress) => lines.extend(self.progress(progress)),
             EventBody::Agent(agent) => {
                 lines.extend(self.tools.agent(agent, event.at));
-                self.status = Some(self.tools.status());
+                self.now(Some(self.tools.status()));
             }
             EventBody::Check(check) => {
                 lines.extend(check_lines(check));
-                self.status = Some("working".to_owned());
+                self.now(Some(WORKING.to_owned()));
             }
             EventBody::Git(action) => lines.push(git_line(action)),
             EventBody::Egress(egress) => lines.push(egress_line(egress)),
@@ -113,15 +131,15 @@ impl Renderer {
     }
 
     fn state(&mut self, change: &StateChange) -> Vec<Line> {
-        self.status = match change.state {
+        let status = match change.state {
             RunState::Queued => Some("waiting for a free place"),
             RunState::Starting => Some("starting"),
-            RunState::Running => Some("working"),
+            RunState::Running => Some(WORKING),
             RunState::Waiting => Some("waiting for an answer"),
             RunState::Stopping => Some("saving what was done"),
             RunState::Ended => None,
-        }
-        .map(str::to_owned);
+        };
+        self.now(status.map(str::to_owned));
         let Some(outcome) = change.outcome else {
             let line = Line::new().span(Tone::Dim, wire_name(&change.state));
             let detail = change.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -139,15 +157,17 @@ impl Renderer {
     /// Per cent belong to the status; what is left for the log is that a phase began or is done.
     fn progress(&mut self, progress: &Progress) -> Option<Line> {
         let Progress { phase, text, percent } = progress;
-        self.status = Some(format!("{phase}: {text}"));
         // A count is overtaken by the next one, and the heading of the step says what a step's progress does.
         let is_count = text.ends_with('%') || percent.is_some_and(|percent| percent < 100);
+        if is_count {
+            self.now(Some(format!("{phase}: {text}")));
+        }
         let is_news = !is_count && phase != "step";
         is_news.then(|| Line::new().span(Tone::Dim, format!("{phase}  {text}")))
     }
 
     fn gate(&mut self, gate: &Gate) -> Line {
-        self.status = Some("waiting for an answer".to_owned());
+        self.now(Some("waiting for an answer".to_owned()));
         Line::new().span(Tone::Warn, format!("? {}  ", wire_name(&gate.kind))).span(Tone::Plain, &gate.text)
     }
 }

@@ -8,6 +8,9 @@ use super::{Error, Size, not_blank, within};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Containers")]
 pub struct ContainerArgs {
+    /// Where the container engine listens: unix:///path or tcp://host:port; Docker's own default if not given
+    #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS")]
+    pub docker_host: Option<String>,
     /// Image of the containers, see `caisson image build`
     #[arg(long, env = "CAISSON_IMAGE", value_name = "IMAGE", default_value = "caisson-executor:dev")]
     pub image: String,
@@ -25,6 +28,8 @@ pub struct ContainerArgs {
 /// What a container is made of and may use, checked.
 #[derive(Clone, Debug)]
 pub struct Containers {
+    /// Where the engine listens; `None` is Docker's own default.
+    pub docker_host: Option<String>,
     /// The image.
     pub image: String,
     /// Processors.
@@ -40,6 +45,7 @@ impl ContainerArgs {
         // Below this the agent is killed before its first word.
         let (least, most) = (Size(64 << 20), Size(1 << 50));
         Ok(Containers {
+            docker_host: self.docker_host.filter(|address| !address.trim().is_empty()),
             image: not_blank("--image", self.image, "an image's name, such as `caisson-executor:dev`")?,
             cpus: within("--cpus", self.cpus, 0.1, 1024.0, "processors of one container")?,
             memory_bytes: within("--memory", self.memory, least, most, "memory of one container")?.0,

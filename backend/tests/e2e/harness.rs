@@ -19,7 +19,7 @@ use backend::{Backend, config::Serve};
 use clap::Parser;
 use jsonrpsee::ws_client::{HeaderMap, HeaderValue, WsClient, WsClientBuilder};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use tokio::{io::AsyncBufReadExt, task::JoinHandle};
 
 use crate::git_server::GitServer;
 
@@ -160,6 +160,24 @@ impl World {
     pub fn git(&self, name: &str, arguments: &[&str]) -> String {
         let bare = self.bare(name).display().to_string();
         git(&[&["-C", &bare], arguments].concat())
+    }
+
+    /// Waits until these containers are gone: asks the engine's own record, which also tells the past.
+    pub async fn destroyed(&self, containers: &[String]) {
+        for container in containers {
+            let filters = ["--filter", "event=destroy", "--filter", &format!("container={container}")];
+            let mut events = tokio::process::Command::new("docker")
+                .args(["events", "--since=1"])
+                .args(filters)
+                .stdout(std::process::Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()
+                .expect("docker runs");
+            let mut lines = tokio::io::BufReader::new(events.stdout.take().expect("a pipe")).lines();
+            let line = within("the container's end", lines.next_line()).await.expect("readable");
+            assert!(line.is_some(), "docker events ended");
+        }
+        assert!(self.containers().is_empty());
     }
 
     /// The containers of this server that exist now.

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
 
 mod bad_input;
+mod engine;
 mod git_server;
 mod harness;
 mod recovery;

@@ -23,6 +23,9 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// The source of the standard library, from the package `rust-web-src`.
 const DEBIAN_STD: &str = "/usr/lib/rustlib/src/rust/library/Cargo.lock";
 
+/// Without reference types there is one table: of two, Debian's wasm-opt 108 exports the wrong one.
+const RUSTFLAGS: &str = "-Ctarget-feature=-reference-types";
+
 /// Compiles the frontend and returns the path of the wasm file.
 pub(super) fn compile(root: &Path) -> Result<PathBuf> {
     // A folder of its own: other flags than the host's build, and no waiting for its lock.
@@ -44,6 +47,10 @@ pub(super) fn compile(root: &Path) -> Result<PathBuf> {
         ])
         .arg("--target-dir")
         .arg(&target)
+        // These two would silence the target's own flags.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", RUSTFLAGS)
         .current_dir(root);
     let status = cargo.status().with_context(|| format!("cannot start {way}"))?;
     ensure!(status.success(), "the frontend does not compile");

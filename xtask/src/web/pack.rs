@@ -107,8 +107,6 @@ fn bind(compiled: &Path, work: &Path) -> Result<Vec<u8>> {
         .out_name("app")
         .web(true)?
         .typescript(false)
-        // With them wasm-opt 108 exports the wrong one of two tables.
-        .reference_types(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .omit_default_module_path(true)

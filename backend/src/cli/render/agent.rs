@@ -10,7 +10,7 @@ use api::{
 use serde_json::Value;
 
 use super::{
-    first_line,
+    WORKING, first_line,
     line::{Line, Tone},
     text,
 };
@@ -43,7 +43,7 @@ impl Tools {
     /// What the agent does right now.
     pub(super) fn status(&self) -> String {
         let newest = self.open.values().max_by_key(|call| call.since);
-        newest.map_or_else(|| "working".to_owned(), |call| format!("{} {}", call.name, call.about))
+        newest.map_or_else(|| WORKING.to_owned(), |call| format!("{} {}", call.name, call.about))
     }
 
     /// The lines for one line of the agent.

@@ -22,8 +22,8 @@ pub(crate) struct Screen {
     out: Stdout,
     is_terminal: bool,
     has_colour: bool,
-    /// What the live line says, and since when.
-    live: Option<(String, Instant)>,
+    /// The activity on the live line, and since when it goes on.
+    live: (u64, Instant),
     is_drawn: bool,
 }
 
@@ -33,7 +33,13 @@ impl Screen {
         let out = io::stdout();
         let is_terminal = out.is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { out, is_terminal, has_colour: is_terminal && !no_colour, live: None, is_drawn: false }
+        Self {
+            out,
+            is_terminal,
+            has_colour: is_terminal && !no_colour,
+            live: (0, Instant::now()),
+            is_drawn: false,
+        }
     }
 
     fn width(&self) -> usize {
@@ -46,6 +52,9 @@ impl Screen {
 
     /// Writes lines above the live line.
     pub(crate) fn lines(&mut self, lines: &[Line]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
         self.erase()?;
         let width = self.width();
         for row in lines.iter().flat_map(|line| line.rows(width)) {
@@ -70,16 +79,19 @@ impl Screen {
         let Some(status) = renderer.status() else { return self.erase() };
         let room = self.width() - 2;
         if renderer.is_writing() {
-            self.live = None;
             let tail = text::tail(&text::clean(status.trim_end()), room);
             return self.draw(&tail);
         }
-        let since = match self.live.take() {
-            Some((shown, since)) if shown == status => since,
-            _ => Instant::now(),
+        if self.live.0 != renderer.activity() {
+            self.live = (renderer.activity(), Instant::now());
+        }
+        let elapsed = match self.live.1.elapsed().as_secs() {
+            // Too short to be of interest.
+            0 | 1 => String::new(),
+            _ => {
+                format!("  {}", text::duration(u64::try_from(self.live.1.elapsed().as_millis()).unwrap_or(0)))
+            }
         };
-        self.live = Some((status.to_owned(), since));
-        let elapsed = format!(" {} s", since.elapsed().as_secs());
         let status = text::cut(&text::clean(status), room.saturating_sub(elapsed.len()));
         self.draw(&format!("{status}{elapsed}"))
     }
