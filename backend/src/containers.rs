@@ -196,6 +196,13 @@ impl Containers {
         }
     }
 
+    /// Whether the kernel killed something in a container that still runs, because its memory was used up.
+    /// Ask when a process in it was killed and nobody did it; takes up to 2 seconds to say no.
+    pub async fn killed_for_memory(&self, container_id: &str) -> Result<bool, Error> {
+        let docker = self.engine.docker().await?;
+        self.engine.hello(exit::killed_for_memory(docker, container_id)).await
+    }
+
     /// Resolves when a container no longer runs, or is gone.
     /// Errors with `EngineAway` when the engine goes first: ask again.
     pub async fn wait(&self, container_id: &str) -> Result<(), Error> {

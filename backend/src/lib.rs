@@ -98,7 +98,8 @@ impl Backend {
             memory_bytes: config.containers.memory_bytes,
             pids: i64::from(config.containers.pids),
         };
-        let containers = containers::Containers::new(config.containers.docker_host.clone(), keys.server_id(), limits)?;
+        let containers =
+            containers::Containers::new(config.containers.docker_host.clone(), keys.server_id(), limits)?;
         let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks);
         Ok(Self { app, listener, first_token })
     }

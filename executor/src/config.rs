@@ -87,3 +87,37 @@ impl FromStr for Firewall {
         })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    /// Settings for a test that runs things as itself in this folder.
+    pub(crate) fn config(folder: &Path) -> Config {
+        let folder = folder.to_str().unwrap();
+        let arguments =
+            ["", "--token", "t", "--agent-user", "", "--agent-home", folder, "--workspace", folder];
+        Cli::parse_from(arguments).config
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_container() {
+        let config = Cli::parse_from(["", "--token", "secret"]).config;
+        assert_eq!(config.listen.port(), api::executor::PORT);
+        assert_eq!(config.relay, SocketAddr::from(([127, 0, 0, 1], api::executor::RELAY_PORT)));
+        assert_eq!((config.agent_user.as_str(), config.agent_bin.as_str()), ("agent", "claude"));
+        assert_eq!(config.workspace.to_str(), Some(api::executor::WORKSPACE));
+        assert_eq!(config.firewall, Firewall::Missing);
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+}

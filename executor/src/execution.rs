@@ -9,15 +9,19 @@ mod lines;
 pub(crate) mod request;
 pub(crate) mod spool;
 
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
+use api::{
+    Timestamp,
+    executor::{ExecutionLine, Exit, ExitCause},
+};
 use axum::body::Body;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::refusal::Refusal;
+use crate::{account::Account, refusal::Refusal};
 use follow::Partial;
-use spool::Log;
+use spool::{Log, Spool};
 
 pub(crate) use driver::{Driver, keep_tail};
 
@@ -105,17 +109,15 @@ impl Execution {
     }
 }
 
-/// Reads an execution that an earlier executor left behind and gives it an end if it has none.
+/// Takes over an execution that an earlier executor left behind. If it has no end, its agent may still be
+/// at work: it is killed, and the execution gets one.
 ///
 /// # Errors
 /// When its spool cannot be read.
-pub(crate) fn recover(path: &std::path::Path) -> io::Result<Execution> {
-    use api::{
-        Timestamp,
-        executor::{ExecutionLine, Exit, ExitCause},
-    };
-    let mut spool = spool::Spool::reopen(path)?;
+pub(crate) async fn recover(path: &Path, id: &str, account: &Account) -> io::Result<Execution> {
+    let mut spool = Spool::reopen(path)?;
     if !spool.mark().ended {
+        account.kill(id).await;
         let cause = ExitCause::ExecutorRestarted;
         let exit = Exit { cause, code: None, signal: None, result: None, stderr: String::new() };
         spool.append(|n| ExecutionLine::End { n, at: Timestamp::now(), exit })?;

@@ -41,7 +41,7 @@ impl Executions {
     ///
     /// # Errors
     /// When the spool cannot be made or read.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         config: &Config,
         relay: SocketAddr,
         account: Account,
@@ -53,7 +53,7 @@ impl Executions {
             let entry = entry?;
             let name = entry.file_name();
             if let Some(id) = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)) {
-                all.insert(id.to_owned(), Arc::new(recover(&entry.path())?));
+                all.insert(id.to_owned(), Arc::new(recover(&entry.path(), id, &account).await?));
             }
         }
         Ok(Self { config: config.clone(), relay, account, tasks, all: Mutex::new(all) })

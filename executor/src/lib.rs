@@ -5,6 +5,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +133,7 @@ impl Executor {
         let account = Account::of(&config);
         let spool = |source| Error::Spool { path: config.spool.display().to_string(), source };
         let executions =
-            Executions::open(&config, relay_address, account.clone(), tasks.clone()).map_err(spool)?;
+            Executions::open(&config, relay_address, account.clone(), tasks.clone()).await.map_err(spool)?;
         let state = Arc::new(State {
             relay: Relay::start(relay, &tasks),
             executions,
@@ -141,6 +142,12 @@ impl Executor {
             account,
             tasks: tasks.clone(),
             config,
+        });
+        // Without this a small answer waits up to 40 ms for the acknowledgement of the one before.
+        let listener = listener.tap_io(|socket| {
+            if let Err(error) = socket.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps its delay");
+            }
         });
         let serving =
             axum::serve(listener, routes::router(state)).with_graceful_shutdown(stop.cancelled_owned());

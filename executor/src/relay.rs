@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CONNECTIONS: usize = 256;
 /// Pause after a failed accept: out of descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a client that is refused may take to ask, and to hear it.
+const REFUSAL: Duration = Duration::from_secs(1);
 /// What a client gets when no link came; in the shape of the model's own errors.
 const UNAVAILABLE: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"the container has no connection to the Caisson server"}}"#;
 
@@ -82,6 +84,7 @@ impl Relay {
     }
 
     async fn carry(&self, mut socket: TcpStream) -> io::Result<()> {
+        socket.set_nodelay(true)?;
         let Ok(stream) = tokio::time::timeout(PATIENCE, self.open()).await else {
             return refuse(socket).await;
         };
@@ -107,11 +110,12 @@ impl Relay {
 async fn refuse(mut socket: TcpStream) -> io::Result<()> {
     let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close";
     let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{UNAVAILABLE}", UNAVAILABLE.len());
+    // Clients are puzzled by an answer that comes before they have asked.
+    let _ = tokio::time::timeout(REFUSAL, socket.peek(&mut [0])).await;
     socket.write_all(answer.as_bytes()).await?;
     socket.shutdown().await?;
     // What the client still sends is read, or the system would answer with a reset instead.
     let mut rest = socket.take(64 << 20);
-    let _ = tokio::time::timeout(Duration::from_secs(1), tokio::io::copy(&mut rest, &mut tokio::io::sink()))
-        .await;
+    let _ = tokio::time::timeout(REFUSAL, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
     Ok(())
 }

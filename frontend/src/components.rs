@@ -7,7 +7,9 @@ mod field;
 mod frame;
 mod output;
 mod prose;
+mod run_list;
 mod run_row;
+mod title;
 
 pub(crate) use badge::{BadgeView, RunBadge};
 pub(crate) use confirm::Confirm;
@@ -16,4 +18,6 @@ pub(crate) use field::Field;
 pub(crate) use frame::{Frame, Mark};
 pub(crate) use output::{DiffView, Output};
 pub(crate) use prose::Prose;
+pub(crate) use run_list::RunList;
 pub(crate) use run_row::RunRow;
+pub(crate) use title::set_title;

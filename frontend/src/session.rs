@@ -94,7 +94,7 @@ async fn refusal(response: &Response) -> String {
     };
     let body: serde_json::Value = body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default();
     let error = &body["error"];
-    let reason = error.as_str().or(error["message"].as_str()).or(error["why"].as_str());
+    let reason = error.as_str().or_else(|| error["message"].as_str());
     match reason {
         Some(reason) => crate::state::failure::sentence(reason),
         None if response.status() == 401 => "This token is not valid.".to_owned(),

@@ -9,11 +9,13 @@ pub(crate) mod diff;
 pub(crate) mod prose;
 pub(crate) mod tool;
 
+pub(crate) mod activity;
 pub(crate) mod item;
 pub(crate) mod log;
 pub(crate) mod rows;
 pub(crate) mod steps;
 
+#[cfg(any(target_arch = "wasm32", test))]
 pub(crate) mod backoff;
 pub(crate) mod failure;
 pub(crate) mod form;

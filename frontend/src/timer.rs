@@ -11,8 +11,13 @@ use leptos::prelude::*;
 /// Waits this long.
 pub(crate) async fn sleep(duration: Duration) {
     let (done, wait) = oneshot::channel();
-    set_timeout(move || drop(done.send(())), duration);
+    set_timeout(move || notify(done), duration);
     let _ = wait.await;
+}
+
+/// Wakes a listener; one that has left needs nothing.
+fn notify(listener: oneshot::Sender<()>) {
+    let _ = listener.send(());
 }
 
 /// Waits until the browser is about to draw; a hidden page does not draw, so there it is a moment only.
@@ -21,7 +26,7 @@ pub(crate) async fn next_frame() {
         return sleep(Duration::ZERO).await;
     }
     let (done, wait) = oneshot::channel();
-    request_animation_frame(move || drop(done.send(())));
+    request_animation_frame(move || notify(done));
     // A page that is hidden meanwhile gets no frame.
     let _ = select(wait, Box::pin(sleep(Duration::from_millis(250)))).await;
 }
@@ -38,7 +43,9 @@ pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) 
 pub(crate) fn spawn_scoped(future: impl Future<Output = ()> + 'static) {
     let (future, handle) = abortable(future);
     on_cleanup(move || handle.abort());
-    leptos::task::spawn_local(async move { drop(future.await) });
+    leptos::task::spawn_local(async move {
+        let _ = future.await;
+    });
 }
 
 /// Wakes everyone who listens.
@@ -51,7 +58,7 @@ impl Bell {
     /// Wakes those who listen now.
     pub(crate) fn ring(&self) {
         if let Ok(mut listeners) = self.listeners.lock() {
-            listeners.drain(..).for_each(|listener| drop(listener.send(())));
+            listeners.drain(..).for_each(notify);
         }
     }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask …`: sets up a machine, builds what cargo alone cannot, runs every test there is.
 //! Each step prints a line that says which way was taken, where there is more than one.
 
+mod bench;
 mod check;
 mod demo;
 mod engine;
@@ -26,6 +27,8 @@ enum Command {
     Test,
     /// Checks what needs no test: format, lints, docs, dependencies, all builds, migrations, the wire.
     Check,
+    /// Measures: the time a run takes, the flow of events, the memory of an idle server.
+    Bench,
     /// Builds the browser's part into `frontend/dist`.
     Web,
     /// Builds the executor's image.
@@ -47,6 +50,7 @@ fn run_command(command: Command) -> Result<ExitCode> {
         Command::Demo(options) => return demo::run(root, options),
         Command::Test => return test::run(root),
         Command::Check => return check::run(root),
+        Command::Bench => bench::run(root)?,
         Command::Web => {
             machine::ensure(&[machine::Need::Wasm])?;
             web::build(root)?;

@@ -17,7 +17,7 @@ use crate::{
     web,
 };
 
-mod postgres;
+pub(crate) mod postgres;
 
 /// The tests of the whole, from the browser down to the container. They run last.
 const WHOLE: &str = "e2e";

@@ -274,6 +274,7 @@ pub struct AgentResult {
 
 /// `POST /executions/{id}/ack`: everything up to `n` is stored elsewhere and may be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ack {
     /// The last number that is safe.
     pub n: u64,
@@ -281,6 +282,7 @@ pub struct Ack {
 
 /// `POST /executions/{id}/input`: a message to the agent while it works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Input {
     /// What to say.
     pub text: String,
@@ -288,6 +290,7 @@ pub struct Input {
 
 /// `POST /checks`; runs them in order and stops at the first that does not pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Checks {
     /// The checks.
     pub checks: Vec<Check>,
@@ -307,6 +310,7 @@ pub struct ChecksResult {
 
 /// `POST /commit`: commits what the agent left uncommitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Commit {
     /// The commit's message.
     pub message: String,
@@ -321,7 +325,7 @@ pub struct CommitResult {
 
 /// `POST /push`: pushes the checked-out branch's commits to this branch of the remote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Push {
     /// The branch to push to.
     pub branch: String,

@@ -1,8 +1,11 @@
 //! Tasks: what to do, defined once and run many times.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{Timestamp, id::TaskId};
 
@@ -124,15 +127,7 @@ impl From<&str> for Check {
     }
 }
 
-/// The two spellings of a check.
-#[derive(Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-#[serde(untagged, expecting = "a check is a command line, or {run, timeoutSeconds, expect}")]
-enum CheckWire {
-    Line(String),
-    Full(CheckFull),
-}
-
+/// The long spelling of a check.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -142,14 +137,29 @@ struct CheckFull {
     expect: Option<String>,
 }
 
+/// Reads both spellings. Not serde's `untagged`, which does not say which field is wrong.
+struct CheckVisitor;
+
+impl<'de> Visitor<'de> for CheckVisitor {
+    type Value = Check;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a command line, or {run, timeoutSeconds, expect}")
+    }
+
+    fn visit_str<E: de::Error>(self, run: &str) -> Result<Check, E> {
+        Ok(run.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Check, A::Error> {
+        let full = CheckFull::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Check { run: full.run, timeout_seconds: full.timeout_seconds, expect: full.expect })
+    }
+}
+
 impl<'de> Deserialize<'de> for Check {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match CheckWire::deserialize(deserializer)? {
-            CheckWire::Line(run) => Self { run, timeout_seconds: None, expect: None },
-            CheckWire::Full(CheckFull { run, timeout_seconds, expect }) => {
-                Self { run, timeout_seconds, expect }
-            }
-        })
+        deserializer.deserialize_any(CheckVisitor)
     }
 }
 
@@ -160,7 +170,8 @@ impl schemars::JsonSchema for Check {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        CheckWire::json_schema(generator)
+        let full = CheckFull::json_schema(generator);
+        schemars::json_schema!({ "anyOf": [{ "type": "string", "description": "The command line." }, full] })
     }
 }
 

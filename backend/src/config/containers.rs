@@ -8,7 +8,7 @@ use super::{Error, Size, not_blank, within};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Containers")]
 pub struct ContainerArgs {
-    /// Where the container engine listens: unix:///path or tcp://host:port; Docker's own default if not given
+    /// Where the container engine listens: `unix:///path` or `tcp://host:port`; Docker's own default if not given
     #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS")]
     pub docker_host: Option<String>,
     /// Image of the containers, see `caisson image build`

@@ -1,13 +1,15 @@
 //! How a container ended: what must be known of it before it is removed.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
+use api::Timestamp;
 use bollard::{
     Docker,
+    errors::Error as Cause,
     models::{ContainerState, ContainerStateStatusEnum},
-    query_parameters::LogsOptionsBuilder,
+    query_parameters::{EventsOptionsBuilder, LogsOptionsBuilder},
 };
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 /// How much of a container's output is kept when it ends, in bytes.
 const LOG_TAIL: usize = 4096;
@@ -15,6 +17,9 @@ const LOG_TAIL: usize = 4096;
 const LOG_LINES: &str = "200";
 /// How long the engine may take to read them.
 const LOG_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How late an event may be.
+const EVENT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,23 @@ pub(super) async fn read(docker: &Docker, container_id: &str, state: ContainerSt
         out_of_memory: state.oom_killed.unwrap_or_default(),
         log_tail: log_tail(docker, container_id).await,
     })
+}
+
+/// Whether the kernel killed something in a container for want of memory, while the container itself went on.
+///
+/// Its state tells this only after its end, so the engine's events are asked. They may come a moment later
+/// than the killed process's parent hears of it, therefore this waits for one a little while.
+pub(super) async fn killed_for_memory(docker: &Docker, container_id: &str) -> Result<bool, Cause> {
+    let filters = HashMap::from([
+        ("type", vec!["container"]),
+        ("event", vec!["oom"]),
+        ("container", vec![container_id]),
+    ]);
+    let until = Timestamp::now().saturating_add(EVENT_PATIENCE).unwrap_or(Timestamp::MAX).as_second();
+    let options =
+        EventsOptionsBuilder::default().since("1").until(&until.to_string()).filters(&filters).build();
+    let mut events = std::pin::pin!(docker.events(Some(options)));
+    Ok(events.try_next().await?.is_some())
 }
 
 /// Never an error: a container without output is better than one whose end is not told.

@@ -1,8 +1,8 @@
 //! The network a server's containers are in: made when the first container starts, and again if it was taken away.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use bollard::Docker;
+use bollard::{Docker, errors::Error as Cause, query_parameters::PruneNetworksOptionsBuilder};
 use tokio::sync::Mutex;
 
 use super::{
@@ -30,21 +30,36 @@ impl Network {
         if *seen {
             return Ok(());
         }
-        let inspected = docker.inspect_network(&spec::network_name(&self.server), None).await;
-        match inspected {
+        match docker.inspect_network(&spec::network_name(&self.server), None).await {
             Ok(_) => {}
             Err(cause) if status(&cause) == Some(404) => {
-                match docker.create_network(spec::network(&self.server)).await {
-                    Ok(_) => {}
-                    // Another process was quicker.
-                    Err(cause) if status(&cause) == Some(409) => {}
-                    Err(cause) => return Err(engine.error(cause)),
-                }
+                self.make(docker).await.map_err(|cause| engine.error(cause))?;
             }
             Err(cause) => return Err(engine.error(cause)),
         }
         *seen = true;
         Ok(())
+    }
+
+    async fn make(&self, docker: &Docker) -> Result<(), Cause> {
+        let wanted = spec::network(&self.server);
+        let made = match docker.create_network(wanted.clone()).await {
+            Err(cause) if cause.to_string().contains("address pool") => {
+                // The engine has addresses for about thirty networks. Those of servers that are gone, or have
+                // no container now, are in the way; a server that is not gone makes its own again.
+                let filters = HashMap::from([("label", vec![spec::SERVER])]);
+                let options = PruneNetworksOptionsBuilder::default().filters(&filters).build();
+                docker.prune_networks(Some(options)).await?;
+                docker.create_network(wanted).await
+            }
+            made => made,
+        };
+        match made {
+            Ok(_) => Ok(()),
+            // Another process was quicker.
+            Err(cause) if status(&cause) == Some(409) => Ok(()),
+            Err(cause) => Err(cause),
+        }
     }
 
     /// The engine says that it is not there after all.

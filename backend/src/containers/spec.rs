@@ -158,16 +158,19 @@ mod tests {
         }
     }
 
+    /// Maps have no order of their own.
+    fn snapshot(name: &str, body: &impl serde::Serialize) {
+        insta::with_settings!({ sort_maps => true }, { insta::assert_json_snapshot!(name, body) });
+    }
+
     #[test]
     fn a_container_is_asked_for_with_these_privileges_and_limits() {
         let limits = Limits { cpus: 1.5, memory_bytes: 2 << 30, pids: 512 };
-        // Through a Value, whose keys are sorted: label and port maps have no order of their own.
-        let body = serde_json::to_value(container("main", &wanted(), limits)).unwrap();
-        insta::assert_json_snapshot!(body);
+        snapshot("container", &container("main", &wanted(), limits));
     }
 
     #[test]
     fn a_network_keeps_its_containers_apart() {
-        insta::assert_json_snapshot!(serde_json::to_value(network("main")).unwrap());
+        snapshot("network", &network("main"));
     }
 }

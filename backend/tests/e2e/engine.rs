@@ -59,7 +59,11 @@ async fn a_run_without_an_engine_fails_and_says_so() {
     let run = ended(&client, run.id).await;
     assert_eq!((run.outcome, run.reason), (Some(Outcome::Failed), Some(Reason::EngineUnavailable)));
     let status = client.status().await.expect("a status");
-    assert!(!status.engine.ok && status.engine.detail.contains("/nowhere/docker.sock"), "{:?}", status.engine);
+    assert!(
+        !status.engine.ok && status.engine.detail.contains("/nowhere/docker.sock"),
+        "{:?}",
+        status.engine
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +82,12 @@ async fn an_engine_that_stops_in_the_middle_ends_the_run_and_is_cleaned_up_when_
         output(Command::new("docker").args(["kill", container]));
     }
     let run = ended(&client, run.id).await;
-    assert_eq!((run.outcome, run.reason), (Some(Outcome::Failed), Some(Reason::EngineUnavailable)), "{:?}", run.detail);
+    assert_eq!(
+        (run.outcome, run.reason),
+        (Some(Outcome::Failed), Some(Reason::EngineUnavailable)),
+        "{:?}",
+        run.detail
+    );
 
     let _socket = Socket::open(dir.path());
     // The reconciler looks at once when the server starts, and every half minute.

@@ -20,6 +20,7 @@ use clap::Parser;
 use jsonrpsee::ws_client::{HeaderMap, HeaderValue, WsClient, WsClientBuilder};
 use tempfile::TempDir;
 use tokio::{io::AsyncBufReadExt, task::JoinHandle};
+use tokio_util::task::TaskTracker;
 
 use crate::git_server::GitServer;
 
@@ -78,7 +79,7 @@ impl World {
         let backend = Backend::open(arguments.serve.validate().expect("settings")).await.expect("a server");
         self.address = backend.address().expect("an address").to_string();
         let tasks = backend.tasks();
-        let ended = tokio::task::spawn(async move { backend.run().await.expect("a clean end") });
+        let ended = TaskTracker::new().spawn(async move { backend.run().await.expect("a clean end") });
         self.running = Some(Running { tasks, ended });
     }
 
@@ -180,10 +181,14 @@ impl World {
         assert!(self.containers().is_empty());
     }
 
+    /// The server's name on the labels of its containers.
+    fn server_id(&self) -> String {
+        backend::keys::Keys::load(&self.dir.path().join("data/server.key")).expect("the key").server_id()
+    }
+
     /// The containers of this server that exist now.
     pub fn containers(&self) -> Vec<String> {
-        let server =
-            backend::keys::Keys::load(&self.dir.path().join("data/server.key")).expect("the key").server_id();
+        let server = self.server_id();
         let filter = format!("label=caisson.server={server}");
         let listed = output(Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]));
         listed.lines().map(str::to_owned).collect()
@@ -199,6 +204,8 @@ impl Drop for World {
         for container in self.containers() {
             let _ = Command::new("docker").args(["rm", "--force", &container]).output();
         }
+        let network = format!("caisson-{}", self.server_id());
+        let _ = Command::new("docker").args(["network", "rm", &network]).output();
     }
 }
 

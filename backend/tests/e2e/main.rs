@@ -1,7 +1,10 @@
 //! End to end: the real server, Docker, firewall, executor, agent CLI, git and browser. Run by `cargo xtask test`.
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod bad_input;
+mod browser;
+mod containers;
 mod engine;
 mod git_server;
 mod harness;

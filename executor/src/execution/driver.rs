@@ -263,3 +263,6 @@ pub(crate) fn keep_tail(text: &mut String, most: usize) {
         text.drain(..start);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,13 @@ impl Spool {
         Self { log: Arc::new(log), mark, torn: false }
     }
 
+    /// Every write to it fails for want of space.
+    #[cfg(test)]
+    pub(super) fn on_a_full_disk() -> Self {
+        let file = File::options().read(true).write(true).open("/dev/full").unwrap();
+        Self::of(file, Index::default(), Mark::default())
+    }
+
     /// What readers need.
     pub(crate) const fn log(&self) -> &Arc<Log> {
         &self.log
@@ -185,7 +192,7 @@ fn scan(file: &File) -> io::Result<(Index, Mark)> {
         let parsed: ExecutionLine = serde_json::from_slice(whole)?;
         let n = parsed.n().unwrap_or_default();
         if index.offsets.is_empty() {
-            (index.before, index.acknowledged) = (n - 1, n - 1);
+            (index.before, index.acknowledged) = (n.saturating_sub(1), n.saturating_sub(1));
         }
         index.offsets.push(mark.bytes);
         let ended = matches!(parsed, ExecutionLine::End { .. });
@@ -213,4 +220,58 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir_all(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{
+        Timestamp,
+        executor::{Exit, ExitCause},
+    };
+
+    use super::*;
+
+    fn stderr(n: u64) -> ExecutionLine {
+        ExecutionLine::Stderr { n, at: Timestamp::UNIX_EPOCH, text: "x".repeat(100) }
+    }
+
+    #[test]
+    fn on_a_full_disk_a_line_is_refused_and_the_end_is_kept_in_memory() {
+        let mut spool = Spool::on_a_full_disk();
+        assert_eq!(spool.append(stderr).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(spool.mark(), Mark::default());
+        let exit = Exit {
+            cause: ExitCause::DiskFull,
+            code: None,
+            signal: None,
+            result: None,
+            stderr: String::new(),
+        };
+        spool.append(|n| ExecutionLine::End { n, at: Timestamp::UNIX_EPOCH, exit }).unwrap();
+        assert_eq!(spool.mark(), Mark { n: 1, bytes: 0, ended: true });
+        let end: ExecutionLine = serde_json::from_slice(&spool.log().unwritten_end().unwrap()).unwrap();
+        assert_eq!(end.n(), Some(1));
+    }
+
+    #[test]
+    fn acknowledged_lines_give_their_place_back_and_the_others_stay_where_they_are() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ndjson");
+        let mut spool = Spool::create(&path).unwrap();
+        for _ in 0..2000 {
+            spool.append(stderr).unwrap();
+        }
+        let (offset, before) = (spool.log().offset_after(1900), fs::metadata(&path).unwrap());
+        spool.log().acknowledge(1900);
+        // Only ever more.
+        spool.log().acknowledge(5);
+        assert_eq!(spool.log().acknowledged(), 1900);
+        let after = fs::metadata(&path).unwrap();
+        assert!(after.len() == before.len() && after.blocks() < before.blocks() / 2, "{after:?}");
+        let reopened = Spool::reopen(&path).unwrap();
+        assert_eq!(reopened.mark(), spool.mark());
+        assert_eq!(reopened.log().offset_after(1900), offset);
+        assert_eq!(reopened.log().acknowledged(), 1900);
+    }
 }

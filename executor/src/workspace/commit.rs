@@ -1,9 +1,12 @@
 //! Commits everything the agent left uncommitted.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use api::executor::GitFailure;
-use git2::{Commit, ErrorCode, IndexAddOption, Repository, Signature};
+use git2::{Commit, ErrorCode, Index, IndexAddOption, Repository, Signature};
 
 use super::failure;
 use crate::git::Answer;
@@ -27,7 +30,7 @@ fn commit_all(
     email: &str,
 ) -> Result<Option<String>, git2::Error> {
     let mut index = repository.index()?;
-    index.add_all(["*"], IndexAddOption::DEFAULT, None)?;
+    add_all(repository, &mut index)?;
     index.write()?;
     let tree = repository.find_tree(index.write_tree()?)?;
     let parent = head(repository)?;
@@ -44,6 +47,28 @@ fn commit_all(
     // A merge or rebase that the agent left half done is over with this.
     repository.cleanup_state()?;
     Ok(Some(id.to_string()))
+}
+
+/// Adds everything. Repositories inside this one become links to their newest commits, as with git itself;
+/// those without a commit are left out: nothing of them can be recorded.
+fn add_all(repository: &Repository, index: &mut Index) -> Result<(), git2::Error> {
+    let workdir = repository.workdir().map(Path::to_path_buf).unwrap_or_default();
+    let mut inner = Vec::new();
+    // libgit2 gives up on everything when it meets one that is new, so they are added one by one.
+    let mut set_aside = |path: &Path, _: &[u8]| {
+        let is_repository = workdir.join(path).join(".git").exists();
+        if is_repository {
+            inner.push(path.components().collect::<PathBuf>());
+        }
+        i32::from(is_repository)
+    };
+    index.add_all(["*"], IndexAddOption::DEFAULT, Some(&mut set_aside))?;
+    for path in inner {
+        if Repository::open(workdir.join(&path)).is_ok_and(|inner| inner.head().is_ok()) {
+            index.add_path(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The newest commit; `None` on a branch without one.

@@ -129,7 +129,7 @@ async fn a_grandchild_that_holds_the_output_open_does_not_hold_the_end_back() {
 
 #[tokio::test]
 async fn a_cancelled_execution_leaves_no_process() {
-    let script = "trap 'exit 143' TERM\nsetsid setsid sleep 1000.103 &\n(setsid bash -c 'trap \"\" TERM; \
+    let script = "trap 'exit 143' TERM\nsetsid sleep 1000.103 &\n(setsid bash -c 'trap \"\" TERM; \
                   while :; do sleep 1000.104; done' &)\necho ready\nwait";
     let world = World::start(script).await;
     let mut stream = world.begin("a").await;

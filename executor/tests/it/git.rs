@@ -216,14 +216,17 @@ async fn a_repository_inside_the_workspace_does_not_stop_the_commit() {
     fs::write(world.workspace().join("beside"), "y").unwrap();
     commit(&world, "with a repository inside").await.unwrap();
     assert_eq!(git(&world.workspace(), &["show", "HEAD:beside"]), "y");
+    let link = git(&world.workspace(), &["ls-tree", "HEAD", "vendor/inner"]);
+    assert!(link.contains(&git(&inner, &["rev-parse", "HEAD"])), "{link}");
 }
 
 #[tokio::test]
 async fn a_push_brings_the_commits_to_the_branch_and_no_commits_push_nothing() {
     let (world, server, base) = cloned().await;
-    let bare = server.url("demo");
+    let bare = server.path("demo");
+    let there = || git(&bare, &["for-each-ref", "--format=%(objectname)", "refs/heads/caisson"]);
     assert_eq!(world.call("/push", push_body(&base)).await, json!({"headCommit": base, "commits": 0}));
-    assert_eq!(git(&world.workspace(), &["ls-remote", &bare, "refs/heads/caisson/run"]), "");
+    assert_eq!(there(), "");
     fs::write(world.workspace().join("new"), "x").unwrap();
     let head = commit(&world, "one").await.unwrap();
     assert_eq!(world.call("/push", push_body(&base)).await, json!({"headCommit": head, "commits": 1}));
@@ -231,8 +234,7 @@ async fn a_push_brings_the_commits_to_the_branch_and_no_commits_push_nothing() {
     git(&world.workspace(), &["commit", "-q", "--amend", "-m", "better"]);
     let head = git(&world.workspace(), &["rev-parse", "HEAD"]);
     assert_eq!(world.call("/push", push_body(&base)).await, json!({"headCommit": head, "commits": 1}));
-    let there = git(&world.workspace(), &["ls-remote", &bare, "refs/heads/caisson/run"]);
-    assert!(there.starts_with(&head), "{there}");
+    assert_eq!(there(), head);
 }
 
 #[tokio::test]
@@ -243,7 +245,8 @@ async fn a_push_that_is_refused_or_stands_still_says_so() {
     let bare = server.demo("second");
     // Somebody else's commit on the branch.
     git(&world.workspace(), &["config", "caisson.repository", &server.url("second")]);
-    git(&bare, &["branch", "caisson/run", "main"]);
+    let theirs = git(&bare, &["commit-tree", "main^{tree}", "-p", "main", "-m", "theirs"]);
+    git(&bare, &["branch", "caisson/run", &theirs]);
     let (code, why) = push_fails(&world, push_body(&base)).await;
     assert_eq!(code, "rejected", "{why}");
     // A hook of the remote.

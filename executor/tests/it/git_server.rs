@@ -51,9 +51,14 @@ impl GitServer {
         format!("http://{}/{name}.git", self.address)
     }
 
+    /// Where a repository is on disk.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.git"))
+    }
+
     /// A bare repository without commits.
     pub(crate) fn empty(&self, name: &str) -> PathBuf {
-        let path = self.folder.path().join(format!("{name}.git"));
+        let path = self.path(name);
         git(self.folder.path(), &["init", "-q", "--bare", "-b", "main", path.to_str().unwrap()]);
         git(&path, &["config", "http.receivepack", "true"]);
         path
@@ -102,7 +107,7 @@ pub(crate) async fn dial(world: &World, target: SocketAddr) -> DropGuard {
     guard
 }
 
-/// Runs git for the test itself; its output.
+/// Runs git for the test itself, on disk only: it would wait for ever for a server of the same thread.
 pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new("git");
     command.args(arguments).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");

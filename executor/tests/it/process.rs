@@ -2,14 +2,20 @@
 
 use std::{os::unix::fs::chown, path::Path, process::Command, time::Instant};
 
-use api::executor::ExecutionLine;
+use api::executor::{ExecutionLine, ExitCause};
+use executor::Config;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, getuid},
 };
+use reqwest::Response;
 use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Child,
+};
 
-use crate::harness::{TOKEN, World, execute_body, exit, processes_with, raw};
+use crate::harness::{TOKEN, World, execute_body, exit, lines, processes_with, raw, read_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_caisson-executor");
 
@@ -28,11 +34,8 @@ fn without_a_firewall_or_a_token_it_does_not_start() {
     }
 }
 
-#[tokio::test]
-async fn term_ends_the_agent_and_then_the_executor() {
-    let script = "trap '' TERM\necho ready\nwhile :; do sleep 1000.401; done";
-    // Its folders and settings, but as a process of its own.
-    let (folder, config) = World::start(script).await.stop().await;
+/// The program over these folders, and an execution of its agent.
+async fn begin(config: &Config) -> (Child, Response) {
     let mut child = tokio::process::Command::new(PROGRAM)
         .env_clear()
         .env("PATH", &config.path)
@@ -47,23 +50,43 @@ async fn term_ends_the_agent_and_then_the_executor() {
         .env("CAISSON_AGENT_HOME", &config.agent_home)
         .env("NO_COLOR", "1")
         .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let mut said = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(child.stderr.take().unwrap()));
-    let first = said.next_line().await.unwrap().unwrap();
+    let first = BufReader::new(child.stderr.as_mut().unwrap()).lines().next_line().await.unwrap().unwrap();
     let address = first.split_once("address=").unwrap().1.split(' ').next().unwrap();
-    let client = reqwest::Client::new();
-    let request = client.post(format!("http://{address}/execute")).bearer_auth(TOKEN);
+    let request = reqwest::Client::new().post(format!("http://{address}/execute")).bearer_auth(TOKEN);
     let mut stream = request.json(&execute_body("a", json!({}))).send().await.unwrap();
-    crate::harness::read_until(&mut stream, "ready").await;
+    read_until(&mut stream, "ready").await;
+    (child, stream)
+}
+
+#[tokio::test]
+async fn term_ends_the_agent_and_then_the_executor() {
+    let script = "trap '' TERM\necho ready\nwhile :; do sleep 1000.401; done";
+    // Its folders and settings, but as a process of its own.
+    let (_folder, config) = World::start(script).await.stop().await;
+    let (mut child, mut stream) = begin(&config).await;
     let began = Instant::now();
     kill(Pid::from_raw(child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
     // The reader still gets the end.
-    crate::harness::read_until(&mut stream, r#""cause":"cancelled""#).await;
+    read_until(&mut stream, r#""cause":"cancelled""#).await;
     assert!(child.wait().await.unwrap().success());
     assert!(began.elapsed().as_secs() < 9);
     assert_eq!(processes_with("sleep 1000.401"), 0);
-    drop(folder);
+}
+
+#[tokio::test]
+async fn the_agent_of_an_executor_that_died_is_killed_by_the_next_one() {
+    let (folder, config) = World::start("echo ready\nsetsid sleep 1000.403").await.stop().await;
+    let (mut child, _stream) = begin(&config).await;
+    child.kill().await.unwrap();
+    assert_eq!(processes_with("sleep 1000.403"), 1);
+    let world = World::serve(folder, config).await;
+    assert_eq!(processes_with("sleep 1000.403"), 0);
+    let all = lines(world.events("a", 0).await).await;
+    assert_eq!(raw(&all), ["ready"]);
+    assert_eq!(exit(&all).cause, ExitCause::ExecutorRestarted);
 }
 
 #[tokio::test]

@@ -29,10 +29,7 @@ pub(crate) fn Output(
     if lines == 0 {
         return ().into_any();
     }
-    let shown = {
-        let text = text.clone();
-        move || last_lines(&text, if open.get() { LONGEST } else { tail }).to_owned()
-    };
+    let shown = { move || last_lines(&text, if open.get() { LONGEST } else { tail }).to_owned() };
     let is_long = tail < lines;
     view! {
         <div class="output">

@@ -1,16 +1,15 @@
 //! Home: start something, see what waits, what runs, and how things ended.
 
-use std::sync::Arc;
-
-use api::{id::RunId, run::Run};
+use api::run::Run;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::{
-    components::{Empty, RunRow},
+    components::{Empty, RunList, RunRow, set_title},
     live::use_live,
 };
 
+mod active;
 mod start;
 
 /// How many ended runs are listed.
@@ -19,6 +18,8 @@ const LATELY: usize = 10;
 /// The first page.
 #[component]
 pub(crate) fn Home() -> impl IntoView {
+    set_title(String::new);
+    active::provide_room();
     let live = use_live();
     let active = Memo::new(move |_| live.runs.read().active());
     let ended = Memo::new(move |_| live.runs.read().ended(LATELY));
@@ -40,45 +41,21 @@ pub(crate) fn Home() -> impl IntoView {
         <Parts/>
         <start::StartBar/>
         <Show when=nothing>
-            <Empty text="Nothing has run yet. Pick a task and a repository above: each run gets a container of its own, and its work arrives as a branch.">
-                ""
-            </Empty>
+            <Empty text="Nothing has run yet. Pick a task and a repository above: each run gets a container of its own, and its work arrives as a branch."/>
         </Show>
         <Show when=move || !active.read().is_empty()>
             <h2>"Running"<span class="aside">{slots}</span></h2>
-            <RunList runs=active/>
+            <RunList runs=active row=|run| view! { <active::ActiveRow run/> }.into_any()/>
         </Show>
         <Show when=move || !ended.read().is_empty()>
             <h2>"Ended lately"</h2>
-            <RunList runs=ended/>
+            <RunList runs=ended row=|run| view! { <RunRow run/> }.into_any()/>
         </Show>
     }
 }
 
 fn works(run: &Run) -> bool {
     !matches!(run.state, api::run::RunState::Queued)
-}
-
-/// Runs as a list of lines.
-#[component]
-pub(crate) fn RunList(
-    /// The runs, in order.
-    #[prop(into)]
-    runs: Signal<Vec<Arc<Run>>>,
-) -> impl IntoView {
-    let ids = move || runs.read().iter().map(|run| run.id).collect::<Vec<_>>();
-    let row = move |id: RunId| {
-        let first = runs.read_untracked().iter().find(|run| run.id == id).cloned();
-        first.map(|first| {
-            // The row outlives its run's place in the list by a moment: then it shows what it showed last.
-            let run = Memo::new(move |before: Option<&Arc<Run>>| {
-                let found = runs.read().iter().find(|run| run.id == id).cloned();
-                found.or_else(|| before.cloned()).unwrap_or_else(|| first.clone())
-            });
-            view! { <RunRow run/> }
-        })
-    };
-    view! { <div class="panel rows"><For each=ids key=|id| *id children=row/></div> }
 }
 
 /// What the server needs and does not have: without it no run can start.

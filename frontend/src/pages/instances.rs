@@ -12,7 +12,7 @@ use leptos_router::components::A;
 
 use crate::{
     clock::use_now,
-    components::{BadgeView, Empty, Trouble},
+    components::{BadgeView, Empty, Trouble, set_title},
     link::use_link,
     state::{badge::Tone, words},
     timer::{sleep, spawn_scoped},
@@ -27,6 +27,7 @@ const LISTED: u32 = 50;
 /// The table of instances.
 #[component]
 pub(crate) fn Instances() -> impl IntoView {
+    set_title(|| "Instances".to_owned());
     let link = use_link();
     let instances = RwSignal::new(None::<Vec<Instance>>);
     let trouble = RwSignal::new(None);
@@ -79,9 +80,7 @@ fn Line(instance: Instance) -> impl IntoView {
     let now = use_now();
     let run = instance.run_id.to_string();
     let short: String = run.chars().take(8).collect();
-    let memory = instance
-        .memory_bytes
-        .map(|used| format!("{} of {}", words::bytes(used), words::bytes(instance.memory_limit_bytes)));
+    let memory = instance.memory_bytes.map(|used| words::bytes_of(used, instance.memory_limit_bytes));
     let refused: u64 = instance.egress.denied.iter().map(|denied| denied.count).sum();
     let (created, removed) = (instance.created_at, instance.removed_at);
     let age = move || words::span(words::seconds_between(created, removed.unwrap_or_else(|| now.get())));

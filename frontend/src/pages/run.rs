@@ -50,7 +50,7 @@ struct RunView {
     /// How many items are drawn.
     window: RwSignal<usize>,
     /// The items that the reader opened, so that they stay open when they are drawn again.
-    opened: StoredValue<HashMap<(i64, usize), RwSignal<bool>>>,
+    opened: StoredValue<HashMap<(i64, usize), ArcRwSignal<bool>>>,
     trouble: RwSignal<Option<String>>,
 }
 
@@ -151,14 +151,16 @@ impl RunView {
         self.run.read().as_ref().is_some_and(|run| run.state != RunState::Ended)
     }
 
-    /// Whether an item is opened.
+    /// Whether an item is opened: counted, not owned by the row, which is gone when it is drawn again.
     fn opened(self, key: (i64, usize)) -> RwSignal<bool> {
-        if let Some(open) = self.opened.with_value(|opened| opened.get(&key).copied()) {
-            return open;
+        if let Some(open) = self.opened.with_value(|opened| opened.get(&key).cloned()) {
+            return open.into();
         }
-        let open = RwSignal::new(false);
-        self.opened.update_value(|opened| drop(opened.insert(key, open)));
-        open
+        let open = ArcRwSignal::new(false);
+        self.opened.update_value(|opened| {
+            opened.insert(key, open.clone());
+        });
+        open.into()
     }
 }
 

@@ -7,9 +7,8 @@ use api::{
 };
 use leptos::prelude::*;
 
-use super::home::RunList;
 use crate::{
-    components::{Empty, Trouble},
+    components::{Empty, RunList, RunRow, Trouble, set_title},
     link::use_link,
     live::use_live,
     timer::spawn_scoped,
@@ -32,6 +31,7 @@ struct Reach {
 /// The list with its filter.
 #[component]
 pub(crate) fn Runs() -> impl IntoView {
+    set_title(|| "Runs".to_owned());
     let state = RwSignal::new(None::<RunState>);
     let choice = move |value: Option<RunState>| {
         let label = value.map_or_else(|| "all".to_owned(), |state| wire_name(&state));
@@ -88,7 +88,7 @@ fn Filtered(state: Option<RunState>) -> impl IntoView {
                 None => "No run yet. Start one on the home page.".to_owned(),
             }/>
         </Show>
-        <Show when=move || !runs.read().is_empty()><RunList runs/></Show>
+        <Show when=move || !runs.read().is_empty()><RunList runs row=|run| view! { <RunRow run/> }.into_any()/></Show>
         <Show when=move || reach.read().next.is_some()>
             <button type="button" class="more" data-testid="more" on:click=more>"More"</button>
         </Show>

@@ -6,7 +6,7 @@ use leptos_router::hooks::{use_navigate, use_params_map};
 
 use super::NotFound;
 use crate::{
-    components::{Confirm, Trouble},
+    components::{Confirm, Trouble, set_title},
     link::use_link,
     state::{failure::Failure, form::TaskForm},
     timer::spawn_scoped,
@@ -17,6 +17,7 @@ mod editor;
 /// The page for a new task.
 #[component]
 pub(crate) fn NewTask() -> impl IntoView {
+    set_title(|| "New task".to_owned());
     view! {
         <header class="head"><h1>"New task"</h1></header>
         <Editing stored=None/>
@@ -45,6 +46,8 @@ fn Stored(id: TaskId) -> impl IntoView {
     });
     move || match task.get() {
         Some(Ok(task)) => {
+            let name = task.spec.name.clone();
+            set_title(move || name.clone());
             let archived = task.archived_at.is_some();
             let note = archived.then(
                 || view! { <p class="trouble">"This task was deleted. Runs of it keep their own copy."</p> },

@@ -6,7 +6,7 @@ use leptos_router::components::A;
 
 use crate::{
     clock::{short_time, use_now},
-    components::{Empty, Trouble},
+    components::{Empty, Trouble, set_title},
     link::use_link,
     state::words,
     timer::spawn_scoped,
@@ -18,6 +18,7 @@ const PAGE: u32 = 50;
 /// The list of tasks.
 #[component]
 pub(crate) fn Tasks() -> impl IntoView {
+    set_title(|| "Tasks".to_owned());
     let link = use_link();
     let tasks = RwSignal::new(None::<Vec<Task>>);
     let next = RwSignal::new(None::<String>);
@@ -64,6 +65,7 @@ pub(crate) fn Tasks() -> impl IntoView {
 fn TaskRow(task: Task) -> impl IntoView {
     let now = use_now();
     let (id, updated) = (task.id.to_string(), task.updated_at);
+    let (edit, start) = (format!("/tasks/{id}"), format!("/?task={id}"));
     let checks: usize = task.spec.steps.iter().map(|step| step.checks.len()).sum();
     let facts = [
         Some(words::count(task.spec.steps.len(), "step")),
@@ -72,13 +74,13 @@ fn TaskRow(task: Task) -> impl IntoView {
     ];
     let facts = facts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     view! {
-        <div class="row task" data-testid="task-row" data-task-id=id.clone()>
+        <div class="row task" data-testid="task-row" data-task-id=id>
             <span class="what">
-                <A href=format!("/tasks/{id}") attr:class="name cover">{task.spec.name}</A>
+                <A href=edit attr:class="name cover">{task.spec.name}</A>
                 <span class="second small">{facts}</span>
             </span>
             <span class="when third">{move || short_time(updated, now.get())}</span>
-            <A href=format!("/?task={id}") attr:class="button above">"Run…"</A>
+            <A href=start attr:class="button above">"Run…"</A>
         </div>
     }
 }

@@ -73,12 +73,24 @@ pub(crate) enum What {
     Progress(Progress),
 }
 
+/// Progress in words: `receiving, 64 %`.
+pub(crate) fn progress_words(progress: &Progress) -> String {
+    let text = progress.text.trim().trim_end_matches('.');
+    match progress.percent {
+        // A text that names the figure itself, or is about the end, needs no second one.
+        Some(percent) if percent < 100 && !text.contains('%') => format!("{text}, {percent} %"),
+        _ => text.to_owned(),
+    }
+}
+
 /// The items of an event; none for what people need not see.
 pub(crate) fn read(event: Event) -> Vec<Item> {
     let (seq, at) = (event.seq, event.at);
     let (whats, nested) = match event.body {
         EventBody::Agent(line) => read_line(&line.raw, at),
         EventBody::State(change) => (vec![What::State(change)], false),
+        // The step's head says it.
+        EventBody::Progress(progress) if progress.phase == "step" => (Vec::new(), false),
         EventBody::Progress(progress) => (vec![What::Progress(progress)], false),
         EventBody::Check(check) => (vec![What::Check(check)], false),
         EventBody::Git(action) => (vec![What::Git(action)], false),

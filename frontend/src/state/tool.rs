@@ -129,7 +129,7 @@ fn read_object(input: &Value) -> String {
 
 fn search_object(input: &Value) -> String {
     let pattern = input["pattern"].as_str().unwrap_or_default();
-    match input["path"].as_str().or(input["glob"].as_str()) {
+    match input["path"].as_str().or_else(|| input["glob"].as_str()) {
         Some(place) => format!("{pattern} in {place}"),
         None => pattern.to_owned(),
     }

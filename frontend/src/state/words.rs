@@ -78,6 +78,15 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{count} bytes")
 }
 
+/// A part of a whole, in the whole's unit: `1.1 of 4 GB`.
+pub(crate) fn bytes_of(part: u64, whole: u64) -> String {
+    let (part, whole) = (bytes(part), bytes(whole));
+    match (part.split_once(' '), whole.split_once(' ')) {
+        (Some((figure, unit)), Some((_, whole_unit))) if unit == whole_unit => format!("{figure} of {whole}"),
+        _ => format!("{part} of {whole}"),
+    }
+}
+
 /// A count with its noun: `1 event`, `41 events`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -123,6 +132,10 @@ mod tests {
             ["840", "1.5 k", "184 k", "1.92 M"]
         );
         assert_eq!([bytes(12), bytes(655_360), bytes(4 << 30)], ["12 bytes", "640 KB", "4 GB"]);
+        assert_eq!(
+            [bytes_of(1 << 30, 4 << 30), bytes_of(640 << 20, 4 << 30)],
+            ["1 of 4 GB", "640 MB of 4 GB"]
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ const USER: &str = "postgres";
 const READY: &str = "ready to accept connections";
 
 /// A running server.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     server: Child,
     programs: PathBuf,
     folder: String,
@@ -31,7 +31,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When PostgreSQL is not installed or does not start; with what it said.
-    pub(super) fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let programs = machine::postgres_programs().context("PostgreSQL's programs are not installed")?;
         let folder =
             run::output(unprivileged("mktemp").args(["--directory", "--tmpdir", "caisson-postgres.XXXXXX"]))?;
@@ -55,7 +55,7 @@ impl Cluster {
     }
 
     /// Where it answers, with the right to create databases.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://{USER}@127.0.0.1:{}/postgres", self.port)
     }
 }

@@ -1,7 +1,7 @@
 //! Compiles the frontend for wasm32: with rustup's target, or where that cannot be had, with Debian's compiler.
 
 use std::{
-    env,
+    env, fs,
     io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -22,9 +22,6 @@ const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// The source of the standard library, from the package `rust-web-src`.
 const DEBIAN_STD: &str = "/usr/lib/rustlib/src/rust/library/Cargo.lock";
-
-/// Without reference types there is one table: of two, Debian's wasm-opt 108 exports the wrong one.
-const RUSTFLAGS: &str = "-Ctarget-feature=-reference-types";
 
 /// Compiles the frontend and returns the path of the wasm file.
 pub(super) fn compile(root: &Path) -> Result<PathBuf> {
@@ -47,14 +44,30 @@ pub(super) fn compile(root: &Path) -> Result<PathBuf> {
         ])
         .arg("--target-dir")
         .arg(&target)
-        // These two would silence the target's own flags.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", RUSTFLAGS)
+        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root))
         .current_dir(root);
     let status = cargo.status().with_context(|| format!("cannot start {way}"))?;
     ensure!(status.success(), "the frontend does not compile");
     Ok(target.join(TARGET).join("wasm/frontend.wasm"))
+}
+
+/// The compiler's flags, as cargo wants them: in place of all others, with a separator that no path contains.
+fn rust_flags(root: &Path) -> String {
+    // Without reference types there is one table: of two, Debian's wasm-opt 108 exports the wrong one.
+    let mut flags = vec!["-Ctarget-feature=-reference-types".to_owned()];
+    // Panics name source files: what is served shall not tell how the builder's machine is laid out.
+    let mut remap =
+        |from: &Path, to: &str| flags.push(format!("--remap-path-prefix={}={to}", from.display()));
+    remap(root, "");
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let sources = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let mut folders: Vec<_> = sources.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    for folder in folders {
+        remap(&folder, "dependencies");
+    }
+    flags.join("\x1f")
 }
 
 /// The cargo to call, and its name for people.

@@ -69,13 +69,9 @@ impl Method {
         method
     }
 
-    /// The method's doc comment; the macro hands its lines over as `doc = "…"`.
+    /// The method's doc comment, in one line.
     fn summary(&self) -> String {
-        let lines = self.docs.iter().filter_map(|doc| {
-            let quoted = doc.strip_prefix("doc")?.trim_start().strip_prefix('=')?.trim();
-            serde_json::from_str::<String>(quoted).ok()
-        });
-        lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>().join(" ")
+        self.docs.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -89,11 +85,12 @@ fn check<P: DeserializeOwned>(params: &str) -> Result<(), ApiError> {
             let why = error.inner().to_string();
             let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
             // serde names missing and unknown fields in its text, not in the path.
-            let named = why.split('`').nth(1).filter(|_| why.contains(" field `"));
+            let named = ["missing field `", "unknown field `", "duplicate field `"];
+            let named = named.iter().find_map(|start| why.strip_prefix(start)?.split('`').next());
             let field = match (path.as_str(), named) {
                 (".", Some(named)) => named.to_owned(),
                 (".", None) => "params".to_owned(),
-                (path, Some(named)) if !path.ends_with(named) => format!("{path}.{named}"),
+                (path, Some(named)) if path.rsplit('.').next() != Some(named) => format!("{path}.{named}"),
                 (path, _) => path.to_owned(),
             };
             Err(ApiError::invalid(field, why))

@@ -4,6 +4,7 @@
 ///
 /// The first two attributes are `jsonrpsee`'s, with and without the server half; they are passed
 /// through whole because what `rpc` makes must see the names written in the invocation.
+/// The doc comments are taken apart so that they are also the summaries in the OpenRPC document.
 /// A parameter is written `name as "wireName": Type`; an `Option` may be left out by the caller.
 macro_rules! namespace {
     (
@@ -12,11 +13,11 @@ macro_rules! namespace {
         $(#[$doc:meta])*
         $trait:ident = $namespace:literal
         methods { $(
-            $(#[$method_doc:meta])*
+            $(#[doc = $method_doc:literal])*
             $method:literal fn $fn:ident(&$self:ident $(, $arg:ident as $wire:literal: $ty:ty)* $(,)?) -> $out:ty;
         )* }
         subscriptions { $(
-            $(#[$sub_doc:meta])*
+            $(#[doc = $sub_doc:literal])*
             $sub:literal / $unsub:literal fn $sub_fn:ident(&$sub_self:ident $(, $sub_arg:ident as $sub_wire:literal: $sub_ty:ty)* $(,)?) -> $item:ty;
         )* }
     ) => {
@@ -25,12 +26,12 @@ macro_rules! namespace {
         $pound_client $client
         pub trait $trait {
             $(
-                $(#[$method_doc])*
+                $(#[doc = $method_doc])*
                 #[method(name = $method, param_kind = map)]
                 async fn $fn(&$self $(, #[argument(rename = $wire)] $arg: $ty)*) -> Result<$out, crate::error::ApiError>;
             )*
             $(
-                $(#[$sub_doc])*
+                $(#[doc = $sub_doc])*
                 #[subscription(name = $sub, unsubscribe = $unsub, item = $item, param_kind = map)]
                 async fn $sub_fn(&$sub_self $(, #[argument(rename = $sub_wire)] $sub_arg: $sub_ty)*) -> jsonrpsee::core::SubscriptionResult;
             )*
@@ -46,7 +47,7 @@ macro_rules! namespace {
                     #[allow(dead_code, reason = "read for its shape only")]
                     struct Params { $(#[serde(rename = $wire)] $arg: $ty),* }
                     crate::rpc::describe::Method::of::<Params, $out>(
-                        concat!($namespace, ".", $method), &[$(stringify!($method_doc)),*], &[$($wire),*], None,
+                        concat!($namespace, ".", $method), &[$($method_doc),*], &[$($wire),*], None,
                     )
                 },)*
                 $({
@@ -55,7 +56,7 @@ macro_rules! namespace {
                     #[allow(dead_code, reason = "read for its shape only")]
                     struct Params { $(#[serde(rename = $sub_wire)] $sub_arg: $sub_ty),* }
                     crate::rpc::describe::Method::of::<Params, $item>(
-                        concat!($namespace, ".", $sub), &[$(stringify!($sub_doc)),*], &[$($sub_wire),*],
+                        concat!($namespace, ".", $sub), &[$($sub_doc),*], &[$($sub_wire),*],
                         Some(concat!($namespace, ".", $unsub)),
                     )
                 },)*

@@ -83,6 +83,8 @@ fn Object(text: String) -> impl IntoView {
     if line == text && text.chars().count() <= LONG {
         return view! { <span class="object">{text}</span> }.into_any();
     }
+    // What is cut by its width gets its sign from the style, what has more lines gets it here.
+    let line = if line == text { line } else { format!("{line} …") };
     let whole = RwSignal::new(false);
     view! {
         <button

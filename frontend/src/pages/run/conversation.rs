@@ -6,15 +6,17 @@ use web_sys::{ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::{RunView, item::ItemView};
 use crate::{
-    clock::time_of_day,
+    clock::{time_of_day, use_now},
     components::{Empty, Prose},
     link::use_link,
     state::{
         rows::{self, Row},
         words,
     },
-    timer::{next_frame, spawn_scoped},
 };
+
+/// A silence of a run, in seconds, from which on it is said how long it lasts.
+const SILENT: i64 = 15;
 
 /// How near to the end, in pixels, counts as being there.
 const NEAR: f64 = 80.0;
@@ -34,13 +36,16 @@ pub(super) fn Conversation(view: RunView) -> impl IntoView {
     let end = NodeRef::<Div>::new();
     let at_end = RwSignal::new(view.run.with_untracked(|_| true) && untrack(|| view.is_live()));
     watch_scroll(end, at_end);
+    let scheduled = StoredValue::new(false);
     Effect::new(move |_| {
         view.log.track();
         view.partial.track();
-        if at_end.get_untracked() {
-            spawn_scoped(async move {
-                next_frame().await;
-                show_end(end);
+        // Once a frame, however often it changes until then.
+        if !scheduled.get_value() {
+            scheduled.set_value(true);
+            request_animation_frame(move || {
+                scheduled.try_set_value(false);
+                keep_place(end, at_end);
             });
         }
     });
@@ -118,7 +123,7 @@ fn StepHead(
     let checks = checks.map(|(words, passed)| {
         view! { <span class=if passed { "word good" } else { "word bad" }><i class="dot"></i>{words}</span> }
     });
-    let fold = move |_| view.folds.update(|folds| drop(folds.insert(step, false)));
+    let fold = move |_| set_fold(view, step, false);
     view! {
         <h2 class="step" data-testid="step-head" data-step=step>
             <span class="step-number">"Step "{step}</span>
@@ -132,7 +137,7 @@ fn StepHead(
 
 #[component]
 fn Folded(view: RunView, step: u32, events: usize, at: Timestamp) -> impl IntoView {
-    let show = move |_| view.folds.update(|folds| drop(folds.insert(step, true)));
+    let show = move |_| set_fold(view, step, true);
     let what = if step == 0 { "… the preparation, " } else { "… " };
     view! {
         <div class="said" data-testid="folded">
@@ -145,9 +150,16 @@ fn Folded(view: RunView, step: u32, events: usize, at: Timestamp) -> impl IntoVi
     }
 }
 
+fn set_fold(view: RunView, step: u32, open: bool) {
+    view.folds.update(|folds| {
+        folds.insert(step, open);
+    });
+}
+
 /// What the agent is writing now.
 #[component]
 fn Writing(view: RunView) -> impl IntoView {
+    let now = use_now();
     let text = move || {
         let partial = view.partial.get()?;
         Some(if partial.block == "thinking" {
@@ -157,7 +169,14 @@ fn Writing(view: RunView) -> impl IntoView {
             view! { <Prose text=partial.text/><i class="caret"></i> }.into_any()
         })
     };
+    let silent = move || {
+        let last = view.log.with(|log| log.groups.last().map(|group| group.until))?;
+        let seconds = words::seconds_between(last, now.get());
+        (SILENT <= seconds && view.partial.read().is_none() && view.is_live())
+            .then(|| view! { <p class="said silent third"><span></span>"Last event "{words::span(seconds)}" ago"</p> })
+    };
     view! {
+        {silent}
         <Show when=move || view.partial.read().is_some()>
             <div class="said writing" data-testid="partial"><span class="at"></span><div>{text}</div></div>
         </Show>
@@ -173,9 +192,8 @@ fn last_line(text: &str) -> &str {
 fn watch_scroll(end: NodeRef<Div>, at_end: RwSignal<bool>) {
     let before = StoredValue::new(0.0);
     let handle = window_event_listener_untyped("scroll", move |_| {
-        let Some(end) = end.get_untracked() else { return };
-        let (Ok(now), Ok(height)) = (window().scroll_y(), window().inner_height()) else { return };
-        let is_near = end.get_bounding_client_rect().bottom() <= height.as_f64().unwrap_or_default() + NEAR;
+        let Ok(now) = window().scroll_y() else { return };
+        let is_near = is_near(end);
         let went_up = now < before.get_value();
         before.set_value(now);
         if is_near != at_end.get_untracked() && (is_near || went_up) {
@@ -183,6 +201,23 @@ fn watch_scroll(end: NodeRef<Div>, at_end: RwSignal<bool>) {
         }
     });
     on_cleanup(move || handle.remove());
+}
+
+/// After something was added: goes along for a reader who is at the end, and stays for all others.
+fn keep_place(end: NodeRef<Div>, at_end: RwSignal<bool>) {
+    match at_end.try_get_untracked() {
+        Some(true) => show_end(end),
+        Some(false) if is_near(end) => at_end.set(true),
+        _ => {}
+    }
+}
+
+/// Whether the end can be seen, or nearly.
+fn is_near(end: NodeRef<Div>) -> bool {
+    let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or_default();
+    end.try_get_untracked()
+        .flatten()
+        .is_some_and(|end| end.get_bounding_client_rect().bottom() <= height + NEAR)
 }
 
 fn show_end(end: NodeRef<Div>) {

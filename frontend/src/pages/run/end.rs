@@ -34,7 +34,7 @@ pub(super) fn EndCard(view: RunView, change: StateChange) -> impl IntoView {
     let request = move || {
         let request = view.run.get()?.pull_request.clone()?;
         Some(
-            view! { <p><a href=request.url.clone() rel="noreferrer">{request.url.clone()}</a>" "{request.state.clone()}</p> },
+            view! { <p><a href=request.url.clone() rel="noreferrer">{request.url.clone()}</a>" "{request.state}</p> },
         )
     };
     view! {

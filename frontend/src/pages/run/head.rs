@@ -9,10 +9,10 @@ use leptos_router::{components::A, hooks::use_navigate};
 use super::RunView;
 use crate::{
     clock::use_now,
-    components::{Confirm, RunBadge},
+    components::{Confirm, RunBadge, Trouble, set_title},
     link::use_link,
     live::use_live,
-    state::words,
+    state::{badge::Badge, words},
 };
 
 /// Breadcrumb, title, state, the line of facts, and buttons.
@@ -22,6 +22,7 @@ pub(super) fn Head(view: RunView) -> impl IntoView {
     let first = view.run.get_untracked();
     first.map(|first| {
         let run = Memo::new(move |_| view.run.get().unwrap_or_else(|| first.clone()));
+        set_title(move || format!("{} · {}", Badge::of(&run.read()).text, run.read().task.name));
         let task = run.read_untracked().task_id;
         let name = run.read_untracked().task.name.clone();
         let crumb = name.clone();
@@ -110,5 +111,5 @@ fn Buttons(#[prop(into)] run: Signal<Arc<run::Run>>) -> impl IntoView {
         .into_any(),
     }
     };
-    view! { <div class="actions">{buttons}</div><crate::components::Trouble text=trouble/> }
+    view! { <div class="actions">{buttons}</div><Trouble text=trouble/> }
 }

@@ -16,10 +16,13 @@ use crate::{
     components::{Output, Prose},
     state::{
         failure::sentence,
-        item::{Item, What},
+        item::{Item, What, progress_words},
         words,
     },
 };
+
+/// A thought longer than this, in characters, may not fit into a line.
+const LINE: usize = 90;
 
 /// One item.
 #[component]
@@ -50,10 +53,7 @@ fn said(view: RunView, item: &Item) -> AnyView {
             view! { <EndCard view change=change.clone()/> }.into_any()
         }
         What::State(change) => quiet(state_words(change)),
-        What::Progress(progress) => quiet(match progress.percent {
-            Some(percent) => format!("{}, {percent} %", sentence(&progress.text).trim_end_matches('.')),
-            None => sentence(&progress.text),
-        }),
+        What::Progress(progress) => quiet(sentence(&progress_words(progress))),
         What::Model(model) => quiet(format!("Claude Code, model {model}.")),
         What::Retry(text) => quiet(format!("{text}.")),
         What::AgentError(text) => {
@@ -92,10 +92,13 @@ fn state_words(change: &StateChange) -> String {
 fn Thought(text: String, open: RwSignal<bool>) -> impl IntoView {
     let whole = text.trim().to_owned();
     let first = whole.lines().next().unwrap_or_default().to_owned();
-    let line = if first.is_empty() { "Thought, in words that are not shown.".to_owned() } else { first };
-    if line == whole && line.chars().count() < 100 || whole.is_empty() {
-        return view! { <p class="thinking">{line}</p> }.into_any();
+    if whole.is_empty() {
+        return view! { <p class="thinking">"Thought, in words that are not shown."</p> }.into_any();
     }
+    if first == whole && first.chars().count() < LINE {
+        return view! { <p class="thinking">{first}</p> }.into_any();
+    }
+    let line = if first == whole { first } else { format!("{first} …") };
     view! {
         <button type="button" class="thinking" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|open| *open = !*open)>
             {move || if open.get() { whole.clone() } else { line.clone() }}

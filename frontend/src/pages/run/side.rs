@@ -71,7 +71,8 @@ fn Spent(view: RunView) -> impl IntoView {
         let budget = run.task.budget_usd.map(|budget| format!(" of {}", words::dollars(budget)));
         let row = |name: &'static str, count: i64| (0 < count).then(|| pair(name, words::tokens(count)));
         Some(view! {
-            <p class="spent"><strong>{words::cost(run.cost)}</strong><span class="third">{budget}</span></p>
+            <p class="spent" data-testid="spent-cost"><strong>{words::cost(run.cost)}</strong><span class="third">{budget}</span></p>
+            {run.task.budget_usd.filter(|_| run.cost.known).map(|budget| budget_bar(run.cost.usd / budget))}
             <dl class="pairs">
                 {row("Input", run.usage.input_tokens)}
                 {row("Cached", run.usage.cache_read_tokens)}
@@ -82,6 +83,17 @@ fn Spent(view: RunView) -> impl IntoView {
         })
     };
     view! { <section class="panel" data-testid="spent"><h3>"Cost and tokens"</h3>{pairs}</section> }
+}
+
+/// How much of the budget is spent.
+fn budget_bar(part: f64) -> impl IntoView {
+    let width = format!("{:.1}", 100.0 * part.clamp(0.0, 1.0));
+    view! {
+        <svg class="bar budget" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
+            <rect class="bar-all" width="100" height="6"/>
+            <rect class="bar-done" width=width height="6"/>
+        </svg>
+    }
 }
 
 fn pair(name: &'static str, value: String) -> impl IntoView {
@@ -111,8 +123,7 @@ fn Container(view: RunView, id: InstanceId) -> impl IntoView {
 }
 
 fn container_view(instance: Instance) -> impl IntoView {
-    let limit = words::bytes(instance.memory_limit_bytes);
-    let memory = instance.memory_bytes.map(|used| format!("{} of {limit}", words::bytes(used)));
+    let memory = instance.memory_bytes.map(|used| words::bytes_of(used, instance.memory_limit_bytes));
     let refused: u64 = instance.egress.denied.iter().map(|denied| denied.count).sum();
     let names =
         instance.egress.denied.iter().map(|denied| denied.host.as_str()).collect::<Vec<_>>().join(", ");

@@ -30,8 +30,10 @@ pub(super) fn Editor(
     let other = move || {
         let failure = failure.get()?;
         let shown = form::is_shown_at_field(&failure, form.read_untracked().steps.len());
-        let text =
-            failure.field.as_ref().map_or(failure.text.clone(), |field| format!("{field}: {}", failure.text));
+        let text = failure
+            .field
+            .as_ref()
+            .map_or_else(|| failure.text.clone(), |field| format!("{field}: {}", failure.text));
         (!shown).then(|| view! { <p class="trouble" role="alert" data-testid="field-error">{text}</p> })
     };
     let keys = move || form.read().steps.iter().map(|step| step.key).collect::<Vec<_>>();

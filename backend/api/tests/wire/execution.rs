@@ -1,0 +1,161 @@
+//! The executor's bodies and lines.
+
+use std::collections::BTreeMap;
+
+use api::{
+    event::{AgentLine, AgentLineType, CheckRun, Verdict},
+    executor::{
+        Ack, AgentResult, Checks, ChecksResult, CloneLine, Commit, CommitResult, Execute, ExecutionLine,
+        Exit, ExitCause, Failure, GitClone, GitFailure, GitFailureCode, Health, InitGit, InitGitResult,
+        Input, Push, PushResult, git_relay_path,
+    },
+    run::Usage,
+    task::{Agent, PermissionProfile},
+};
+use serde_json::{Value, json};
+
+use crate::{check_lines, samples::at, wire};
+
+fn execute() -> Execute {
+    Execute {
+        execution_id: "1-1".into(),
+        prompt: "Say hello.".into(),
+        agent: Agent::ClaudeCode,
+        model: "sonnet".into(),
+        resume: Some("45aaeead".into()),
+        session: None,
+        permission_profile: PermissionProfile::Edit,
+        max_turns: Some(50),
+        budget_usd: Some(2.5),
+        timeout_seconds: 1800,
+        model_token: "run-token".into(),
+        env: BTreeMap::from([("RUST_LOG".into(), "debug".into())]),
+    }
+}
+
+/// What the backend sends, by path.
+fn requests() -> Value {
+    let init = json!({
+        "githubUsername": "Robin", "email": "robin@example.org", "sshPrivateKey": null, "sshPublicKey": null,
+    });
+    // It holds a key, so it can be neither compared nor shown.
+    let read: InitGit = serde_json::from_value(init.clone()).expect("a body");
+    assert_eq!(serde_json::to_value(read).expect("JSON"), init);
+    let checks = Checks { checks: vec!["make lint".into()], attempt: 2, env: BTreeMap::new() };
+    json!({
+        "POST /init-git": init,
+        "POST /git-clone": wire(&GitClone {
+            repository_url: "https://git.example/acme/web".into(),
+            r#ref: Some("main".into()),
+            depth: Some(50),
+            work_branch: Some("caisson/1".into()),
+        }),
+        "POST /execute": wire(&execute()),
+        "POST /executions/{id}/ack": wire(&Ack { n: 17 }),
+        "POST /executions/{id}/input": wire(&Input { text: "Use tabs.".into() }),
+        "POST /checks": wire(&checks),
+        "POST /commit": wire(&Commit { message: "Step 1: say hello".into() }),
+        "POST /push": wire(&Push {
+            branch: "caisson/1".into(),
+            base_commit: "0a1b2c3d".into(),
+            stall_seconds: 120,
+        }),
+    })
+}
+
+/// What the executor answers in one piece, by path.
+fn answers() -> Value {
+    let check = CheckRun {
+        run: "make lint".into(),
+        exit_code: None,
+        verdict: Verdict::TimedOut,
+        why: "it took longer than 600 seconds".into(),
+        output: String::new(),
+        duration_ms: 600_000,
+        attempt: 2,
+    };
+    let rejected =
+        GitFailure { code: GitFailureCode::Rejected, message: "The remote refused the push.".into() };
+    json!({
+        "GET /health": wire(&Health {
+            status: "ok".into(),
+            version: "0.1.0".into(),
+            firewall: "verified".into(),
+        }),
+        "POST /init-git": wire(&InitGitResult { success: false, message: "The key does not parse.".into() }),
+        "POST /checks": wire(&ChecksResult { results: vec![check] }),
+        "POST /commit": wire(&CommitResult { commit: None }),
+        "POST /push": wire(&PushResult { head_commit: "4d5e6f70".into(), commits: 2 }),
+        "a failure": wire(&Failure { error: "The push failed.".into(), git: Some(rejected) }),
+    })
+}
+
+#[test]
+fn bodies_of_the_executor() {
+    insta::assert_json_snapshot!("executor", json!({ "requests": requests(), "answers": answers() }));
+}
+
+#[test]
+fn lines_of_a_clone() {
+    let lines = [
+        CloneLine::Progress { phase: "receiving".into(), percent: 40 },
+        CloneLine::Done { commit: "0a1b2c3d".into(), branch: "caisson/1".into() },
+        CloneLine::Failed(GitFailure { code: GitFailureCode::Empty, message: "It has no commits.".into() }),
+    ];
+    check_lines("clone_lines", &lines);
+}
+
+#[test]
+fn lines_of_an_execution() {
+    let result = AgentResult {
+        is_error: true,
+        subtype: "success".into(),
+        terminal_reason: Some("api_error".into()),
+        api_error_status: Some(529),
+        text: "Overloaded".into(),
+        session_id: Some("45aaeead".into()),
+        total_cost_usd: Some(0.25),
+        usage: Usage { input_tokens: 10, ..Usage::default() },
+    };
+    let exit = Exit {
+        cause: ExitCause::Exited,
+        code: Some(1),
+        signal: None,
+        result: Some(result),
+        stderr: "warning\n".into(),
+    };
+    let lines = [
+        ExecutionLine::Agent {
+            n: 1,
+            at: at(1),
+            line: AgentLine { r#type: AgentLineType::Text, raw: "{}".into() },
+        },
+        ExecutionLine::Partial { text: "Hel".into(), block: "text".into() },
+        ExecutionLine::Stderr { n: 2, at: at(2), text: "warning".into() },
+        ExecutionLine::End { n: 3, at: at(3), exit },
+    ];
+    assert_eq!(lines.each_ref().map(ExecutionLine::n), [Some(1), None, Some(2), Some(3)]);
+    check_lines("execution_lines", &lines);
+}
+
+#[test]
+fn what_an_execution_may_leave_out_has_a_default() {
+    let least = json!({
+        "executionId": "1-1", "prompt": "Say hello.", "model": "sonnet", "timeoutSeconds": 60, "modelToken": "t",
+    });
+    let read: Execute = serde_json::from_value(least).expect("enough");
+    assert_eq!((read.agent, read.permission_profile), (Agent::ClaudeCode, PermissionProfile::Full));
+    assert!(read.env.is_empty() && read.resume.is_none() && read.max_turns.is_none());
+}
+
+#[test]
+fn only_http_repositories_have_a_way_through_the_relay() {
+    assert_eq!(
+        git_relay_path("https://git.example/acme/web.git/").as_deref(),
+        Some("/git/https/git.example/acme/web.git")
+    );
+    assert_eq!(git_relay_path("http://127.0.0.1:9/a").as_deref(), Some("/git/http/127.0.0.1:9/a"));
+    for other in ["ssh://git.example/a", "git@git.example:a", "file:///a", "HTTPS"] {
+        assert_eq!(git_relay_path(other), None, "{other}");
+    }
+}

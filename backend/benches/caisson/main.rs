@@ -1,0 +1,48 @@
+//! The figures: how long a run takes, how fast events flow, how much memory an idle server holds.
+//!
+//! Machines differ and are busy, so what counts are ratios: both sides measured in turns, in one process, on
+//! the same machine. Nothing here fails because it is slow. Run by `cargo xtask bench`; its arguments, if
+//! any, name the parts to measure: `cold_start`, `streams`, `replay`, `memory`.
+#![allow(unreachable_pub, reason = "nobody depends on a benchmark")]
+
+mod cold_start;
+mod database;
+mod memory;
+mod phases;
+mod replay;
+mod report;
+mod streams;
+
+#[expect(dead_code, reason = "tests need more of it")]
+#[path = "../../tests/it/databases.rs"]
+mod databases;
+#[path = "../../tests/e2e/git_server.rs"]
+mod git_server;
+#[expect(dead_code, reason = "tests need more of it")]
+#[path = "../../tests/e2e/harness.rs"]
+mod harness;
+
+use report::Report;
+
+#[tokio::main]
+async fn main() {
+    // Cargo's own flags begin with dashes.
+    let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |part: &str| only.is_empty() || only.iter().any(|word| word == part);
+    let mut report = Report::default();
+    if wanted("memory") {
+        memory::measure(&mut report).await;
+    }
+    if wanted("cold_start") {
+        cold_start::measure(&mut report).await;
+    }
+    for kind in database::Kind::available() {
+        if wanted("streams") {
+            streams::measure(&kind, &mut report).await;
+        }
+        if wanted("replay") {
+            replay::measure(&kind, &mut report).await;
+        }
+    }
+    print!("{report}");
+}

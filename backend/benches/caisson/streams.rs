@@ -1,0 +1,137 @@
+//! Events of many runs, stored by the real writer and followed while they come, against a bare loop of inserts.
+
+use std::time::Instant;
+
+use api::{
+    Timestamp,
+    event::{AgentLine, AgentLineType, EventBody},
+    id::RunId,
+    stream::Frame,
+};
+use backend::{
+    app::follow::follow,
+    store::{NewEvent, RunWrite, Store},
+};
+use futures::StreamExt;
+use tokio::task::JoinSet;
+
+use crate::{
+    database::{Kind, Row},
+    databases::insert_run,
+    harness::within,
+    report::{Report, Samples},
+};
+
+/// Runs that write at once, each with one reader.
+pub const RUNS: usize = 50;
+/// Events of each run.
+pub const EVENTS: usize = 480;
+/// How often everything is measured.
+pub const ROUNDS: usize = 5;
+/// How many events a driver finds waiting and writes at once: an agent that talks, and one that floods.
+const PER_WRITE: [usize; 2] = [1, 16];
+/// The length of an agent's line, in bytes.
+const LINE: usize = 1_000;
+
+/// Measures bare loop and Caisson in turns, each on a new database.
+pub async fn measure(kind: &Kind, report: &mut Report) {
+    for per_write in PER_WRITE {
+        let name = kind.name();
+        eprintln!("streams on {name}: {RUNS} runs of {EVENTS} events, {per_write} a write, {ROUNDS} rounds");
+        let label = format!("{name}, {per_write} a write");
+        let mut bare = Samples::new(format!("bare insert, {label}"), "events/s");
+        let mut stored = Samples::new(format!("stored, {label}"), "events/s");
+        let mut followed = Samples::new(format!("stored and followed, {label}"), "events/s");
+        for _ in 0..ROUNDS {
+            bare.push(rate(bare_round(kind).await));
+            let (all_stored, all_followed) = round(kind, per_write).await;
+            stored.push(rate(all_stored));
+            followed.push(rate(all_followed));
+        }
+        report.add(&bare);
+        report.add(&stored);
+        report.add(&followed);
+        report.add_ratio(format!("followed : bare insert, {label}"), &followed, &bare);
+    }
+}
+
+/// Events of all runs in a second.
+#[expect(clippy::cast_precision_loss, reason = "a few thousand are exact")]
+pub fn rate(seconds: f64) -> f64 {
+    (RUNS * EVENTS) as f64 / seconds
+}
+
+/// What an agent says, as it says it: JSON.
+pub fn body(number: usize) -> EventBody {
+    let start =
+        format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{number:06} "#);
+    let end = r#""}]}}"#;
+    let filler = "lorem ipsum ".chars().cycle().take(LINE - start.len() - end.len()).collect::<String>();
+    EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw: start + &filler + end })
+}
+
+/// New runs.
+pub async fn runs(store: &Store) -> Vec<RunId> {
+    let mut runs = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        runs.push(insert_run(store).await);
+    }
+    runs
+}
+
+async fn bare_round(kind: &Kind) -> f64 {
+    let fresh = kind.fresh().await;
+    let runs = runs(&fresh.store).await;
+    // In the order in which they come when all runs work at once.
+    let numbers = (0..EVENTS).flat_map(|number| runs.iter().map(move |run| (*run, number)));
+    let rows: Vec<Row> =
+        numbers.map(|(run, number)| Row::of(run, number as i64 + 1, &body(number))).collect();
+    let seconds = fresh.insert_bare(&rows).await;
+    fresh.remove().await;
+    seconds
+}
+
+/// Seconds until everything was stored, and until every reader had everything.
+async fn round(kind: &Kind, per_write: usize) -> (f64, f64) {
+    let fresh = kind.fresh().await;
+    let runs = runs(&fresh.store).await;
+    let mut readers: JoinSet<()> = runs.iter().map(|run| read(fresh.store.clone(), *run)).collect();
+    let begun = Instant::now();
+    let mut writers: JoinSet<()> =
+        runs.iter().map(|run| write(fresh.store.clone(), *run, per_write)).collect();
+    while let Some(ended) = within("a writer's end", writers.join_next()).await {
+        ended.expect("no panic");
+    }
+    let stored = begun.elapsed().as_secs_f64();
+    while let Some(ended) = within("a reader's end", readers.join_next()).await {
+        ended.expect("no panic");
+    }
+    let followed = begun.elapsed().as_secs_f64();
+    fresh.remove().await;
+    (stored, followed)
+}
+
+/// As a driver does: what has come is written, and only then is more taken.
+async fn write(store: Store, run: RunId, per_write: usize) {
+    for first in (0..EVENTS).step_by(per_write) {
+        let mut write = RunWrite::of(run);
+        write.execution = Some("bench".to_owned());
+        for number in first..first + per_write {
+            let n = Some(number as u64 + 1);
+            write.events.push(NewEvent { at: Timestamp::now(), step: Some(1), body: body(number), n });
+        }
+        write.patch.execution = Some(("bench".to_owned(), (first + per_write) as u64));
+        store.run_write(write).await.expect("written");
+    }
+}
+
+async fn read(store: Store, run: RunId) {
+    let mut frames = std::pin::pin!(follow(store, run, 0));
+    let mut events = 0;
+    while events < EVENTS {
+        if let Frame::Item { event } = frames.next().await.expect("no end").expect("a frame") {
+            events += 1;
+            assert_eq!(event.seq, events as i64, "no gap and no double");
+        }
+    }
+}
