@@ -95,7 +95,7 @@ impl Store {
         let bells = Arc::new(bells::Bells::default());
         let (sender, jobs) = mpsc::channel(WRITER_QUEUE);
         let writer = writer::Writer::new(write.clone(), bells.clone(), jobs);
-        tasks.spawn("store.writer", |stop| writer.run(stop));
+        tasks.spawn_service("store.writer", |stop| writer.run(stop));
         Ok(Self { read, write, bells, writer: sender })
     }
 

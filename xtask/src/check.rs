@@ -1,6 +1,6 @@
 //! `cargo xtask check`: everything that judges the code without an engine, a browser or a database server.
 
-use std::{path::Path, process::Command, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result};
 
@@ -65,7 +65,7 @@ pub(crate) fn lints(root: &Path, steps: &mut Steps) {
 
 /// Looks for dependencies with known vulnerabilities, where the list of them can be fetched.
 fn advisories(root: &Path) -> Result<()> {
-    ensure_tool("deny")?;
+    ensure_tool(root, "deny")?;
     let fetched = run::output(run::cargo(root).args(["deny", "--log-level", "error", "fetch", "db"]));
     if fetched.is_err() {
         println!("{ADVISORIES}: not looked for, because their list cannot be fetched from here");
@@ -75,21 +75,21 @@ fn advisories(root: &Path) -> Result<()> {
 }
 
 fn cargo_tool(root: &Path, tool: &str, arguments: &[&str]) -> Result<()> {
-    ensure_tool(tool)?;
+    ensure_tool(root, tool)?;
     run::run(run::cargo(root).arg(tool).args(arguments))
 }
 
 /// Installs `cargo TOOL` if it is missing.
-fn ensure_tool(tool: &str) -> Result<()> {
+fn ensure_tool(root: &Path, tool: &str) -> Result<()> {
     let name = format!("cargo-{tool}");
-    let installed = run::output(Command::new("cargo").args([tool, "--version"]));
+    let installed = run::output(run::cargo(root).args([tool, "--version"]));
     if installed.is_ok() {
         return Ok(());
     }
     println!("{name} is missing; installing it, which takes minutes");
     let log = run::target_folder()?.join(format!("{name}.log"));
     let install = |more: &[&str]| {
-        let mut command = Command::new("cargo");
+        let mut command = run::cargo(root);
         // Not optimised: it runs for seconds and is compiled for minutes.
         command.args(["install", "--debug", &name]).args(more);
         run::logged(&mut command, &log)

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: from a fresh machine to a pushed branch, watched in the terminal.
 
+mod alone;
 mod cli;
 mod git_server;
 mod report;
@@ -16,9 +17,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::{cli::Caisson, git_server::GitServer, report::Report, server::Server};
+use self::{alone::Alone, cli::Caisson, git_server::GitServer, report::Report, server::Server};
 use crate::{
     image,
     machine::{self, Need},
@@ -56,13 +57,15 @@ pub(crate) struct Options {
 /// When the machine lacks something that cannot be installed, a build fails or the server does not start.
 pub(crate) fn run(root: &Path, options: Options) -> Result<ExitCode> {
     check(&options)?;
+    let folder = data_folder()?;
+    let alone = Alone::with(&folder)?;
     let answer = if options.json { Some(divert_stdout()?) } else { None };
     machine::ensure(&[Need::Git, Need::Wasm])?;
     image::ensure(root)?;
     web::build(root)?;
     server::build(root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(demo(root, &options, answer))
+    runtime.block_on(demo(root, &folder, alone, &options, answer))
 }
 
 /// Only the real model can work on a repository it has not been scripted for.
@@ -83,44 +86,81 @@ fn divert_stdout() -> Result<File> {
     Ok(File::from(stdout))
 }
 
-async fn demo(root: &Path, options: &Options, answer: Option<File>) -> Result<ExitCode> {
-    // Both are caught from here on, so that nothing is left behind.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let folder = data_folder()?;
-    let repository = sample::create(&folder)?;
-    let git = GitServer::start(sample::served(&folder))?;
-    let mut server = Server::start(root, &folder, options.port, options.repo.is_some()).await?;
+async fn demo(
+    root: &Path,
+    folder: &Path,
+    alone: Alone,
+    options: &Options,
+    answer: Option<File>,
+) -> Result<ExitCode> {
+    let mut stop = Stop::new()?;
+    let repository = sample::create(folder)?;
+    // The same port each time, so that the runs of earlier demos can be tried again.
+    let git = GitServer::start(sample::served(folder), options.port.wrapping_add(1))?;
+    let mut server = Server::start(root, folder, alone, options.port, options.repo.is_some()).await?;
     let caisson = server.client();
     let target = options.repo.clone().unwrap_or_else(|| git.url(sample::NAME));
-    let done = tokio::select! {
-        done = work(&caisson, &target, options) => Some(done),
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
+    let shown = tokio::select! {
+        shown = show(&caisson, &target, &repository, options, answer) => shown.map(Some),
+        () = stop.asked() => Ok(None),
     };
-    let code = match done {
-        Some(done) => {
-            let report = Report::new(done?, &server.address, &caisson.token);
-            report.print(options.repo.is_none().then_some(repository.as_path()))?;
-            if let Some(mut answer) = answer {
-                writeln!(answer, "{}", report.json()).context("cannot write the result")?;
-            }
-            if !options.once {
-                println!("\nServing until Ctrl-C.");
-                tokio::select! {
-                    () = server.ended() => bail!("the server has ended; its log is {}", server.log.display()),
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            report.exit_code()
+    if matches!(shown, Ok(Some(_))) && !options.once {
+        tokio::select! {
+            () = server.ended() => bail!("the server has ended; its log is {}", server.log.display()),
+            () = stop.asked() => {}
         }
-        None => ExitCode::FAILURE,
-    };
-    println!("\nStopping.");
-    caisson.stop_all().await?;
-    server.stop().await?;
-    Ok(code)
+    }
+    // Whatever happened, nothing stays behind. The terminal may be gone by now.
+    let _ = writeln!(io::stderr(), "\nStopping.");
+    let stopped = caisson.stop_all().await;
+    let stopped = stopped.and(server.stop().await);
+    let code = shown?.unwrap_or(ExitCode::FAILURE);
+    stopped.map(|()| code)
+}
+
+/// Runs the task in front of the user and says how it went.
+async fn show(
+    caisson: &Caisson,
+    target: &str,
+    repository: &Path,
+    options: &Options,
+    answer: Option<File>,
+) -> Result<ExitCode> {
+    let run = work(caisson, target, options).await?;
+    let report = Report::new(run, &caisson.address, &caisson.token);
+    report.print(options.repo.is_none().then_some(repository))?;
+    if let Some(mut answer) = answer {
+        writeln!(answer, "{}", report.json()).context("cannot write the result")?;
+    }
+    if !options.once {
+        println!("\nServing until Ctrl-C.");
+    }
+    Ok(report.exit_code())
+}
+
+/// The ways to ask a program to end. They are caught from the start, so that nothing is left behind.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }
 
 /// Creates the run, shows it to its end, and answers with the run as it is then.

@@ -12,11 +12,16 @@ use anyhow::{Context, Result, bail};
 /// How much of a log is shown when a command fails, in lines.
 const LOG_TAIL: usize = 25;
 
-/// A cargo command in the workspace, with the toolchain that runs this program.
+/// A cargo command in the workspace, with the toolchain that runs this program, and without what
+/// `cargo run` told this program about its own package: tools of cargo take it for being run by hand.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command =
         Command::new(std::env::var_os("CARGO").as_deref().unwrap_or_else(|| OsStr::new("cargo")));
     command.current_dir(root);
+    let own = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "server", schemars(rename = "PageOf{T}"))]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,

@@ -352,3 +352,6 @@ pub struct Overrides {
     /// How long a step may take, in seconds.
     pub step_timeout_seconds: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,48 @@ pub struct Gap {
     /// The number that came instead of the next one.
     pub seq: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A sender that is cut at any place, and starts again anywhere up to the cursor.
+        #[test]
+        fn whatever_is_sent_again_is_applied_once_and_in_order(
+            tries in proptest::collection::vec((0..60_i64, 0..30_i64), 0..20),
+        ) {
+            let (mut cursor, mut applied) = (Cursor::default(), Vec::new());
+            for (back, length) in tries {
+                let from = (cursor.after - back).max(0) + 1;
+                for seq in from..from + length {
+                    if cursor.accept(seq) == Ok(true) {
+                        applied.push(seq);
+                    }
+                }
+            }
+            prop_assert_eq!(applied, (1..=cursor.after).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn any_numbers_at_all_leave_neither_a_gap_nor_a_double(
+            numbers in proptest::collection::vec(-2..12_i64, 0..60),
+        ) {
+            let (mut cursor, mut applied) = (Cursor::default(), Vec::new());
+            for seq in numbers {
+                let before = cursor;
+                match cursor.accept(seq) {
+                    Ok(true) => applied.push(seq),
+                    Ok(false) => prop_assert!(seq <= before.after && cursor == before),
+                    Err(gap) => {
+                        prop_assert_eq!(gap, Gap { after: before.after, seq });
+                        prop_assert!(before.after + 1 < seq && cursor == before, "a gap moves nothing");
+                    }
+                }
+            }
+            prop_assert_eq!(applied, (1..=cursor.after).collect::<Vec<_>>());
+        }
+    }
+}

@@ -168,7 +168,7 @@ fn list(runs: &[Run]) -> Vec<Line> {
 fn details(run: &Run) -> Vec<Line> {
     let time = |at: api::Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let steps = run.task.steps.len();
-    let mut lines = facts([
+    let known = [
         ("id", Some(run.id.to_string())),
         ("task", Some(format!("{} ({})", run.task.name, run.task_id))),
         ("repository", Some(run.repository.clone())),
@@ -187,7 +187,6 @@ fn details(run: &Run) -> Vec<Line> {
         ("started", run.started_at.map(time)),
         ("ended", run.ended_at.map(time)),
         ("events", Some(text::count(run.last_seq))),
-    ]);
-    lines.extend(summary::summary(run));
-    lines
+    ];
+    facts(known.into_iter().chain(summary::results(run)))
 }

@@ -51,7 +51,7 @@ fn fit(row: &[Cell], widths: &[usize]) -> Line {
 }
 
 /// Names and values below each other; values that are not there are left out.
-pub(super) fn facts<const N: usize>(facts: [(&str, Option<String>); N]) -> Vec<Line> {
+pub(super) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Vec<Line> {
     let known: Vec<(&str, String)> =
         facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let width = known.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 2;

@@ -86,7 +86,9 @@ impl Browser {
     }
 
     async fn click(&self, id: &'static str) {
-        self.find(id).await.click().await.expect("clicked");
+        let button = self.find(id).await;
+        button.scroll_into_view().await.expect("scrolled");
+        button.click().await.expect("clicked");
     }
 
     async fn sign_in(&self, world: &World) {

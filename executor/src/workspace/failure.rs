@@ -33,6 +33,11 @@ pub(super) fn of(error: &Error) -> GitFailure {
             GitFailureCode::NotFound,
             "there is no such repository, or the server's git token may not see it",
         ),
+        // What the broker answers when the address is wrong or the machine is away.
+        (_, _, Some(502..=504)) => new(
+            GitFailureCode::Network,
+            "the repository's server cannot be reached: check the address and that the machine is up",
+        ),
         (_, _, Some(507)) => new(GitFailureCode::Network, "the remote's disk is full"),
         (_, _, Some(status)) => {
             new(GitFailureCode::Network, format!("the remote answered with HTTP status {status}"))

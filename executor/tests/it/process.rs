@@ -83,8 +83,8 @@ async fn the_agent_of_an_executor_that_died_is_killed_by_the_next_one() {
     child.kill().await.unwrap();
     assert_eq!(processes_with("sleep 1000.403"), 1);
     let world = World::serve(folder, config).await;
-    assert_eq!(processes_with("sleep 1000.403"), 0);
     let all = lines(world.events("a", 0).await).await;
+    assert_eq!(processes_with("sleep 1000.403"), 0);
     assert_eq!(raw(&all), ["ready"]);
     assert_eq!(exit(&all).cause, ExitCause::ExecutorRestarted);
 }

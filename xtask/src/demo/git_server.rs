@@ -26,14 +26,14 @@ pub(crate) struct GitServer {
 }
 
 impl GitServer {
-    /// Serves the repositories of this folder on a free port of loopback.
+    /// Serves the repositories of this folder on this port of loopback, or on a free one if it is in use.
     ///
     /// # Errors
     /// When no port is free or the folder does not exist.
-    pub(crate) fn start(folder: PathBuf) -> Result<Self> {
+    pub(crate) fn start(folder: PathBuf, port: u16) -> Result<Self> {
         let folder = fs::canonicalize(&folder).with_context(|| format!("no folder {}", folder.display()))?;
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port for the git server")?;
+        let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        let listener = bind(port).or_else(|_| bind(0)).context("no free port for the git server")?;
         let address = listener.local_addr()?;
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {

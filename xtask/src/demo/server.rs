@@ -7,7 +7,6 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
@@ -23,7 +22,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::cli::Caisson;
+use super::{alone::Alone, cli::Caisson};
 use crate::{image, run};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -34,10 +33,10 @@ const LOG_TAIL_LINES: usize = 15;
 /// A running server.
 pub(super) struct Server {
     child: Child,
+    _alone: Alone,
     program: PathBuf,
     token: String,
-    /// Where it is reached.
-    pub(super) address: String,
+    address: String,
     /// What it writes to standard error.
     pub(super) log: PathBuf,
 }
@@ -56,7 +55,13 @@ impl Server {
     ///
     /// # Errors
     /// When it ends or says nothing; the end of its log is in the error.
-    pub(super) async fn start(root: &Path, folder: &Path, port: u16, is_real: bool) -> Result<Self> {
+    pub(super) async fn start(
+        root: &Path,
+        folder: &Path,
+        mut alone: Alone,
+        port: u16,
+        is_real: bool,
+    ) -> Result<Self> {
         let listen = format!("127.0.0.1:{}", free_port(port)?);
         let program = run::target_folder()?.join("debug/caisson");
         let token_file = folder.join("token");
@@ -72,10 +77,12 @@ impl Server {
         serve.arg("serve").env("CAISSON_LISTEN", &listen).env("CAISSON_DATA_DIR", folder.join("data"));
         serve.env("CAISSON_IMAGE", image::TAG).env("CAISSON_MODEL", model);
         serve.env("CAISSON_ADMIN_TOKEN_FILE", &token_file);
-        serve.stdin(Stdio::null()).stdout(open_log(&log)?).stderr(open_log(&log)?);
+        serve.stdin(alone.share()?).stdout(open_log(&log)?).stderr(open_log(&log)?);
         let child =
             serve.process_group(0).kill_on_drop(true).spawn().context("cannot start caisson serve")?;
-        let mut server = Self { child, program, token, address: format!("http://{listen}"), log };
+        alone.held_by(child.id().unwrap_or_default())?;
+        let mut server =
+            Self { child, _alone: alone, program, token, address: format!("http://{listen}"), log };
         server.wait_until_it_answers(&listen).await?;
         Ok(server)
     }

@@ -112,10 +112,12 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
 pub fn check_params(method: &str, params: Option<&str>) -> Result<(), ApiError> {
     let Some(method) = METHODS.iter().find(|known| known.name == method) else { return Ok(()) };
     let params = params.map_or("{}", str::trim);
-    if params.starts_with('[') && params != "[]" {
+    // An empty list and `null` are how some libraries say that there are none.
+    let params = if matches!(params, "[]" | "null") { "{}" } else { params };
+    if !params.starts_with('{') {
         return Err(ApiError::invalid("params", "parameters are passed by name, as an object"));
     }
-    (method.check)(if params == "[]" || params == "null" { "{}" } else { params })
+    (method.check)(params)
 }
 
 /// The OpenRPC document of every method.

@@ -7,8 +7,14 @@ use super::{
     text,
 };
 
-/// What is left to say when a run has ended: what it cost and where its work is.
+/// What is left to say when a run has ended, below its log.
 pub(crate) fn summary(run: &Run) -> Vec<Line> {
+    let line = |(name, value)| Line::new().span(Tone::Dim, format!("{name:<14}")).span(Tone::Plain, value);
+    results(run).into_iter().filter_map(|(name, value)| Some((name, value?))).map(line).collect()
+}
+
+/// What a run took and cost and where its work is, by name.
+pub(crate) fn results(run: &Run) -> [(&'static str, Option<String>); 6] {
     let usage = run.usage;
     let took = run.ended_at.map(|end| end.duration_since(run.started_at.unwrap_or(run.created_at)));
     let took = took.and_then(|took| u64::try_from(took.as_millis()).ok()).map(text::duration);
@@ -20,17 +26,14 @@ pub(crate) fn summary(run: &Run) -> Vec<Line> {
     );
     let pull_request =
         run.pull_request.as_ref().map(|request| format!("{} ({})", request.url, request.state));
-    let rows = [
+    [
         ("took", took),
         ("cost", Some(cost(run.cost))),
         ("tokens", Some(tokens)),
         ("branch", run.head_commit.is_some().then(|| run.branch.clone())),
         ("commit", run.head_commit.clone()),
         ("pull request", pull_request),
-    ];
-    let rows = rows.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    rows.map(|(name, value)| Line::new().span(Tone::Dim, format!("{name:<14}")).span(Tone::Plain, value))
-        .collect()
+    ]
 }
 
 /// What a run has cost, in words.

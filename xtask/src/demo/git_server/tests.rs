@@ -17,7 +17,7 @@ fn git(folder: &Path, arguments: &[&str]) -> (bool, String) {
 fn served() -> (tempfile::TempDir, GitServer, String) {
     let folder = tempfile::tempdir().expect("a folder");
     sample::create(folder.path()).expect("a repository");
-    let server = GitServer::start(sample::served(folder.path())).expect("a server");
+    let server = GitServer::start(sample::served(folder.path()), 0).expect("a server");
     let url = server.url(sample::NAME);
     (folder, server, url)
 }
