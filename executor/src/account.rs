@@ -94,11 +94,17 @@ impl Account {
 
     /// Kills every process of the job, and comes back when none is left, or none that can be killed.
     pub(crate) async fn kill(&self, job: &str) {
+        let mut seen_none = false;
         for _ in 0..KILL_ROUNDS {
-            if self.processes(job).is_empty() {
+            let none = self.processes(job).is_empty();
+            // Twice, since a process in the middle of an exec shows no environment.
+            if none && seen_none {
                 return;
             }
-            self.signal(Signal::SIGKILL, job).await;
+            seen_none = none;
+            if !none {
+                self.signal(Signal::SIGKILL, job).await;
+            }
             // Dying takes a moment, and what forks just now is seen in the next round.
             tokio::time::sleep(KILL_PAUSE).await;
         }

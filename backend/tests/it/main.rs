@@ -1,6 +1,10 @@
-//! The store and the streams on both databases, without containers.
+//! The store and the streams on both databases, and the server as callers see it; without containers.
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
 
+mod client;
 mod databases;
+mod rpc;
+mod served;
+mod server;
 mod store;
 mod streams;

@@ -78,13 +78,15 @@ async fn term_ends_the_agent_and_then_the_executor() {
 
 #[tokio::test]
 async fn the_agent_of_an_executor_that_died_is_killed_by_the_next_one() {
-    let (folder, config) = World::start("echo ready\nsetsid sleep 1000.403").await.stop().await;
+    let mark = format!("agent-{}", std::process::id());
+    let script = format!("setsid bash -c 'echo ready; while :; do sleep 1; done' {mark}");
+    let (folder, config) = World::start(&script).await.stop().await;
     let (mut child, _stream) = begin(&config).await;
     child.kill().await.unwrap();
-    assert_eq!(processes_with("sleep 1000.403"), 1);
+    assert_ne!(processes_with(&mark), 0);
     let world = World::serve(folder, config).await;
     let all = lines(world.events("a", 0).await).await;
-    assert_eq!(processes_with("sleep 1000.403"), 0);
+    assert_eq!(processes_with(&mark), 0);
     assert_eq!(raw(&all), ["ready"]);
     assert_eq!(exit(&all).cause, ExitCause::ExecutorRestarted);
 }

@@ -39,12 +39,9 @@ fn Foot() -> impl IntoView {
     let live = use_live();
     let connected = use_link().connected;
     let session = expect_context::<Session>();
-    let line = move || match (connected.get(), live.status.get()) {
-        (Some(true), Some(status)) => {
-            let working: u64 =
-                status.runs.iter().filter(|(state, _)| holds_slot(state)).map(|(_, n)| n).sum();
-            format!("connected · {working} of {} slots", status.slots)
-        }
+    let slots = Memo::new(move |_| live.status.read().as_ref().map(|status| status.slots));
+    let line = move || match (connected.get(), slots.get()) {
+        (Some(true), Some(slots)) => format!("connected · {} of {slots} slots", live.runs.read().working()),
         (Some(true), None) => "connected".to_owned(),
         (Some(false), _) => "reconnecting…".to_owned(),
         (None, _) => "connecting…".to_owned(),
@@ -61,11 +58,6 @@ fn Foot() -> impl IntoView {
             <button type="button" class="link" data-testid="logout" on:click=leave>"Sign out"</button>
         </div>
     }
-}
-
-/// Whether a run in this state takes one of the places.
-fn holds_slot(state: &str) -> bool {
-    !matches!(state, "queued" | "ended")
 }
 
 /// The mark: a chamber, half under water.

@@ -47,7 +47,7 @@ pub(crate) fn RunRow(
                 <span class="second small">{doing}</span>
             </span>
             {move || middle(&run.read())}
-            <span class="figure cost">{move || cost(&run.read())}</span>
+            <span class="figure cost">{move || words::cost_of(&run.read())}</span>
             <span class="when third">{when}</span>
         </A>
     }
@@ -71,7 +71,7 @@ fn doing(run: &Run) -> Option<String> {
 /// The steps done while it works, the branch when it has ended.
 fn middle(run: &Run) -> AnyView {
     if run.state == RunState::Ended {
-        return view! { <span class="branch mono third">{run.branch.clone()}</span> }.into_any();
+        return view! { <span class="branch mono third" title=run.branch.clone()>{run.branch.clone()}</span> }.into_any();
     }
     let (all, done) = (run.task.steps.len(), run.step.saturating_sub(1) as usize);
     if run.step == 0 || all < 2 {
@@ -85,14 +85,4 @@ fn middle(run: &Run) -> AnyView {
         </svg>
     }
     .into_any()
-}
-
-/// What it has cost; nothing while nothing was asked for yet.
-fn cost(run: &Run) -> String {
-    let untouched = run.usage == api::run::Usage::default() && run.cost.usd == 0.0;
-    if untouched && !run.cost.known && run.state != RunState::Ended {
-        String::new()
-    } else {
-        words::cost(run.cost)
-    }
 }

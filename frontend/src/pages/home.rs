@@ -1,6 +1,5 @@
 //! Home: start something, see what waits, what runs, and how things ended.
 
-use api::run::Run;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
@@ -24,13 +23,13 @@ pub(crate) fn Home() -> impl IntoView {
     let active = Memo::new(move |_| live.runs.read().active());
     let ended = Memo::new(move |_| live.runs.read().ended(LATELY));
     let slots = move || {
-        let status = live.status.get()?;
-        let queued = if status.queue == 0 { String::new() } else { format!(", {} queued", status.queue) };
-        Some(format!(
-            "{} of {} slots{queued}",
-            active.read().iter().filter(|run| works(run)).count(),
-            status.slots
-        ))
+        let slots = live.status.read().as_ref()?.slots;
+        let working = live.runs.read().working();
+        let queued = match active.read().len() - working {
+            0 => String::new(),
+            queued => format!(", {queued} queued"),
+        };
+        Some(format!("{working} of {slots} slots{queued}"))
     };
     let nothing = move || live.loaded.get() && active.read().is_empty() && ended.read().is_empty();
     view! {
@@ -41,7 +40,7 @@ pub(crate) fn Home() -> impl IntoView {
         <Parts/>
         <start::StartBar/>
         <Show when=nothing>
-            <Empty text="Nothing has run yet. Pick a task and a repository above: each run gets a container of its own, and its work arrives as a branch."/>
+            <Empty text="Nothing has run yet. Each run gets a container of its own, and its work arrives as a branch."/>
         </Show>
         <Show when=move || !active.read().is_empty()>
             <h2>"Running"<span class="aside">{slots}</span></h2>
@@ -52,10 +51,6 @@ pub(crate) fn Home() -> impl IntoView {
             <RunList runs=ended row=|run| view! { <RunRow run/> }.into_any()/>
         </Show>
     }
-}
-
-fn works(run: &Run) -> bool {
-    !matches!(run.state, api::run::RunState::Queued)
 }
 
 /// What the server needs and does not have: without it no run can start.

@@ -35,6 +35,12 @@ impl Runs {
         runs
     }
 
+    /// How many runs hold a place.
+    pub(crate) fn working(&self) -> usize {
+        let holds = |run: &&Arc<Run>| !matches!(run.state, RunState::Queued | RunState::Ended);
+        self.by_id.values().filter(holds).count()
+    }
+
     /// The runs that ended last, the last one first.
     pub(crate) fn ended(&self, limit: usize) -> Vec<Arc<Run>> {
         let mut runs: Vec<_> =
@@ -90,6 +96,7 @@ mod tests {
             runs.fold(run(number, state, 1));
         }
         assert_eq!(numbers(&runs.active()), ["1", "5", "2"]);
+        assert_eq!(runs.working(), 2);
         assert_eq!(numbers(&runs.ended(9)), ["3", "4"]);
         assert_eq!(numbers(&runs.ended(1)), ["3"]);
     }

@@ -29,6 +29,8 @@ pub(crate) enum Mark {
     Current,
     /// The run ended in it without success.
     Broken,
+    /// The run was stopped in it.
+    Stopped,
     /// It was not begun.
     ToCome,
 }
@@ -49,6 +51,8 @@ fn mark(run: &Run, number: u32) -> Mark {
         Mark::Done
     } else if run.step < number {
         Mark::ToCome
+    } else if over && run.outcome == Some(Outcome::Cancelled) {
+        Mark::Stopped
     } else if over {
         Mark::Broken
     } else {
@@ -92,6 +96,8 @@ mod tests {
         run.ended_at = Some(example::at(5));
         assert_eq!(lines(&run, &log, example::at(10))[1].mark, Mark::Broken);
         assert_eq!(lines(&run, &log, example::at(10))[1].seconds, Some(2));
+        run.outcome = Some(Outcome::Cancelled);
+        assert_eq!(lines(&run, &log, example::at(10))[1].mark, Mark::Stopped);
     }
 
     #[test]

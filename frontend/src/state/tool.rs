@@ -45,18 +45,19 @@ pub(crate) struct Answer {
 }
 
 impl ToolCall {
-    /// Reads a call. An unknown tool is shown by its name and its input.
+    /// Reads a call; paths are told from the root of the repository on. An unknown tool is shown by its name and its input.
     pub(crate) fn read(id: String, name: &str, input: &Value) -> Self {
         let text = |key: &str| input[key].as_str().unwrap_or_default().to_owned();
+        let path = |key: &str| relative(&text(key)).to_owned();
         let (kind, object, body) = match name {
             "Bash" => ("Shell", text("command"), Body::None),
             "BashOutput" | "KillShell" | "KillBash" => ("Shell", name.to_owned(), Body::None),
             "Edit" => {
-                ("Edit", text("file_path"), Body::Diff(diff::diff(&text("old_string"), &text("new_string"))))
+                ("Edit", path("file_path"), Body::Diff(diff::diff(&text("old_string"), &text("new_string"))))
             }
-            "MultiEdit" => ("Edit", text("file_path"), Body::Diff(all_edits(&input["edits"]))),
-            "Write" => ("Write", text("file_path"), Body::Diff(diff::added(&text("content")))),
-            "NotebookEdit" => ("Edit", text("notebook_path"), Body::Diff(diff::added(&text("new_source")))),
+            "MultiEdit" => ("Edit", path("file_path"), Body::Diff(all_edits(&input["edits"]))),
+            "Write" => ("Write", path("file_path"), Body::Diff(diff::added(&text("content")))),
+            "NotebookEdit" => ("Edit", path("notebook_path"), Body::Diff(diff::added(&text("new_source")))),
             "Read" => ("Read", read_object(input), Body::None),
             "Grep" | "Glob" => ("Search", search_object(input), Body::None),
             "WebFetch" => ("Web", text("url"), Body::None),
@@ -112,6 +113,11 @@ impl ToolCall {
     }
 }
 
+/// A path without the folder that every run's repository is in.
+fn relative(path: &str) -> &str {
+    path.strip_prefix("/workspace/").unwrap_or(path)
+}
+
 fn all_edits(edits: &Value) -> Vec<DiffLine> {
     let edits = edits.as_array().into_iter().flatten();
     let text = |edit: &Value, key: &str| edit[key].as_str().unwrap_or_default().to_owned();
@@ -119,7 +125,7 @@ fn all_edits(edits: &Value) -> Vec<DiffLine> {
 }
 
 fn read_object(input: &Value) -> String {
-    let path = input["file_path"].as_str().unwrap_or_default();
+    let path = relative(input["file_path"].as_str().unwrap_or_default());
     match (input["offset"].as_u64(), input["limit"].as_u64()) {
         (from, Some(limit)) => format!("{path}:{}-{}", from.unwrap_or(1), from.unwrap_or(1) + limit - 1),
         (Some(from), None) => format!("{path}:{from}"),
@@ -130,7 +136,7 @@ fn read_object(input: &Value) -> String {
 fn search_object(input: &Value) -> String {
     let pattern = input["pattern"].as_str().unwrap_or_default();
     match input["path"].as_str().or_else(|| input["glob"].as_str()) {
-        Some(place) => format!("{pattern} in {place}"),
+        Some(place) => format!("{pattern} in {}", relative(place)),
         None => pattern.to_owned(),
     }
 }
@@ -176,7 +182,10 @@ mod tests {
             format!("{} {}", call.kind, call.object)
         };
         assert_eq!(object("Bash", json!({"command": "cargo test"})), "Shell cargo test");
-        assert_eq!(object("Read", json!({"file_path": "a.rs", "offset": 10, "limit": 5})), "Read a.rs:10-14");
+        assert_eq!(
+            object("Read", json!({"file_path": "/workspace/a.rs", "offset": 10, "limit": 5})),
+            "Read a.rs:10-14"
+        );
         assert_eq!(object("Grep", json!({"pattern": "fn", "path": "src"})), "Search fn in src");
         assert_eq!(object("mcp__jira__get", json!({"key": "A-1"})), r#"jira: get {"key":"A-1"}"#);
     }

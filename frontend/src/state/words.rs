@@ -1,6 +1,9 @@
 //! Figures as people read them: durations, ages, money, tokens, bytes.
 
-use api::{Timestamp, run::Cost};
+use api::{
+    Timestamp,
+    run::{Cost, Run, RunState, Usage},
+};
 
 /// Whole seconds from one moment to a later one; never negative.
 pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
@@ -45,9 +48,15 @@ pub(crate) fn took(milliseconds: i64) -> String {
     }
 }
 
-/// What a run cost: `$0.83`, or `unknown` where a price is missing.
-pub(crate) fn cost(cost: Cost) -> String {
+/// A cost: `$0.83`, or `unknown` where a price is missing.
+fn cost(cost: Cost) -> String {
     if cost.known { dollars(cost.usd) } else { "unknown".to_owned() }
+}
+
+/// What this run cost; nothing to say while nothing was asked of the model yet.
+pub(crate) fn cost_of(run: &Run) -> Option<String> {
+    let is_untouched = run.usage == Usage::default() && run.cost.usd == 0.0 && !run.cost.known;
+    (!is_untouched || run.state == RunState::Ended).then(|| cost(run.cost))
 }
 
 /// US dollars; small sums keep a digit that is not 0.
@@ -123,6 +132,10 @@ mod tests {
         assert_eq!(cost(Cost { usd: 0.834, known: true }), "$0.83");
         assert_eq!(cost(Cost { usd: 0.0004, known: true }), "$0.0004");
         assert_eq!(cost(Cost { usd: 0.0, known: true }), "$0.00");
+        let mut run = crate::state::example::run(1);
+        assert_eq!(cost_of(&run), None);
+        run.state = RunState::Ended;
+        assert_eq!(cost_of(&run).as_deref(), Some("unknown"));
     }
 
     #[test]

@@ -21,7 +21,11 @@ impl Alone {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
+            Ok(()) => {
+                // The process an earlier demo noted is gone.
+                file.set_len(0)?;
+                Ok(Self(file))
+            }
             Err(TryLockError::WouldBlock) => {
                 let server = fs::read_to_string(&path).unwrap_or_default();
                 let kill =

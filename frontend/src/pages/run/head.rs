@@ -51,7 +51,7 @@ pub(super) fn Head(view: RunView) -> impl IntoView {
                 <span class="mono">{move || run.read().branch.clone()}</span>
                 <span>{step}</span>
                 <span>{duration}</span>
-                <span data-testid="cost">{move || words::cost(run.read().cost)}</span>
+                <span data-testid="cost">{move || words::cost_of(&run.read())}</span>
             </p>
         }
     })

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How often the container is asked what it uses.
-const MEASURE_EVERY: Duration = Duration::from_secs(5);
+const MEASURE_EVERY: Duration = Duration::from_secs(3);
 
 /// The cards.
 #[component]
@@ -26,7 +26,7 @@ pub(super) fn Side(view: RunView) -> impl IntoView {
         <aside class="side">
             <Steps view/>
             <Spent view/>
-            {move || instance.get().map(|id| view! { <Container view id/> })}
+            {move || instance.get().map(|id| view! { <Container id/> })}
         </aside>
     }
 }
@@ -45,6 +45,7 @@ fn Steps(view: RunView) -> impl IntoView {
             Mark::Done => ("done", "✓".to_owned()),
             Mark::Current => ("current", line.number.to_string()),
             Mark::Broken => ("broken", "✕".to_owned()),
+            Mark::Stopped => ("stopped", "–".to_owned()),
             Mark::ToCome => ("to-come", line.number.to_string()),
         };
         view! {
@@ -69,9 +70,15 @@ fn Spent(view: RunView) -> impl IntoView {
     let pairs = move || {
         let run = run()?;
         let budget = run.task.budget_usd.map(|budget| format!(" of {}", words::dollars(budget)));
+        let spent = match (words::cost_of(&run), budget) {
+            (Some(cost), budget) => {
+                view! { <strong>{cost}</strong><span class="third">{budget}</span> }.into_any()
+            }
+            (None, _) => view! { <span class="third">"Nothing yet."</span> }.into_any(),
+        };
         let row = |name: &'static str, count: i64| (0 < count).then(|| pair(name, words::tokens(count)));
         Some(view! {
-            <p class="spent" data-testid="spent-cost"><strong>{words::cost(run.cost)}</strong><span class="third">{budget}</span></p>
+            <p class="spent" data-testid="spent-cost">{spent}</p>
             {run.task.budget_usd.filter(|_| run.cost.known).map(|budget| budget_bar(run.cost.usd / budget))}
             <dl class="pairs">
                 {row("Input", run.usage.input_tokens)}
@@ -101,7 +108,7 @@ fn pair(name: &'static str, value: String) -> impl IntoView {
 }
 
 #[component]
-fn Container(view: RunView, id: InstanceId) -> impl IntoView {
+fn Container(id: InstanceId) -> impl IntoView {
     let link = use_link();
     let instance = RwSignal::new(None::<Instance>);
     spawn_scoped(async move {
@@ -111,7 +118,7 @@ fn Container(view: RunView, id: InstanceId) -> impl IntoView {
             {
                 let is_over = found.state.is_over();
                 instance.set(Some(found));
-                if is_over || !untrack(|| view.is_live()) {
+                if is_over {
                     return;
                 }
             }

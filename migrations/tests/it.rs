@@ -1,0 +1,162 @@
+//! Every migration, there and back, on both databases: `SQLite` in a file, and PostgreSQL from
+//! `CAISSON_TEST_POSTGRES`. That the store's entities fit the schema is shown by the store's own tests.
+
+use migrations::{Migrator, MigratorTrait};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement,
+};
+use tempfile::TempDir;
+
+/// An empty database of one kind.
+struct Empty {
+    connection: DatabaseConnection,
+    _dir: TempDir,
+}
+
+/// One of each kind.
+async fn both() -> [Empty; 2] {
+    let dir = TempDir::new().expect("a folder");
+    let file = format!("sqlite://{}?mode=rwc", dir.path().join("test.db").display());
+    let sqlite = Empty { connection: Database::connect(file).await.expect("a database"), _dir: dir };
+    let _dir = TempDir::new().expect("a folder");
+    let postgres = Empty { connection: Database::connect(postgres().await).await.expect("a database"), _dir };
+    [sqlite, postgres]
+}
+
+/// A database of its own in the cluster that `cargo xtask test` has started.
+async fn postgres() -> String {
+    let cluster = std::env::var("CAISSON_TEST_POSTGRES").expect(
+        "CAISSON_TEST_POSTGRES is the URL of a PostgreSQL cluster: run the tests with `cargo xtask test`",
+    );
+    let name = format!("caisson_{}", uuid::Uuid::now_v7().simple());
+    let admin = Database::connect(&cluster).await.expect("the cluster answers");
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    let mut url = url::Url::parse(&cluster).expect("a URL");
+    url.set_path(&name);
+    url.to_string()
+}
+
+impl Empty {
+    fn kind(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    async fn rows(&self, sql: &str) -> Vec<QueryResult> {
+        let statement = Statement::from_string(self.kind(), sql);
+        self.connection.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Everything that the migrations have made, one line for each table, index or column.
+    async fn schema(&self) -> String {
+        let sql = match self.kind() {
+            DbBackend::Sqlite => {
+                "SELECT sql AS line FROM sqlite_master WHERE sql IS NOT NULL \
+                 AND tbl_name NOT IN ('seaql_migrations', 'sqlite_sequence')"
+            }
+            _ => {
+                "SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable \
+                 || coalesce(' ' || column_default, '') AS line FROM information_schema.columns \
+                 WHERE table_schema = 'public' AND table_name <> 'seaql_migrations' \
+                 UNION SELECT indexdef FROM pg_indexes \
+                 WHERE schemaname = 'public' AND tablename <> 'seaql_migrations'"
+            }
+        };
+        let lines = self.rows(sql).await;
+        let lines = lines.iter().map(|row| row.try_get("", "line").expect("text"));
+        let mut lines: Vec<String> = lines.collect();
+        // Here and not in the database, whose order depends on its locale.
+        lines.sort();
+        lines.join("\n")
+    }
+
+    async fn count(&self, table: &str) -> i64 {
+        let rows = self.rows(&format!("SELECT CAST(count(*) AS bigint) AS n FROM {table}")).await;
+        rows[0].try_get("", "n").expect("a number")
+    }
+}
+
+#[tokio::test]
+async fn up_down_and_up_again_is_the_same_schema() {
+    for empty in both().await {
+        Migrator::up(&empty.connection, None).await.expect("up");
+        let first = empty.schema().await;
+        assert!(first.contains("run_events"), "{first}");
+        Migrator::down(&empty.connection, None).await.expect("down");
+        assert_eq!(empty.schema().await, "", "{:?}: nothing is left", empty.kind());
+        Migrator::up(&empty.connection, None).await.expect("up again");
+        assert_eq!(empty.schema().await, first, "{:?}", empty.kind());
+    }
+}
+
+#[tokio::test]
+async fn each_migration_alone_can_be_taken_back() {
+    for empty in both().await {
+        for migration in Migrator::migrations() {
+            let before = empty.schema().await;
+            Migrator::up(&empty.connection, Some(1)).await.expect("one up");
+            let after = empty.schema().await;
+            assert_ne!(after, before, "{} changes something", migration.name());
+            Migrator::down(&empty.connection, Some(1)).await.expect("one down");
+            assert_eq!(empty.schema().await, before, "{:?}: {}", empty.kind(), migration.name());
+            Migrator::up(&empty.connection, Some(1)).await.expect("one up again");
+        }
+    }
+}
+
+/// What is shipped is not edited: a change in a line of this snapshot, other than a new one, is a mistake.
+#[tokio::test]
+async fn the_schema_is_the_recorded_one() {
+    for empty in both().await {
+        Migrator::up(&empty.connection, None).await.expect("up");
+        let name = format!("schema_{}", format!("{:?}", empty.kind()).to_lowercase());
+        insta::assert_snapshot!(name, empty.schema().await);
+    }
+}
+
+#[tokio::test]
+async fn rows_written_before_the_last_migration_are_there_after_it() {
+    const ROWS: [(&str, &str); 4] = [
+        ("tasks", "(id, version, name, spec, created_at, updated_at) VALUES (ID, 1, 'A', '{}', 1, 1)"),
+        (
+            "runs",
+            "(id, task_id, task, repository, branch, state, usage, created_at) \
+             VALUES (ID, ID, '{}', 'acme/web', 'b', 'queued', '{}', 1)",
+        ),
+        (
+            "instances",
+            "(id, run_id, state, image, memory_limit_bytes, created_at) VALUES (ID, ID, 'ready', 'i', 1, 1)",
+        ),
+        ("run_events", "(run_id, seq, at, kind, data) VALUES (ID, 1, 1, 'notice', '{}')"),
+    ];
+    let all = u32::try_from(Migrator::migrations().len()).expect("few");
+    for empty in both().await {
+        Migrator::up(&empty.connection, Some(all - 1)).await.expect("all but the last");
+        for (table, values) in ROWS {
+            let id = "'019b7c1e-3a2e-7000-8000-000000000001'";
+            let insert = format!("INSERT INTO {table} {}", values.replace("ID", id));
+            empty
+                .connection
+                .execute_unprepared(&insert)
+                .await
+                .unwrap_or_else(|error| panic!("{table}: {error}"));
+        }
+        Migrator::up(&empty.connection, None).await.expect("the last");
+        for (table, _) in ROWS {
+            assert_eq!(empty.count(table).await, 1, "{:?}: {table}", empty.kind());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_start_changes_nothing() {
+    for empty in both().await {
+        Migrator::up(&empty.connection, None).await.expect("up");
+        let hash = if empty.kind() == DbBackend::Sqlite { "X'00ff'" } else { r"'\x00ff'" };
+        let insert = format!("INSERT INTO sessions (hash, expires_at) VALUES ({hash}, 1)");
+        empty.connection.execute_unprepared(&insert).await.expect("a row");
+        Migrator::up(&empty.connection, None).await.expect("up again");
+        assert_eq!(empty.count("sessions").await, 1, "{:?}", empty.kind());
+        let pending = Migrator::get_pending_migrations(&empty.connection).await.expect("a list");
+        assert!(pending.is_empty(), "{:?}", empty.kind());
+    }
+}
