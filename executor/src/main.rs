@@ -27,7 +27,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
     let executor = Executor::bind(config).await?;
     tracing::info!(address = %executor.address()?, relay = %executor.relay_address()?, "executor is listening");
     let stop = CancellationToken::new();

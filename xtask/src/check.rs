@@ -1,4 +1,4 @@
-//! `cargo xtask check`: everything that judges the code without an engine, a browser or a database server.
+//! `cargo xtask check`: everything that judges the code without an engine or a browser.
 
 use std::{path::Path, process::ExitCode};
 
@@ -8,6 +8,7 @@ use crate::{
     machine::{self, Need},
     run,
     steps::Steps,
+    test::{cargo_test, postgres::Cluster},
     web,
 };
 
@@ -22,7 +23,7 @@ const ADVISORIES: &str = "known vulnerabilities";
 /// # Errors
 /// When a tool is missing and cannot be installed.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    machine::ensure(&[Need::Git, Need::Wasm, Need::Lints])?;
+    machine::ensure(&[Need::Git, Need::Wasm, Need::Postgres, Need::Lints])?;
     let mut steps = Steps::default();
     // First: the server embeds its output.
     steps.step("the browser's part", || web::build(root));
@@ -37,9 +38,12 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     steps.step(ADVISORIES, || advisories(root));
     steps.step("unused dependencies", || cargo_tool(root, "machete", &[]));
     steps.step("the host's build", || run::run(run::cargo(root).args(["build", "--quiet"])));
-    steps.step("migrations and the wire", || {
-        run::run(run::cargo(root).args(["test", "--package", "migrations", "--package", "api"]))
+    let database = Cluster::start().context("no PostgreSQL for the migrations")?;
+    steps.step("migrations", || run::run(cargo_test(root, &database).args(["--package", "migrations"])));
+    steps.step("the wire", || {
+        run::run(cargo_test(root, &database).args(["--features", FEATURES]).args(["--test", "wire"]))
     });
+    drop(database);
     Ok(steps.finish())
 }
 
@@ -48,18 +52,8 @@ pub(crate) fn lints(root: &Path, steps: &mut Steps) {
     steps.step("format", || run::run(run::cargo(root).args(["fmt", "--all", "--check"])));
     steps.step("lints", || {
         let mut clippy = run::cargo(root);
-        clippy.args([
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--features",
-            FEATURES,
-            "--",
-            "-D",
-            "warnings",
-        ]);
-        run::run(&mut clippy)
+        clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]).args(["--features", FEATURES]);
+        run::run(clippy.args(["--", "-D", "warnings"]))
     });
 }
 

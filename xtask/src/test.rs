@@ -41,22 +41,28 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     });
     let database = postgres::Cluster::start().context("no PostgreSQL for the tests")?;
     steps.step("examples in the documentation", || {
-        run::run(cargo_test(root, &database).args(["--quiet", "--doc"]))
+        run::run(cargo_test(root, &database).args(["--features", check::FEATURES]).args(["--quiet", "--doc"]))
     });
     steps.step("tests of the parts", || {
         let mut tests = cargo_test(root, &database);
-        run::run(tests.args(["--lib", "--bins"]).args(part_arguments(root)?))
+        run::run(
+            tests.args(["--features", check::FEATURES]).args(["--lib", "--bins"]).args(part_arguments(root)?),
+        )
     });
-    steps.step("tests of the whole", || run::run(cargo_test(root, &database).args(["--test", WHOLE])));
+    steps.step("tests of the whole", || {
+        run::run(cargo_test(root, &database).args(["--features", check::FEATURES]).args(["--test", WHOLE]))
+    });
     drop(database);
     Ok(steps.finish())
 }
 
-/// `cargo test` with what the tests are told about this machine.
-fn cargo_test(root: &Path, database: &postgres::Cluster) -> Command {
+/// `cargo test` with what the tests are told about this machine. A snapshot that differs is a failure
+/// and no new file.
+pub(crate) fn cargo_test(root: &Path, database: &postgres::Cluster) -> Command {
     let mut command = run::cargo(root);
     command
-        .args(["test", "--no-fail-fast", "--features", check::FEATURES])
+        .args(["test", "--no-fail-fast"])
+        .env("INSTA_UPDATE", "no")
         .env("CAISSON_TEST_POSTGRES", database.url())
         .env("CAISSON_TEST_IMAGE", image::TAG);
     command

@@ -5,7 +5,8 @@ use std::time::Instant;
 use api::{Timestamp, event::EventBody, id::RunId};
 use backend::{store::Store, tasks::Tasks};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait, Value,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait,
+    Value,
 };
 use tempfile::TempDir;
 
@@ -149,17 +150,15 @@ impl Row {
     }
 }
 
-/// Both kinds of database know numbered parameters.
 fn insert(database: &DatabaseConnection, rows: &[Row]) -> Statement {
-    let tuples: Vec<String> = (0..rows.len()).map(tuple).collect();
+    let kind = database.get_database_backend();
+    // `SQLite` takes `$1` for a name and searches for it; `?` is its quick way.
+    let parameter = |at: usize| if kind == DbBackend::Sqlite { "?".to_owned() } else { format!("${at}") };
+    let width = COLUMNS.len();
+    let tuple = |row: usize| (1..=width).map(|at| parameter(row * width + at)).collect::<Vec<_>>().join(", ");
+    let tuples: Vec<String> = (0..rows.len()).map(|row| format!("({})", tuple(row))).collect();
     let sql = format!("INSERT INTO run_events ({}) VALUES {}", COLUMNS.join(", "), tuples.join(", "));
-    Statement::from_sql_and_values(database.get_database_backend(), sql, rows.iter().flat_map(Row::values))
-}
-
-fn tuple(row: usize) -> String {
-    let numbers: Vec<String> =
-        (1..=COLUMNS.len()).map(|at| format!("${}", row * COLUMNS.len() + at)).collect();
-    format!("({})", numbers.join(", "))
+    Statement::from_sql_and_values(kind, sql, rows.iter().flat_map(Row::values))
 }
 
 async fn administer(cluster: &str, sql: &str) {

@@ -22,7 +22,7 @@ mod git_server;
 #[path = "../../tests/e2e/harness.rs"]
 mod harness;
 
-use report::Report;
+use report::{Report, Samples};
 
 #[tokio::main]
 async fn main() {
@@ -30,6 +30,8 @@ async fn main() {
     let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |part: &str| only.is_empty() || only.iter().any(|word| word == part);
     let mut report = Report::default();
+    let mut load = Samples::new("machine, load average", "tasks");
+    load.push(load_average());
     if wanted("memory") {
         memory::measure(&mut report).await;
     }
@@ -44,5 +46,13 @@ async fn main() {
             replay::measure(&kind, &mut report).await;
         }
     }
+    load.push(load_average());
+    report.add(&load);
     print!("{report}");
+}
+
+/// How many tasks wanted a processor during the last minute: what else the machine had to do.
+fn load_average() -> f64 {
+    let all = std::fs::read_to_string("/proc/loadavg").expect("Linux");
+    all.split_whitespace().next().expect("a number").parse().expect("a number")
 }

@@ -27,7 +27,7 @@ pub const RUNS: usize = 50;
 /// Events of each run.
 pub const EVENTS: usize = 480;
 /// How often everything is measured.
-pub const ROUNDS: usize = 5;
+pub const ROUNDS: usize = 3;
 /// How many events a driver finds waiting and writes at once: an agent that talks, and one that floods.
 const PER_WRITE: [usize; 2] = [1, 16];
 /// The length of an agent's line, in bytes.

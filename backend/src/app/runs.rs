@@ -67,7 +67,7 @@ impl App {
         let queued = self.store.run_counts().await?.get("queued").copied().unwrap_or_default();
         if u64::from(self.config.runs.queue) <= queued {
             return Err(ApiError::Limit {
-                limit: "queue".to_owned(),
+                limit: "CAISSON_QUEUE".to_owned(),
                 value: u64::from(self.config.runs.queue),
             }
             .into());

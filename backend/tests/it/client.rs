@@ -2,16 +2,17 @@
 
 use api::{
     error::ApiError,
+    event::EventBody,
     id::{RunId, TaskId},
     rpc::{runs::RunsApiClient, tasks::TasksApiClient},
-    run::{Outcome, RunState},
+    run::{Outcome, Reason, RunState},
     stream::Frame,
     task::{Check, Step, Task},
 };
 use jsonrpsee::{core::client::Error, ws_client::WsClient};
 use uuid::Uuid;
 
-use crate::served::{Served, create_run, create_task, ended};
+use crate::served::{Served, SilentEngine, create_run, create_task, ended};
 
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> ApiError {
     ApiError::of(&result.expect_err("refused")).expect("an ApiError")
@@ -110,18 +111,45 @@ async fn the_same_key_is_the_same_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_cancelled_once_and_may_be_tried_again() {
-    let server = Served::start(&["--slots=1"]).await;
+async fn a_run_that_waits_for_its_place_is_cancelled_at_once_and_may_be_tried_again() {
+    let engine = SilentEngine::start();
+    let server = Served::start(&["--slots=1", &engine.setting()]).await;
     let client = server.client().await;
+    // The first run has the only place, and waits for the engine.
+    let first = create_run(&client).await;
     let run = create_run(&client).await;
-    client.cancel(run.id).await.expect("told to stop");
-    let over = ended(&client, run.id).await;
-    assert!(matches!(over.outcome, Some(Outcome::Cancelled | Outcome::Failed)), "{:?}", over.outcome);
+    assert!(matches!(refused(client.retry(run.id).await), ApiError::Conflict { .. }), "it is not over");
+    let over = client.cancel(run.id).await.expect("cancelled");
+    assert_eq!(
+        (over.state, over.outcome, over.reason),
+        (RunState::Ended, Some(Outcome::Cancelled), Some(Reason::CancelledByUser))
+    );
     assert_eq!(client.cancel(run.id).await.expect("nothing to stop"), over, "idempotent");
     let retry = client.retry(run.id).await.expect("a new run");
-    assert_ne!(retry.id, run.id);
-    assert_eq!((retry.retry_of, &retry.task), (Some(run.id), &run.task));
-    ended(&client, retry.id).await;
+    assert_eq!((retry.state, retry.retry_of, &retry.task), (RunState::Queued, Some(run.id), &run.task));
+    let of_task = RunsApiClient::list(&client, Some(run.task_id), None, None, None, None, None, None).await;
+    let of_task: Vec<RunId> = of_task.expect("a list").items.iter().map(|run| run.id).collect();
+    assert_eq!(of_task, [retry.id, run.id], "newest first, and not {}", first.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_full_takes_no_more() {
+    let engine = SilentEngine::start();
+    let server = Served::start(&["--slots=1", "--queue=2", &engine.setting()]).await;
+    let client = server.client().await;
+    let working = create_run(&client).await;
+    let mut frames = client.on_message(working.id, None).await.expect("a subscription");
+    let claimed = |frame: &Frame| {
+        let Frame::Item { event } = frame else { return false };
+        matches!(&event.body, EventBody::State(change) if change.state == RunState::Starting)
+    };
+    while !claimed(&frames.next().await.expect("no cut").expect("a frame")) {}
+    let (_second, third) = (create_run(&client).await, create_run(&client).await);
+    let create = || RunsApiClient::create(&client, third.task_id, "acme/web".into(), None, None, None);
+    let full = ApiError::Limit { limit: "CAISSON_QUEUE".into(), value: 2 };
+    assert_eq!(refused(create().await), full);
+    client.cancel(third.id).await.expect("cancelled");
+    create().await.expect("there is room again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The store and the streams on both databases, and the server as callers see it; without containers.
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
+#![allow(clippy::disallowed_methods, reason = "the server under test is not one of its own tasks")]
 
 mod client;
 mod databases;

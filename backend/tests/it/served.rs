@@ -1,6 +1,6 @@
 //! A real server on a free port with a database of its own. No container is ever made: there is no such image.
 
-use std::path::Path;
+use std::{net::TcpListener, path::Path};
 
 use api::{
     id::RunId,
@@ -13,7 +13,7 @@ use backend::{Backend, config, config::Serve, tasks::Tasks};
 use clap::Parser;
 use jsonrpsee::{
     core::client::Error,
-    ws_client::{HeaderMap, HeaderName, HeaderValue, WsClient, WsClientBuilder},
+    ws_client::{HeaderMap, HeaderValue, WsClient, WsClientBuilder},
 };
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ impl Served {
         let backend = Backend::open(settings(data.path(), more).expect("settings")).await.expect("a server");
         let address = backend.address().expect("an address").to_string();
         let tasks = backend.tasks();
-        let ended = tokio::task::spawn(async move { backend.run().await.expect("a clean end") });
+        let ended = tokio_util::task::TaskTracker::new().spawn(async move { backend.run().await.expect("a clean end") });
         Self { address, data: Some(data), tasks, ended, http: reqwest::Client::new() }
     }
 
@@ -123,7 +123,7 @@ impl Served {
     pub async fn socket(&self, headers: &[(&'static str, &str)]) -> Result<WsClient, Error> {
         let mut all = HeaderMap::new();
         for (name, value) in headers {
-            all.insert(HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header"));
+            all.insert(*name, HeaderValue::from_str(value).expect("a header"));
         }
         WsClientBuilder::default().set_headers(all).build(format!("ws://{}/rpc", self.address)).await
     }
@@ -132,6 +132,21 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.tasks.stop();
+    }
+}
+
+/// A container engine that takes connections and never answers: a run waits for it, for seconds.
+pub struct SilentEngine(TcpListener);
+
+impl SilentEngine {
+    /// Begins to be silent.
+    pub fn start() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").expect("a port"))
+    }
+
+    /// The setting that names it.
+    pub fn setting(&self) -> String {
+        format!("--docker-host=tcp://{}", self.0.local_addr().expect("an address"))
     }
 }
 

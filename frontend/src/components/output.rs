@@ -10,8 +10,14 @@ use crate::state::{
 /// How many lines are shown while folded.
 const SHORT: usize = 8;
 
+/// How many bytes are shown while folded: lines can be long, too.
+const SHORT_BYTES: usize = 4 * 1024;
+
 /// The most lines that are drawn: beyond it a browser gets slow, and nobody reads.
 const LONGEST: usize = 4000;
+
+/// The most bytes that are drawn.
+const LONGEST_BYTES: usize = 512 * 1024;
 
 /// Printed text: its end, and all of it on request.
 #[component]
@@ -29,8 +35,11 @@ pub(crate) fn Output(
     if lines == 0 {
         return ().into_any();
     }
-    let shown = { move || last_lines(&text, if open.get() { LONGEST } else { tail }).to_owned() };
-    let is_long = tail < lines;
+    let is_long = tail < lines || SHORT_BYTES < text.len();
+    let shown = move || {
+        let (lines, bytes) = if open.get() { (LONGEST, LONGEST_BYTES) } else { (tail, SHORT_BYTES) };
+        end_of(&text, lines, bytes)
+    };
     view! {
         <div class="output">
             <Show when=move || open.get() || tail != 0><pre>{shown.clone()}</pre></Show>
@@ -51,12 +60,16 @@ fn more(lines: usize, tail: usize) -> String {
     }
 }
 
-/// The last lines of a text.
-fn last_lines(text: &str, count: usize) -> &str {
-    let Some(nth) = count.checked_sub(1) else { return "" };
-    match text.rmatch_indices('\n').nth(nth) {
+/// The end of a text: so many lines, and no more than so many bytes, with a sign where a line is cut.
+fn end_of(text: &str, lines: usize, bytes: usize) -> String {
+    let Some(nth) = lines.checked_sub(1) else { return String::new() };
+    let end = match text.rmatch_indices('\n').nth(nth) {
         Some((cut, _)) => &text[cut + 1..],
         None => text,
+    };
+    match end.len().checked_sub(bytes) {
+        Some(over) if 0 < over => format!("…{}", &end[end.ceil_char_boundary(over)..]),
+        _ => end.to_owned(),
     }
 }
 
@@ -101,8 +114,9 @@ mod tests {
 
     #[test]
     fn the_end_of_a_text_is_cut_at_line_starts() {
-        assert_eq!(last_lines("a\nb\nc", 2), "b\nc");
-        assert_eq!(last_lines("a\nb", 9), "a\nb");
-        assert_eq!(last_lines("a", 0), "");
+        assert_eq!(end_of("a\nb\nc", 2, 99), "b\nc");
+        assert_eq!(end_of("a\nb", 9, 99), "a\nb");
+        assert_eq!(end_of("a", 0, 99), "");
+        assert_eq!(end_of("aäöü", 1, 3), "…ü");
     }
 }

@@ -51,6 +51,8 @@ struct RunView {
     window: RwSignal<usize>,
     /// The items that the reader opened, so that they stay open when they are drawn again.
     opened: StoredValue<HashMap<(i64, usize), ArcRwSignal<bool>>>,
+    /// Whether the reader is at the end and goes along with it.
+    at_end: RwSignal<bool>,
     trouble: RwSignal<Option<String>>,
 }
 
@@ -77,6 +79,7 @@ fn Known(id: RunId) -> impl IntoView {
         folds: RwSignal::default(),
         window: RwSignal::new(WINDOW),
         opened: StoredValue::default(),
+        at_end: RwSignal::new(false),
         trouble: RwSignal::new(None),
     };
     let missing = RwSignal::new(false);
@@ -118,6 +121,7 @@ impl RunView {
             let mut next = Next::Read;
             self.log.maybe_update(|log| {
                 let before = (log.after(), log.caught_up, log.complete);
+                let drawn = log.len();
                 next = frames
                     .into_iter()
                     .map(|frame| log.fold(frame))

@@ -81,6 +81,11 @@ impl RunLog {
         self.first - 1
     }
 
+    /// How many items there are.
+    pub(crate) fn len(&self) -> usize {
+        self.groups.iter().map(|group| group.items.len()).sum()
+    }
+
     /// Folds a frame in.
     pub(crate) fn fold(&mut self, frame: Frame) -> Next {
         match frame {

@@ -10,7 +10,7 @@ use crate::{
     components::{Empty, Prose},
     link::use_link,
     state::{
-        rows::{self, Row},
+        rows::{self, Row, WINDOW},
         words,
     },
 };
@@ -34,7 +34,14 @@ enum Key {
 #[component]
 pub(super) fn Conversation(view: RunView) -> impl IntoView {
     let end = NodeRef::<Div>::new();
-    let at_end = RwSignal::new(view.run.with_untracked(|_| true) && untrack(|| view.is_live()));
+    let at_end = view.at_end;
+    // The end of a run at work is what one comes for; a run that is over is read from its beginning.
+    at_end.set(untrack(|| view.is_live()));
+    Effect::new(move |_| {
+        if at_end.get() {
+            view.window.set(WINDOW);
+        }
+    });
     watch_scroll(end, at_end);
     let scheduled = StoredValue::new(false);
     Effect::new(move |_| {
@@ -61,7 +68,7 @@ pub(super) fn Conversation(view: RunView) -> impl IntoView {
         show_end(end);
     };
     view! {
-        <section class="conversation" data-testid="conversation" aria-label="Conversation">
+        <section class="conversation" class:following=move || at_end.get() data-testid="conversation" aria-label="Conversation">
             <For each=rows key=key children=move |row| row_view(row, view)/>
             <Show when=nothing><Empty text="Nothing was said yet. It waits for a free place."/></Show>
             <Writing view/>
