@@ -33,6 +33,10 @@ impl End {
     fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
+
+    fn cancelled() -> Self {
+        Self::new(Reason::CancelledByUser, "It was cancelled.")
+    }
 }
 
 /// Why the work on a run stopped.
@@ -106,6 +110,10 @@ impl Driver {
     async fn live(&mut self) {
         let booted = match self.boot().await {
             Ok(booted) => booted,
+            // Whatever went wrong with the container then: a person had stopped the run.
+            Err(Halt::End(_)) if self.cancel.is_cancelled() => {
+                return self.finish(None, End::cancelled()).await;
+            }
             Err(Halt::End(end)) => return self.finish(None, end).await,
             Err(Halt::Leave) => return,
         };
@@ -115,7 +123,7 @@ impl Driver {
             let (cancel, leave) = (self.cancel.clone(), self.leave.clone());
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => Err(Halt::End(End::new(Reason::CancelledByUser, "It was cancelled."))),
+                () = cancel.cancelled() => Err(Halt::End(End::cancelled())),
                 () = leave.cancelled() => Err(Halt::Leave),
                 end = lost => Err(Halt::End(end)),
                 end = self.work(&booted.agent) => end,

@@ -25,7 +25,13 @@ pub mod store;
 
 pub mod tasks;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::FutureExt;
 use tokio::net::TcpListener;
@@ -68,6 +74,17 @@ pub enum Error {
     /// Two RPC methods with the same name.
     #[error(transparent)]
     Methods(#[from] jsonrpsee::server::RegisterMethodError),
+    /// The lock on the data folder could not be made.
+    #[error("cannot write {path}: {source}; check the folder's rights", path = path.display())]
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another server works on the same data.
+    #[error("another server works in {path}; stop that one, or give this one a folder of its own with --data-dir", path = .0.display())]
+    Locked(PathBuf),
     /// The signals of the operating system.
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),
@@ -77,6 +94,8 @@ pub enum Error {
 pub struct Backend {
     app: App,
     listener: TcpListener,
+    /// Held while it lives, so that no second server drives the same runs.
+    _lock: File,
     /// The first admin token, to be shown once; `None` when there was one already.
     pub first_token: Option<Secret>,
 }
@@ -88,6 +107,7 @@ impl Backend {
     /// At the first part that cannot work, in a sentence that says what to do.
     pub async fn open(config: Config) -> Result<Self, Error> {
         let listener = server::bind(config.http.listen).await?;
+        let lock = lock(&config.storage.data_dir)?;
         let tasks = Tasks::default();
         let keys = Keys::load(&config.storage.key_file)?;
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
@@ -101,7 +121,7 @@ impl Backend {
         let containers =
             containers::Containers::new(config.containers.docker_host.clone(), keys.server_id(), limits)?;
         let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks);
-        Ok(Self { app, listener, first_token })
+        Ok(Self { app, listener, _lock: lock, first_token })
     }
 
     /// Where it listens.
@@ -149,6 +169,14 @@ impl Backend {
         }
         Ok(())
     }
+}
+
+/// Takes the data folder for this process. The lock goes with the process, however that ends.
+fn lock(data_dir: &Path) -> Result<File, Error> {
+    let path = data_dir.join("server.lock");
+    let file = File::create(&path).map_err(|source| Error::Lock { path, source })?;
+    file.try_lock().map_err(|_| Error::Locked(data_dir.to_owned()))?;
+    Ok(file)
 }
 
 /// `caisson serve`: opens, says where it is, and works until SIGTERM or Ctrl-C.

@@ -52,6 +52,8 @@ impl Driver {
         let ready = tokio::select! {
             biased;
             () = self.leave.cancelled() => return Err(Halt::Leave),
+            // The way out begins with a container, whether it is ready or not.
+            () = self.cancel.cancelled() => return Ok(self.booted(live.instance, live.container_id, agent)),
             ready = agent.wait_ready(self.app.config.runs.start_timeout) => ready,
             () = stopped(&self.app, &live.container_id) => Err(crate::agent::Error::Unreachable("the container ended".into())),
         };

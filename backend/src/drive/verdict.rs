@@ -11,7 +11,7 @@ use super::End;
 pub(super) fn judge(exit: &Exit) -> Result<(), End> {
     let end = |reason, detail: String| Err(End::new(reason, detail));
     match exit.cause {
-        ExitCause::Cancelled => end(Reason::CancelledByUser, "It was cancelled.".into()),
+        ExitCause::Cancelled => Err(End::cancelled()),
         ExitCause::Timeout => {
             end(Reason::Timeout, "A step took longer than its `stepTimeoutSeconds`.".into())
         }

@@ -153,6 +153,13 @@ async fn a_cancelled_run_ends_cancelled_while_a_tool_runs() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_ends_cancelled_while_its_container_starts() {
+    let starting =
+        |body: &EventBody| matches!(body, EventBody::State(change) if change.state == RunState::Starting);
+    cancel_when("First step.", starting).await;
+}
+
 async fn cancel_when(instructions: &str, moment: impl Fn(&EventBody) -> bool) {
     let world = World::start(&[]).await;
     let client = world.client().await;

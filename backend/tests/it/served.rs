@@ -66,7 +66,8 @@ impl Served {
         let backend = Backend::open(settings(data.path(), more).expect("settings")).await.expect("a server");
         let address = backend.address().expect("an address").to_string();
         let tasks = backend.tasks();
-        let ended = tokio_util::task::TaskTracker::new().spawn(async move { backend.run().await.expect("a clean end") });
+        let ended = tokio_util::task::TaskTracker::new()
+            .spawn(async move { backend.run().await.expect("a clean end") });
         Self { address, data: Some(data), tasks, ended, http: reqwest::Client::new() }
     }
 

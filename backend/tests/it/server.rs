@@ -54,6 +54,16 @@ async fn a_port_that_is_taken_is_named_with_the_setting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_same_data_is_refused() {
+    let data = TempDir::new().expect("a folder");
+    let first = Backend::open(settings(data.path(), &[]).expect("settings")).await.expect("a server");
+    let refusal = refusal(data.path(), &[]).await;
+    assert!(refusal.contains("another server") && refusal.contains("--data-dir"), "{refusal}");
+    drop(first);
+    Backend::open(settings(data.path(), &[]).expect("settings")).await.expect("the folder is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_cannot_be_opened_is_named() {
     let data = TempDir::new().expect("a folder");
     let missing = data.path().join("no/such/folder/caisson.db");

@@ -117,24 +117,30 @@ impl RunView {
             let after = self.log.with_untracked(RunLog::after);
             async move { RunsApiClient::on_message(&*client, id, Some(after)).await }
         };
-        let fold = |frames: Vec<Frame>| {
-            let mut next = Next::Read;
-            self.log.maybe_update(|log| {
-                let before = (log.after(), log.caught_up, log.complete);
-                let drawn = log.len();
-                next = frames
-                    .into_iter()
-                    .map(|frame| log.fold(frame))
-                    .find(|next| *next != Next::Read)
-                    .unwrap_or(Next::Read);
-                before != (log.after(), log.caught_up, log.complete)
-            });
-            self.partial.set(self.log.with_untracked(|log| log.partial.clone()));
-            next
-        };
-        if let Err(failure) = link.follow(open, fold).await {
+        if let Err(failure) = link.follow(open, |frames| self.fold(frames)).await {
             self.trouble.set(Some(failure.text));
         }
+    }
+
+    /// Folds what has gathered, and redraws only if something was added.
+    fn fold(self, frames: Vec<Frame>) -> Next {
+        let mut next = Next::Read;
+        self.log.maybe_update(|log| {
+            let (before, items, was_live) = ((log.after(), log.complete), log.len(), log.caught_up);
+            for frame in frames {
+                next = log.fold(frame);
+                if next != Next::Read {
+                    break;
+                }
+            }
+            if was_live && !self.at_end.get_untracked() {
+                // What somebody reads must not leave the window at its other end.
+                self.window.update(|window| *window += log.len() - items);
+            }
+            before != (log.after(), log.complete) || was_live != log.caught_up
+        });
+        self.partial.set(self.log.with_untracked(|log| log.partial.clone()));
+        next
     }
 
     /// Shows more of what came before: draws it if it is loaded, else loads it.
