@@ -1,13 +1,16 @@
 //! `/rpc`: jsonrpsee as one handler among others, HTTP and WebSocket on the same path.
 
+use std::time::Duration;
+
 use api::error::ApiError;
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::Request,
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{MethodRouter, any},
 };
+use futures::StreamExt;
 use jsonrpsee::{
     Methods,
     core::middleware::RpcServiceBuilder,
@@ -24,6 +27,11 @@ use crate::config::Http;
 const BUFFER: u32 = 256;
 /// Calls in one batch.
 const BATCH: u32 = 100;
+/// How much of a request that is too large is read and thrown away, so that its sender hears why: one that
+/// still writes when the connection closes sees only that.
+const DISCARD_BYTES: usize = 64 << 20;
+/// How long that may take.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// The route of `/rpc`.
 pub(super) fn route(methods: Methods, http: &Http, stop: StopHandle) -> MethodRouter {
@@ -37,6 +45,10 @@ pub(super) fn route(methods: Methods, http: &Http, stop: StopHandle) -> MethodRo
         let service = builder.clone().build(methods.clone(), stop.clone());
         async move {
             let upgrade = is_upgrade_request(&request);
+            if u64::from(limits.body) < request.body().size_hint().lower() {
+                discard(request.into_body()).await;
+                return limits.explain(upgrade, StatusCode::PAYLOAD_TOO_LARGE.into_response());
+            }
             let response = match service.oneshot(request).await {
                 Ok(response) => response.map(Body::new),
                 Err(error) => {
@@ -47,6 +59,20 @@ pub(super) fn route(methods: Methods, http: &Http, stop: StopHandle) -> MethodRo
             limits.explain(upgrade, response)
         }
     })
+}
+
+async fn discard(body: Body) {
+    let mut chunks = body.into_data_stream();
+    let mut read = 0;
+    let reading = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            read += chunk.len();
+            if DISCARD_BYTES < read {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD_TIME, reading).await;
 }
 
 /// The limits a caller can hit here.

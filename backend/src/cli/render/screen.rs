@@ -60,7 +60,7 @@ impl Screen {
         for row in lines.iter().flat_map(|line| line.rows(width)) {
             let mut written = String::new();
             for span in row {
-                if self.has_colour {
+                if self.has_colour && !span.text.trim().is_empty() {
                     written.push_str(&span.text.style(span.tone.style()).to_string());
                 } else {
                     written.push_str(&span.text);
