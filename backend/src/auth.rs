@@ -61,9 +61,17 @@ pub async fn first_start(store: &Store, given: Option<&Secret>) -> Result<Option
     if store.token_count().await? != 0 {
         return Ok(None);
     }
+    Ok(Some(new_token(store, "admin").await?))
+}
+
+/// Makes a token. Only its hash is stored, so this is the one time it can be shown.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn new_token(store: &Store, name: &str) -> Result<Secret, store::Error> {
     let token = Secret::new(format!("caisson_{}", random()));
-    store.token_insert("admin", hash(&token)).await?;
-    Ok(Some(token))
+    store.token_insert(name, hash(&token)).await?;
+    Ok(token)
 }
 
 /// Refuses a token that could be guessed, or that no HTTP header can carry.

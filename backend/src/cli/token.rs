@@ -4,14 +4,13 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::{
     failure::Failure,
     output::Output,
     render::line::{Line, Tone},
 };
-use crate::{config::Serve, hex, store::Store, tasks::Tasks};
+use crate::{auth, config::Serve, store::Store, tasks::Tasks};
 
 /// How long the store may take to close.
 const GRACE: Duration = Duration::from_secs(10);
@@ -51,14 +50,12 @@ pub(super) async fn run(verb: Verb, output: &Output) -> Result<ExitCode, Failure
     }
     let tasks = Tasks::default();
     let store = open(serve, &tasks).await?;
-    let token = format!("caisson_{}", hex::encode(&rand::random::<[u8; 32]>()));
-    // The store gets the hash only, as `auth` will look it up.
-    let stored = store.token_insert(&name, Sha256::digest(&token).into()).await;
+    let made = auth::new_token(&store, &name).await;
     tasks.drain(GRACE).await;
-    stored.map_err(|error| Failure::Local(error.to_string()))?;
+    let token = made.map_err(|error| Failure::Local(error.to_string()))?;
     output.note("Shown only this once:");
-    output.answer(&json!({ "name": name, "token": token }), |_| {
-        vec![Line::flush().span(Tone::Plain, &token)]
+    output.answer(&json!({ "name": name, "token": token.expose() }), |_| {
+        vec![Line::flush().span(Tone::Plain, token.expose())]
     })?;
     Ok(ExitCode::SUCCESS)
 }

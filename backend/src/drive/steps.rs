@@ -18,6 +18,9 @@ use crate::{
 /// After how many seconds without progress a push is given up.
 pub(super) const PUSH_STALL_SECONDS: u64 = 120;
 
+/// How many per cent a clone must be further before the log says so: each line of it is kept for ever.
+const CLONE_PERCENT: u8 = 10;
+
 impl Driver {
     /// Does everything the task asks for.
     pub(super) async fn work(&mut self, agent: &Agent) -> Result<End, Halt> {
@@ -74,10 +77,14 @@ impl Driver {
         let cannot = |error: &Error| broken(Reason::CloneFailed, "The repository could not be cloned", error);
         let lines = agent.clone_repository(&body).await.map_err(|error| cannot(&error))?;
         let mut lines = std::pin::pin!(lines);
+        let mut shown = (String::new(), 0);
         while let Some(line) = lines.next().await {
             match line.map_err(|error| cannot(&error))? {
                 CloneLine::Progress { phase, percent } => {
-                    self.progress("clone", format!("{phase} {percent} %"), Some(percent)).await?;
+                    if shown.0 != phase || shown.1 + CLONE_PERCENT <= percent {
+                        self.progress("clone", format!("{phase} {percent} %"), Some(percent)).await?;
+                        shown = (phase, percent);
+                    }
                 }
                 CloneLine::Done { commit, branch } => {
                     if self.record.run.base_commit.is_none() {
