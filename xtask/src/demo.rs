@@ -3,6 +3,8 @@
 mod alone;
 mod cli;
 mod git_server;
+#[cfg(test)]
+mod git_server_tests;
 mod report;
 mod sample;
 mod server;

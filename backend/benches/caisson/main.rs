@@ -16,7 +16,7 @@ mod streams;
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../../tests/it/databases.rs"]
 mod databases;
-#[path = "../../tests/e2e/git_server.rs"]
+#[path = "../../../xtask/src/demo/git_server.rs"]
 mod git_server;
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../../tests/e2e/harness.rs"]

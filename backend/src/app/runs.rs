@@ -6,7 +6,7 @@ use api::{
     event::{Event, EventBody, StateChange},
     id::{RunId, TaskId},
     page::Page,
-    run::{Cost, Overrides, Reason, Run, RunState, Transition, Usage},
+    run::{Overrides, Reason, Run, RunState, Transition},
     task::TaskSpec,
 };
 
@@ -199,35 +199,8 @@ fn new_run(
     r#ref: Option<String>,
     retry_of: Option<RunId>,
 ) -> Run {
-    let id = RunId::mint();
-    Run {
-        id,
-        task_id,
-        model: task.model.clone(),
-        task,
-        repository,
-        r#ref,
-        base_commit: None,
-        branch: format!("caisson/{id}"),
-        state: RunState::Queued,
-        outcome: None,
-        reason: None,
-        detail: None,
-        step: 0,
-        attempt: 0,
-        retry_of,
-        batch_id: None,
-        instance_id: None,
-        agent_session: None,
-        cost: Cost { usd: 0.0, known: true },
-        usage: Usage::default(),
-        pull_request: None,
-        head_commit: None,
-        last_seq: 0,
-        gate: None,
-        version: 1,
-        created_at: Timestamp::now(),
-        started_at: None,
-        ended_at: None,
-    }
+    let mut run = Run::queued(RunId::mint(), task_id, task, repository, Timestamp::now());
+    run.r#ref = r#ref;
+    run.retry_of = retry_of;
+    run
 }

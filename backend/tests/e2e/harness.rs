@@ -56,7 +56,7 @@ impl World {
     pub async fn start(settings: &[&str]) -> Self {
         let dir = TempDir::new().expect("a folder");
         std::fs::create_dir(dir.path().join("git")).expect("a folder");
-        let git = GitServer::start(dir.path().join("git")).expect("a git server");
+        let git = GitServer::start(dir.path().join("git"), 0).expect("a git server");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/script.json");
         let mut arguments = vec![
             "serve".to_owned(),

@@ -6,6 +6,8 @@ mod bad_input;
 mod browser;
 mod containers;
 mod engine;
+// The demo's: one real git server is enough.
+#[path = "../../../xtask/src/demo/git_server.rs"]
 mod git_server;
 mod harness;
 mod recovery;

@@ -3,7 +3,7 @@
 use api::{
     Timestamp,
     id::RunId,
-    run::{Cost, Run, RunState, Usage},
+    run::Run,
     task::{Step, TaskSpec},
 };
 use backend::{store::Store, tasks::Tasks};
@@ -62,37 +62,7 @@ async fn postgres() -> String {
 pub async fn insert_run(store: &Store) -> RunId {
     let spec = TaskSpec::new("A task", vec![Step { instructions: "Do it.".into(), checks: Vec::new() }]);
     let task = store.task_insert(spec.clone()).await.expect("a task");
-    let id = RunId::mint();
-    let run = Run {
-        id,
-        task_id: task.id,
-        task: spec,
-        repository: "acme/web".into(),
-        r#ref: None,
-        base_commit: None,
-        branch: format!("caisson/{id}"),
-        state: RunState::Queued,
-        outcome: None,
-        reason: None,
-        detail: None,
-        step: 0,
-        attempt: 0,
-        retry_of: None,
-        batch_id: None,
-        instance_id: None,
-        agent_session: None,
-        model: None,
-        cost: Cost { usd: 0.0, known: true },
-        usage: Usage::default(),
-        pull_request: None,
-        head_commit: None,
-        last_seq: 0,
-        gate: None,
-        version: 1,
-        created_at: Timestamp::now(),
-        started_at: None,
-        ended_at: None,
-    };
+    let run = Run::queued(RunId::mint(), task.id, spec, "acme/web".into(), Timestamp::now());
     store.run_insert(&run, None).await.expect("a run");
-    id
+    run.id
 }

@@ -4,7 +4,7 @@ use api::{
     Timestamp,
     event::{AgentLine, AgentLineType, Event, EventBody},
     id::{RunId, TaskId},
-    run::{Cost, Run, RunState, Usage},
+    run::Run,
     stream::Frame,
     task::{Step, TaskSpec},
 };
@@ -17,36 +17,12 @@ pub(crate) fn at(second: i64) -> Timestamp {
 /// A queued run of a task with three steps; ids sort by `number`.
 pub(crate) fn run(number: u128) -> Run {
     let step = |text: &str| Step { instructions: text.to_owned(), checks: Vec::new() };
-    Run {
-        id: RunId(uuid(number)),
-        task_id: TaskId(uuid(7)),
-        task: TaskSpec::new("Upgrade", vec![step("Bump"), step("Replace"), step("Document")]),
-        repository: "acme/web".to_owned(),
-        r#ref: None,
-        base_commit: None,
-        branch: "caisson/1".to_owned(),
-        state: RunState::Queued,
-        outcome: None,
-        reason: None,
-        detail: None,
-        step: 0,
-        attempt: 0,
-        retry_of: None,
-        batch_id: None,
-        instance_id: None,
-        agent_session: None,
-        model: None,
-        cost: Cost::default(),
-        usage: Usage::default(),
-        pull_request: None,
-        head_commit: None,
-        last_seq: 1,
-        gate: None,
-        version: 1,
-        created_at: at(0),
-        started_at: None,
-        ended_at: None,
-    }
+    let task = TaskSpec::new("Upgrade", vec![step("Bump"), step("Replace"), step("Document")]);
+    let (id, task_id) = (RunId(uuid(number)), TaskId(uuid(7)));
+    let mut run = Run::queued(id, task_id, task, "acme/web".to_owned(), at(0));
+    run.branch = "caisson/1".to_owned();
+    run.last_seq = 1;
+    run
 }
 
 fn uuid<T: std::str::FromStr<Err: std::fmt::Debug>>(number: u128) -> T {

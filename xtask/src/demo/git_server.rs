@@ -185,6 +185,3 @@ fn answer(backend: &mut Child, mut stream: &TcpStream) -> io::Result<()> {
 fn refuse(mut stream: &TcpStream, status: &str) -> io::Result<()> {
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
-
-#[cfg(test)]
-mod tests;

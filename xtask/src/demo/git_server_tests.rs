@@ -1,8 +1,14 @@
 //! The server against the real git client.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::Command,
+};
 
-use super::*;
+use super::git_server::GitServer;
 use crate::demo::sample;
 
 fn git(folder: &Path, arguments: &[&str]) -> (bool, String) {
@@ -12,6 +18,11 @@ fn git(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let output = git.output().expect("git");
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).trim().to_owned())
+}
+
+/// Where it listens, from the URL it gives.
+fn address_of(server: &GitServer) -> String {
+    server.url("").trim_start_matches("http://").trim_end_matches('/').to_owned()
 }
 
 fn served() -> (tempfile::TempDir, GitServer, String) {
@@ -48,7 +59,7 @@ fn a_repository_that_is_not_there_is_not_found() {
 #[test]
 fn a_path_that_leads_out_is_refused() {
     let (_folder, server, _) = served();
-    let mut stream = TcpStream::connect(server.address).expect("connected");
+    let mut stream = TcpStream::connect(address_of(&server)).expect("connected");
     stream.write_all(b"GET /../secret HTTP/1.1\r\n\r\n").expect("sent");
     let mut said = String::new();
     stream.read_to_string(&mut said).expect("answered");
