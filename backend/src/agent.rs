@@ -85,7 +85,7 @@ impl Agent {
                     answer => return answer,
                 }
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(100));
+                pause = (pause * 2).min(Duration::from_millis(20));
             }
         };
         let answer = tokio::time::timeout(within, polls).await;
