@@ -22,6 +22,7 @@ pub(crate) fn run(number: u128) -> Run {
     let mut run = Run::queued(id, task_id, task, "acme/web".to_owned(), at(0));
     run.branch = "caisson/1".to_owned();
     run.last_seq = 1;
+    run.cost.known = false;
     run
 }
 
