@@ -48,7 +48,9 @@ impl Gate {
         }
         self.attempts.wrong(address);
         tracing::warn!("a wrong token was refused");
-        Err(ApiError::Unauthenticated { why: "this token is not known; check CAISSON_TOKEN".to_owned() })
+        let why = "this token is not known: take the one that the first start showed, or make one with \
+                   `caisson token new`";
+        Err(ApiError::Unauthenticated { why: why.to_owned() })
     }
 
     async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Caller, ApiError> {
