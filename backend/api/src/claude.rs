@@ -2,7 +2,11 @@
 //!
 //! The format is that of `--output-format stream-json` of CLI 2.1.329. Unknown types are kept as `Other`.
 
+mod ask;
+
 use serde_json::Value;
+
+pub use ask::{Ask, Decision};
 
 use crate::{event::AgentLineType, executor::AgentResult, run::Usage};
 
@@ -72,6 +76,8 @@ pub enum Block {
         /// What went wrong: `overloaded`, `rate_limit`, …
         error: String,
     },
+    /// The agent asks before it goes on; it waits for a `Decision`.
+    Ask(Ask),
     /// A turn ended.
     Result(AgentResult),
 }
@@ -100,6 +106,9 @@ pub fn read(raw: &str) -> Reading {
         ),
         ("system", "task_started" | "task_progress" | "task_updated" | "task_notification") => {
             (AgentLineType::Subagent, Vec::new())
+        }
+        ("control_request", _) if line["request"]["subtype"] == "can_use_tool" => {
+            (AgentLineType::Other, vec![Block::Ask(ask::read(&line))])
         }
         ("rate_limit_event", _) => (AgentLineType::RateLimit, Vec::new()),
         ("result", _) => (AgentLineType::Result, vec![Block::Result(read_result(&line))]),
@@ -172,7 +181,9 @@ fn message_type(blocks: &[Block]) -> AgentLineType {
         }
         Some(Block::ToolUse { .. }) => AgentLineType::ToolUse,
         Some(Block::ToolResult { .. }) => AgentLineType::ToolResult,
-        Some(Block::Init { .. } | Block::Retry { .. } | Block::Result(_)) | None => AgentLineType::Other,
+        Some(Block::Init { .. } | Block::Retry { .. } | Block::Ask(_) | Block::Result(_)) | None => {
+            AgentLineType::Other
+        }
     }
 }
 

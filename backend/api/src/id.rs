@@ -39,6 +39,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// Runs of one task over many repositories.
+    BatchId,
     /// A container and everything that lives and dies with it.
     InstanceId,
     /// A definition of work: steps and their checks.

@@ -8,6 +8,7 @@ pub mod id;
 pub mod error;
 pub mod page;
 
+pub mod batch;
 pub mod event;
 pub mod instance;
 pub mod run;

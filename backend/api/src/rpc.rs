@@ -11,6 +11,7 @@ mod namespace;
 #[cfg(feature = "server")]
 pub mod describe;
 
+pub mod batches;
 pub mod instances;
 pub mod runs;
 pub mod system;

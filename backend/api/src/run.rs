@@ -4,12 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    id::{InstanceId, RunId, TaskId},
+    id::{BatchId, InstanceId, RunId, TaskId},
     task::TaskSpec,
 };
 
+mod gate;
+mod reason;
 mod state;
 
+pub use gate::{Gate, GateKind};
+pub use reason::{Outcome, Reason};
 pub use state::{Illegal, RunState, Transition};
 
 /// One attempt at a task against one repository.
@@ -45,8 +49,12 @@ pub struct Run {
     pub attempt: u32,
     /// The run this one tries again.
     pub retry_of: Option<RunId>,
+    /// How many runs before this one, tried again by the server itself, led to it.
+    pub auto_retries: u32,
     /// The batch it belongs to.
-    pub batch_id: Option<uuid::Uuid>,
+    pub batch_id: Option<BatchId>,
+    /// Which runs of the queue go first: higher before lower, 0 unless asked for.
+    pub priority: i32,
     /// The container it works in.
     pub instance_id: Option<InstanceId>,
     /// The agent's own session id.
@@ -65,6 +73,10 @@ pub struct Run {
     pub last_seq: i64,
     /// What the run waits for, while it is `waiting`.
     pub gate: Option<Gate>,
+    /// What was kept of it beside its events and its branch.
+    pub artifacts: Vec<Artifact>,
+    /// When its events were removed because they were older than the server keeps them.
+    pub events_removed_at: Option<Timestamp>,
     /// Counts changes.
     pub version: i64,
     /// When it was asked for.
@@ -101,7 +113,9 @@ impl Run {
             step: 0,
             attempt: 0,
             retry_of: None,
+            auto_retries: 0,
             batch_id: None,
+            priority: 0,
             instance_id: None,
             agent_session: None,
             cost: Cost { usd: 0.0, known: true },
@@ -110,116 +124,13 @@ impl Run {
             head_commit: None,
             last_seq: 0,
             gate: None,
+            artifacts: Vec::new(),
+            events_removed_at: None,
             version: 1,
             created_at,
             started_at: None,
             ended_at: None,
         }
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Every step was done and every check passed.
-    Succeeded,
-    /// It did not reach its goal.
-    Failed,
-    /// A person stopped it.
-    Cancelled,
-    /// What it ran in is gone, and with it the knowledge of how it went.
-    Lost,
-}
-
-/// Why a run ended; a closed list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// Done, with commits pushed.
-    Completed,
-    /// Done, and nothing had to be changed.
-    NoChanges,
-    /// A check still failed after the allowed attempts.
-    CheckFailed,
-    /// The agent reported an error of its own.
-    AgentError,
-    /// The agent's process died.
-    AgentCrashed,
-    /// The agent's process did not end after its result.
-    AgentHung,
-    /// The agent used up its turns.
-    MaxTurns,
-    /// The budget is used up.
-    BudgetExhausted,
-    /// The run or a step took too long.
-    Timeout,
-    /// The container ran out of memory.
-    OutOfMemory,
-    /// The container's disk is full.
-    DiskFull,
-    /// The model refused the credential.
-    AuthFailed,
-    /// The model's rate limit was reached.
-    RateLimited,
-    /// The model did not answer.
-    ModelUnavailable,
-    /// The repository could not be cloned.
-    CloneFailed,
-    /// The branch could not be pushed.
-    PushFailed,
-    /// The container image does not exist.
-    ImageMissing,
-    /// The container engine does not answer.
-    EngineUnavailable,
-    /// The firewall could not be set up or verified.
-    FirewallFailed,
-    /// The container disappeared.
-    InstanceLost,
-    /// A person stopped it.
-    CancelledByUser,
-    /// The task or the server's settings cannot work.
-    InvalidConfiguration,
-    /// A fault of Caisson itself.
-    Internal,
-}
-
-impl Reason {
-    /// The outcome that goes with this reason.
-    #[must_use]
-    pub const fn outcome(self) -> Outcome {
-        match self {
-            Self::Completed | Self::NoChanges => Outcome::Succeeded,
-            Self::CancelledByUser => Outcome::Cancelled,
-            Self::InstanceLost => Outcome::Lost,
-            Self::CheckFailed
-            | Self::AgentError
-            | Self::AgentCrashed
-            | Self::AgentHung
-            | Self::MaxTurns
-            | Self::BudgetExhausted
-            | Self::Timeout
-            | Self::OutOfMemory
-            | Self::DiskFull
-            | Self::AuthFailed
-            | Self::RateLimited
-            | Self::ModelUnavailable
-            | Self::CloneFailed
-            | Self::PushFailed
-            | Self::ImageMissing
-            | Self::EngineUnavailable
-            | Self::FirewallFailed
-            | Self::InvalidConfiguration
-            | Self::Internal => Outcome::Failed,
-        }
-    }
-
-    /// The reason in words: `out of memory`.
-    #[must_use]
-    pub fn words(self) -> String {
-        wire_name(&self).replace('_', " ")
     }
 }
 
@@ -267,37 +178,6 @@ pub struct PullRequest {
     pub state: String,
 }
 
-/// What a waiting run waits for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-pub struct Gate {
-    /// What an answer names; used once.
-    pub id: uuid::Uuid,
-    /// What kind of answer is needed.
-    pub kind: GateKind,
-    /// The question, in words.
-    pub text: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// When it ends by itself.
-    pub until: Option<Timestamp>,
-}
-
-/// The kinds of gates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum GateKind {
-    /// The agent asks something.
-    Question,
-    /// The agent wants to do something that needs a yes.
-    Approval,
-    /// The budget is used up.
-    Budget,
-    /// The model's rate limit is reached.
-    RateLimit,
-}
-
 /// Settings of one run that differ from its task's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
@@ -311,6 +191,48 @@ pub struct Overrides {
     pub timeout_seconds: Option<u64>,
     /// How long a step may take, in seconds.
     pub step_timeout_seconds: Option<u64>,
+    /// Which runs of the queue go first, from -100 to 100: higher before lower; 0 unless set.
+    pub priority: Option<i32>,
+}
+
+/// Something kept of a run; `GET /api/runs/{id}/artifacts/{name}` downloads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub struct Artifact {
+    /// `uncommitted.patch`: what the agent had not committed at the run's end. `changes.patch`: everything
+    /// since the base commit.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The answer of `runs.diff`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RunDiff {
+    /// The commit it is compared with.
+    pub base_commit: Option<String>,
+    /// Every file that differs.
+    pub files: Vec<FileChange>,
+    /// The unified patch; bytes that are not UTF-8 are U+FFFD here, and right in the artifact.
+    pub patch: String,
+    /// How many files were left out of the patch because it would be too large.
+    pub left_out: u64,
+}
+
+/// A file that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub struct FileChange {
+    /// Its path in the repository.
+    pub path: String,
+    /// `added`, `modified`, `deleted`, `renamed` or `typechange`.
+    pub status: String,
+    /// Lines added.
+    pub additions: u64,
+    /// Lines removed.
+    pub deletions: u64,
 }
 
 #[cfg(test)]

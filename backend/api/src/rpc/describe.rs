@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::ApiError,
-    rpc::{instances, runs, system, tasks},
+    rpc::{batches, instances, runs, system, tasks},
 };
 
 /// One method, as its trait tells it.
@@ -99,7 +99,7 @@ fn check<P: DeserializeOwned>(params: &str) -> Result<(), ApiError> {
 }
 
 static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
-    [system::methods(), instances::methods(), tasks::methods(), runs::methods()]
+    [system::methods(), instances::methods(), tasks::methods(), runs::methods(), batches::methods()]
         .into_iter()
         .flatten()
         .collect()

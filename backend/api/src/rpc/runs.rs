@@ -2,9 +2,9 @@
 
 use crate::{
     event::Event,
-    id::{RunId, TaskId},
+    id::{BatchId, RunId, TaskId},
     page::Page,
-    run::{Outcome, Overrides, Run, RunState},
+    run::{Outcome, Overrides, Run, RunDiff, RunState},
     stream::Frame,
 };
 
@@ -29,7 +29,7 @@ namespace! {
         "list" fn list(
             &self,
             task_id as "taskId": Option<TaskId>,
-            batch_id as "batchId": Option<uuid::Uuid>,
+            batch_id as "batchId": Option<BatchId>,
             state as "state": Option<RunState>,
             outcome as "outcome": Option<Outcome>,
             repository as "repository": Option<String>,
@@ -47,6 +47,18 @@ namespace! {
         "cancel" fn cancel(&self, id as "id": RunId) -> Run;
         /// Queues the same again: a new run with `retryOf`.
         "retry" fn retry(&self, id as "id": RunId) -> Run;
+        /// Says something to the agent: at once while it works, else when it works next.
+        "send" fn send(&self, id as "id": RunId, text as "text": String) -> Run;
+        /// Answers what the run waits for. Approval: `allow`, or why not. Budget: the new limit in US dollars,
+        /// or `stop`. A gate is answered once.
+        "answer" fn answer(
+            &self,
+            id as "id": RunId,
+            gate_id as "gateId": uuid::Uuid,
+            answer as "answer": String,
+        ) -> Run;
+        /// The files changed against the base commit, live while the run works.
+        "diff" fn diff(&self, id as "id": RunId) -> RunDiff;
     }
     subscriptions {
         /// The run's events after number `after`, then live until its end.
@@ -55,7 +67,7 @@ namespace! {
         "onChange" / "offChange" fn on_change(
             &self,
             task_id as "taskId": Option<TaskId>,
-            batch_id as "batchId": Option<uuid::Uuid>,
+            batch_id as "batchId": Option<BatchId>,
         ) -> Run;
     }
 }

@@ -123,6 +123,7 @@ fn lines_of_an_execution() {
         signal: None,
         result: Some(result),
         stderr: "warning\n".into(),
+        memory_kills: 1,
     };
     let lines = [
         ExecutionLine::Agent {

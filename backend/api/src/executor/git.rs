@@ -1,0 +1,132 @@
+//! The executor's git endpoints: clone, commit, diff, push.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::FileChange;
+
+/// `POST /git-clone`; answered with NDJSON of `CloneLine`.
+/// A repeated call for a clone that is already there answers `Done` at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GitClone {
+    /// The repository.
+    pub repository_url: String,
+    /// The branch, tag or commit to start from; `null` is the default branch.
+    pub r#ref: Option<String>,
+    /// How many commits of history to fetch; `null` is all.
+    pub depth: Option<u32>,
+    /// The branch to create for the run's work.
+    pub work_branch: Option<String>,
+}
+
+/// One line of the answer to `POST /git-clone`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum CloneLine {
+    /// How far it is.
+    Progress {
+        /// `receiving`, `resolving` or `checkout`.
+        phase: String,
+        /// Of this phase.
+        percent: u8,
+    },
+    /// It is there.
+    Done {
+        /// The commit that is checked out.
+        commit: String,
+        /// The branch that is checked out.
+        branch: String,
+    },
+    /// It failed; the last line.
+    Failed(GitFailure),
+}
+
+/// Why a git operation failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitFailure {
+    /// What kind of failure.
+    pub code: GitFailureCode,
+    /// What happened, in a sentence.
+    pub message: String,
+}
+
+/// The kinds of git failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GitFailureCode {
+    /// There is no such repository, or it is not visible with this credential.
+    NotFound,
+    /// A credential is needed, or the one that was used is refused.
+    AuthRequired,
+    /// The repository has no commits.
+    Empty,
+    /// There is no such branch, tag or commit.
+    UnknownRef,
+    /// The remote refused the push.
+    Rejected,
+    /// The remote could not be reached, or the transfer broke or stood still.
+    Network,
+    /// The disk is full.
+    DiskFull,
+    /// Anything else.
+    Other,
+}
+
+/// `POST /commit`: commits what the agent left uncommitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// The commit's message.
+    pub message: String,
+}
+
+/// The answer to `POST /commit`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitResult {
+    /// The new commit; `null` when there was nothing to commit.
+    pub commit: Option<String>,
+}
+
+/// `POST /push`: pushes the checked-out branch's commits to this branch of the remote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Push {
+    /// The branch to push to.
+    pub branch: String,
+    /// The commit the run started from: with no commits since, nothing is pushed.
+    pub base_commit: String,
+    /// After how many seconds without progress the push is given up.
+    pub stall_seconds: u64,
+}
+
+/// The answer to `POST /push`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PushResult {
+    /// The newest commit.
+    pub head_commit: String,
+    /// How many commits it is ahead of the base; with 0 nothing was pushed.
+    pub commits: u64,
+}
+
+/// `POST /diff`: what has changed in the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Diff {
+    /// Against this commit; `null` is the newest one, which leaves what is not committed.
+    pub base_commit: Option<String>,
+    /// The most bytes of patch to answer with; files are left out whole, from the end.
+    pub max_bytes: u64,
+}
+
+/// The answer to `POST /diff`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiffResult {
+    /// Every file that differs, new ones that git does not ignore included.
+    pub files: Vec<FileChange>,
+    /// The unified patch that `git apply` takes, binary files included: base64 of its bytes.
+    pub patch: String,
+    /// How many files were left out of the patch because it would be too large.
+    pub left_out: u64,
+}
