@@ -13,8 +13,8 @@ mod tests;
 use std::time::Duration;
 
 use api::executor::{
-    Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Execute, ExecutionLine, Failure, GitClone,
-    Health, InitGit, InitGitResult, Input, Push, PushResult,
+    Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Diff, DiffResult, Execute, ExecutionLine,
+    ExecutionStatus, Failure, GitClone, Health, InitGit, InitGitResult, Input, Push, PushResult,
 };
 use axum::Router;
 use futures::Stream;
@@ -136,9 +136,14 @@ impl Agent {
         self.http.tell(Ask::post(&["executions", execution, "ack"]).body(&Ack { n })?, QUICK).await
     }
 
-    /// Says something to the agent while it works.
-    pub async fn input(&self, execution: &str, text: String) -> Result<(), Error> {
-        self.http.tell(Ask::post(&["executions", execution, "input"]).body(&Input { text })?, QUICK).await
+    /// Gives the agent something while it works: a message, or what a person has decided.
+    pub async fn input(&self, execution: &str, input: &Input) -> Result<(), Error> {
+        self.http.tell(Ask::post(&["executions", execution, "input"]).body(input)?, QUICK).await
+    }
+
+    /// What is known of an execution from outside.
+    pub async fn status(&self, execution: &str) -> Result<ExecutionStatus, Error> {
+        self.http.call(Ask::get(&["executions", execution]), QUICK).await
     }
 
     /// Stops an execution. Its stream still brings its last lines and its end.
@@ -156,6 +161,11 @@ impl Agent {
     /// Commits what the agent left uncommitted.
     pub async fn commit(&self, body: &Commit) -> Result<CommitResult, Error> {
         self.http.call(Ask::post(&["commit"]).body(body)?, COMMIT).await
+    }
+
+    /// What has changed in the workspace.
+    pub async fn diff(&self, body: &Diff) -> Result<DiffResult, Error> {
+        self.http.call(Ask::post(&["diff"]).body(body)?, COMMIT).await
     }
 
     /// Pushes the run's commits.

@@ -5,6 +5,7 @@ mod instances;
 pub mod repository;
 mod runs;
 mod system;
+pub(crate) mod talk;
 mod tasks;
 mod validate;
 
@@ -64,6 +65,15 @@ impl From<Error> for ApiError {
     }
 }
 
+/// How to reach the driver of a run.
+#[derive(Clone, Default)]
+pub(crate) struct Driven {
+    /// Tells it to stop the run.
+    pub(crate) cancel: CancellationToken,
+    /// Tells it that a gate was answered, a message was sent or a budget was changed.
+    pub(crate) inbox: Arc<Notify>,
+}
+
 /// Everything a verb may use. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -81,8 +91,8 @@ pub struct App {
     pub tasks: Tasks,
     /// Wakes the dispatcher: the queue or a place has changed.
     pub queue_bell: Arc<Notify>,
-    /// The runs that are driven by this process, and how to tell each to stop.
-    drivers: Arc<Mutex<HashMap<RunId, CancellationToken>>>,
+    /// The runs that are driven by this process, and how to reach each driver.
+    drivers: Arc<Mutex<HashMap<RunId, Driven>>>,
 }
 
 impl App {
@@ -132,7 +142,7 @@ impl App {
     }
 
     /// The runs that are driven here. A panic while it is locked leaves the map whole.
-    pub(crate) fn drivers(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+    pub(crate) fn drivers(&self) -> MutexGuard<'_, HashMap<RunId, Driven>> {
         self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

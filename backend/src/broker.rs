@@ -7,6 +7,7 @@ mod git;
 mod headers;
 #[cfg(test)]
 mod loopback;
+pub mod meter;
 mod model;
 mod refusal;
 pub mod scripted;
@@ -47,6 +48,8 @@ pub struct Access {
     pub repository: Url,
     /// The only branch it may push to, without `refs/heads/`.
     pub branch: String,
+    /// Who counts what its model calls cost.
+    pub meter: Arc<dyn meter::Meter>,
 }
 
 impl Broker {

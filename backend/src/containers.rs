@@ -143,15 +143,16 @@ impl Containers {
         started.map_err(|cause| self.start_error(cause))?;
         let found =
             docker.inspect_container(container_id, None).await.map_err(|cause| self.engine.error(cause))?;
-        let ports = found.network_settings.and_then(|it| it.ports).unwrap_or_default();
-        let bindings = ports.get(&spec::port()).and_then(Option::as_deref).unwrap_or_default();
-        Ok(Live {
-            container_id: container_id.to_owned(),
-            instance: wanted.instance,
-            run: Some(wanted.run),
-            running: found.state.and_then(|it| it.running).unwrap_or_default(),
-            port: bindings.iter().find_map(|it| it.host_port.as_ref()?.parse().ok()),
-        })
+        Ok(live::from_inspection(container_id, wanted.instance, wanted.run, found))
+    }
+
+    /// Starts a container again that has stopped. `None` when it is gone, or runs.
+    pub async fn start_again(&self, instance: InstanceId) -> Result<Option<Live>, Error> {
+        let Some(stopped) = self.find(instance).await?.filter(|live| !live.running) else { return Ok(None) };
+        let docker = self.engine.docker().await?;
+        let started = docker.start_container(&stopped.container_id, None).await;
+        started.map_err(|cause| self.start_error(cause))?;
+        self.find(instance).await
     }
 
     /// The engine has no code of its own for ports, only words.

@@ -4,9 +4,14 @@
 //! behind. Everything it asks of the executor may be asked twice, so adopting a container is the same code.
 
 mod boot;
+mod clock;
 mod execution;
 mod finish;
+mod gates;
+mod money;
 mod record;
+mod rescue;
+mod silence;
 mod steps;
 mod verdict;
 
@@ -18,7 +23,11 @@ use api::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, store::RunRecord};
+use self::{clock::Clock, money::Money};
+use crate::{
+    app::{App, Driven},
+    store::{self, GateRecord, RunRecord},
+};
 
 /// Why a run comes to its end, and what to tell people.
 #[derive(Clone, Debug)]
@@ -57,35 +66,38 @@ impl From<End> for Halt {
 struct Driver {
     app: App,
     record: RunRecord,
-    /// Set when someone tells the run to stop.
-    cancel: CancellationToken,
+    /// Its own time: stands still at a gate.
+    clock: Clock,
+    money: Money,
+    /// How others reach it.
+    driven: Driven,
     /// Set when this process stops.
     leave: CancellationToken,
 }
 
 /// Starts the driver of a run, unless it has one here. Answers whether it was started.
 pub(crate) fn spawn(app: &App, id: RunId) -> bool {
-    let cancel = CancellationToken::new();
+    let driven = Driven::default();
     {
         let mut drivers = app.drivers();
         if drivers.contains_key(&id) {
             return false;
         }
-        drivers.insert(id, cancel.clone());
+        drivers.insert(id, driven.clone());
     }
     let app = app.clone();
     app.tasks.clone().spawn("drive", move |leave| async move {
-        drive(&app, id, cancel, leave).await;
+        drive(&app, id, driven, leave).await;
         app.drivers().remove(&id);
         app.queue_bell.notify_one();
     });
     true
 }
 
-async fn drive(app: &App, id: RunId, cancel: CancellationToken, leave: CancellationToken) {
-    let record = loop {
-        match app.store.run_record(id).await {
-            Ok(Some(record)) => break record,
+async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
+    let (record, gates) = loop {
+        match read(app, id).await {
+            Ok(Some(read)) => break read,
             Ok(None) => return,
             Err(error) => {
                 tracing::warn!(run.id = %id, %error, "a run cannot be read, trying again");
@@ -99,10 +111,23 @@ async fn drive(app: &App, id: RunId, cancel: CancellationToken, leave: Cancellat
         return;
     }
     if record.cancel_requested {
-        cancel.cancel();
+        driven.cancel.cancel();
     }
-    let mut driver = Driver { app: app.clone(), record, cancel, leave };
-    driver.live().await;
+    let now = api::Timestamp::now();
+    let started = record.run.started_at.unwrap_or(record.run.created_at);
+    let passed = now.duration_since(started).unsigned_abs().saturating_sub(gates::waited(&gates, now));
+    let clock = Clock::new(passed);
+    if gates.iter().any(|record| record.gate.answer.is_none()) {
+        clock.stop();
+    }
+    let money = Money::of(&app.store, &record, &gates);
+    Driver { app: app.clone(), record, clock, money, driven, leave }.live().await;
+}
+
+async fn read(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>)>, store::Error> {
+    let Some(record) = app.store.run_record(id).await? else { return Ok(None) };
+    let gates = app.store.gate_list(id).await?;
+    Ok(Some((record, gates)))
 }
 
 impl Driver {
@@ -111,7 +136,7 @@ impl Driver {
         let booted = match self.boot().await {
             Ok(booted) => booted,
             // Whatever went wrong with the container then: a person had stopped the run.
-            Err(Halt::End(_)) if self.cancel.is_cancelled() => {
+            Err(Halt::End(_)) if self.driven.cancel.is_cancelled() => {
                 return self.finish(None, End::cancelled()).await;
             }
             Err(Halt::End(end)) => return self.finish(None, end).await,
@@ -119,29 +144,23 @@ impl Driver {
         };
         let outcome = {
             let lost = booted.lost(&self.app);
-            let deadline = self.deadline();
-            let (cancel, leave) = (self.cancel.clone(), self.leave.clone());
+            let (cancel, leave) = (self.driven.cancel.clone(), self.leave.clone());
+            let (clock, money) = (self.clock.clone(), self.money.clone());
+            let (limit, late) = (Duration::from_secs(self.record.run.task.timeout_seconds), self.timeout());
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(Halt::End(End::cancelled())),
                 () = leave.cancelled() => Err(Halt::Leave),
                 end = lost => Err(Halt::End(end)),
+                end = money.over() => Err(Halt::End(end)),
                 end = self.work(&booted.agent) => end,
-                () = tokio::time::sleep(deadline) => Err(Halt::End(self.timeout())),
+                () = clock.reaches(limit) => Err(Halt::End(late)),
             }
         };
         match outcome {
             Ok(end) | Err(Halt::End(end)) => self.finish(Some(booted), end).await,
             Err(Halt::Leave) => booted.leave(),
         }
-    }
-
-    /// How long the run may still take.
-    fn deadline(&self) -> Duration {
-        let run = &self.record.run;
-        let started = run.started_at.unwrap_or(run.created_at);
-        let elapsed = api::Timestamp::now().duration_since(started).unsigned_abs();
-        Duration::from_secs(run.task.timeout_seconds).saturating_sub(elapsed)
     }
 
     fn timeout(&self) -> End {

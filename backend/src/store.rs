@@ -4,11 +4,14 @@
 //! one writer anyway: so nobody ever meets "database is locked". Everything that happens to a run is written
 //! by the `writer`, which commits the writes of all runs in groups.
 
+mod artifacts;
 mod bells;
 mod credentials;
 mod entity;
 mod events;
+mod gates;
 mod instances;
+mod messages;
 mod record;
 mod runs;
 mod tasks;
@@ -20,7 +23,9 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use tokio::sync::mpsc;
 
 pub use bells::Partial;
-pub use record::{NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
+pub use gates::GateRecord;
+pub use messages::Message;
+pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 
 use crate::tasks::Tasks;

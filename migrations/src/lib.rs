@@ -8,6 +8,11 @@ mod m0002_runs;
 mod m0003_instances;
 mod m0004_run_events;
 mod m0005_credentials;
+mod m0006_run_owner;
+mod m0007_gates;
+mod m0008_messages;
+mod m0009_artifacts;
+mod m0010_batches;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -21,6 +26,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_instances::Migration),
             Box::new(m0004_run_events::Migration),
             Box::new(m0005_credentials::Migration),
+            Box::new(m0006_run_owner::Migration),
+            Box::new(m0007_gates::Migration),
+            Box::new(m0008_messages::Migration),
+            Box::new(m0009_artifacts::Migration),
+            Box::new(m0010_batches::Migration),
         ]
     }
 }

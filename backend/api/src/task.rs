@@ -51,6 +51,9 @@ pub struct TaskSpec {
     pub permission_profile: PermissionProfile,
     /// What one run may cost, in US dollars; `null` is no limit.
     pub budget_usd: Option<f64>,
+    /// How many turns the agent may take for one step; `null` is no limit.
+    #[serde(default)]
+    pub max_turns: Option<u32>,
     /// How long a run may take, in seconds.
     pub timeout_seconds: u64,
     /// How long a step may take, in seconds.
@@ -75,6 +78,7 @@ impl TaskSpec {
             model: None,
             permission_profile: PermissionProfile::Full,
             budget_usd: None,
+            max_turns: None,
             timeout_seconds: 4 * 3600,
             step_timeout_seconds: 2 * 3600,
             egress: Vec::new(),

@@ -2,13 +2,12 @@
 
 use api::{
     event::Event,
-    id::{RunId, TaskId},
+    id::{BatchId, RunId, TaskId},
     run::Run,
     stream::Frame,
 };
 use futures::Stream;
 use tokio::sync::broadcast::error::RecvError;
-use uuid::Uuid;
 
 use crate::store::{Error, Partial, Store};
 
@@ -74,7 +73,7 @@ pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result
 }
 
 /// Runs as they change; live only. Ends when this reader fell too far behind: then it looks at the list again.
-pub fn changes(store: Store, task: Option<TaskId>, batch: Option<Uuid>) -> impl Stream<Item = Run> {
+pub fn changes(store: Store, task: Option<TaskId>, batch: Option<BatchId>) -> impl Stream<Item = Run> {
     async_stream::stream! {
         let mut changed = store.run_changes();
         while let Ok(id) = changed.recv().await {

@@ -63,6 +63,17 @@ impl App {
         self.run_enqueue(new_run(old.task_id, old.task, old.repository, old.r#ref, Some(id)), None).await
     }
 
+    /// Queues a run again whose container or engine failed, in its batch, one retry further.
+    pub(crate) async fn run_retry_by_itself(&self, old: &Run) -> Result<Run, Error> {
+        let again = old.clone();
+        let mut run = new_run(again.task_id, again.task, again.repository, again.r#ref, Some(old.id));
+        run.batch_id = old.batch_id;
+        run.priority = old.priority;
+        run.auto_retries = old.auto_retries + 1;
+        // Once, also when the end of the old one is written by another process after this one stopped.
+        self.run_enqueue(run, Some(&format!("auto-retry-of-{}", old.id))).await
+    }
+
     async fn run_enqueue(&self, run: Run, key: Option<&str>) -> Result<Run, Error> {
         let queued = self.store.run_counts().await?.get("queued").copied().unwrap_or_default();
         if u64::from(self.config.runs.queue) <= queued {
@@ -172,7 +183,7 @@ impl App {
             Err(error) => return Err(error.into()),
         }
         if let Some(driver) = self.drivers().get(&id) {
-            driver.cancel();
+            driver.cancel.cancel();
         }
         self.run_by_id(id).await
     }

@@ -2,7 +2,7 @@
 
 use api::{
     error::ApiError,
-    task::{MAX_STEPS, PermissionProfile, Step, TaskSpec},
+    task::{MAX_STEPS, Step, TaskSpec},
 };
 
 /// The longest instructions of a step, in bytes.
@@ -92,6 +92,9 @@ fn check_step(path: &str, step: &Step) -> Result<(), ApiError> {
 
 fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
     check_seconds("timeoutSeconds", spec.timeout_seconds)?;
+    if spec.max_turns == Some(0) {
+        return Err(ApiError::invalid("maxTurns", "is 0: leave it out for no limit, or allow at least 1"));
+    }
     check_seconds("stepTimeoutSeconds", spec.step_timeout_seconds)?;
     if let Some(model) = &spec.model
         && (model.trim().is_empty()
@@ -103,12 +106,6 @@ fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
     }
     if spec.budget_usd.is_some_and(|usd| !usd.is_finite() || usd <= 0.0) {
         return Err(ApiError::invalid("budgetUsd", "must be more than 0; leave it out for no limit"));
-    }
-    if spec.permission_profile == PermissionProfile::Ask {
-        return Err(ApiError::invalid(
-            "permissionProfile",
-            "`ask` is not available yet: use `full`, `edit` or `read_only`",
-        ));
     }
     if !spec.egress.is_empty() {
         let why = "is not available yet: a run reaches its model and its repository, and nothing else";
@@ -175,7 +172,7 @@ mod tests {
         assert_eq!(field_of(|task| task.budget_usd = Some(f64::NAN)), "budgetUsd");
         assert_eq!(field_of(|task| task.model = Some("--help".into())), "model");
         assert_eq!(field_of(|task| task.egress = vec!["example.org".into()]), "egress");
-        assert_eq!(field_of(|task| task.permission_profile = PermissionProfile::Ask), "permissionProfile");
+        assert_eq!(field_of(|task| task.max_turns = Some(0)), "maxTurns");
         assert_eq!(
             field_of(|task| drop(task.env.insert("ANTHROPIC_API_KEY".into(), "x".into()))),
             "env.ANTHROPIC_API_KEY"

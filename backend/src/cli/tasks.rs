@@ -126,6 +126,7 @@ pub(super) async fn create(client: &Client, spec: TaskSpec) -> Result<Task, Fail
         Some(spec.egress),
         Some(spec.env),
         spec.output_schema,
+        spec.max_turns,
     );
     Ok(created.await?)
 }

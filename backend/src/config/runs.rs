@@ -22,6 +22,15 @@ pub struct RunsArgs {
     /// Seconds a container may take to become ready (5 to 3600)
     #[arg(long, env = "CAISSON_START_TIMEOUT", value_name = "SECONDS", default_value_t = 120)]
     pub start_timeout: u64,
+    /// Seconds without a word of the agent until the log says what is known of it (10 to 86400); nothing is killed
+    #[arg(long, env = "CAISSON_SILENCE_NOTICE", value_name = "SECONDS", default_value_t = 300)]
+    pub silence_notice: u64,
+    /// How often an agent tries a call to the model again before it gives up (0 to 100)
+    #[arg(long, env = "CAISSON_MODEL_RETRIES", value_name = "COUNT", default_value_t = 10)]
+    pub model_retries: u32,
+    /// How often a run is queued again by itself when its container or the engine failed (0 to 10)
+    #[arg(long, env = "CAISSON_AUTO_RETRIES", value_name = "COUNT", default_value_t = 1)]
+    pub auto_retries: u32,
 }
 
 /// How much work the server takes on, checked.
@@ -35,12 +44,20 @@ pub struct Runs {
     pub check_attempts: u32,
     /// How long a container may take to become ready.
     pub start_timeout: Duration,
+    /// How long an agent may say nothing until the log says so.
+    pub silence_notice: Duration,
+    /// How often an agent tries a call to the model again.
+    pub model_retries: u32,
+    /// How often a run is queued again by itself when its container or the engine failed.
+    pub auto_retries: u32,
 }
 
 impl RunsArgs {
     pub(super) fn validate(self) -> Result<Runs, Error> {
         let seconds =
             within("--start-timeout", self.start_timeout, 5, 3600, "seconds until a container is ready")?;
+        let silence =
+            within("--silence-notice", self.silence_notice, 10, 86_400, "seconds of silence until a notice")?;
         Ok(Runs {
             slots: within("--slots", self.slots, 1, 10_000, "runs that work at once")?,
             queue: within("--queue", self.queue, 1, 1_000_000, "runs that may wait")?,
@@ -52,6 +69,15 @@ impl RunsArgs {
                 "attempts to mend a check",
             )?,
             start_timeout: Duration::from_secs(seconds),
+            silence_notice: Duration::from_secs(silence),
+            model_retries: within(
+                "--model-retries",
+                self.model_retries,
+                0,
+                100,
+                "tries of a call to the model",
+            )?,
+            auto_retries: within("--auto-retries", self.auto_retries, 0, 10, "retries of a run by itself")?,
         })
     }
 }

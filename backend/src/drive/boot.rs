@@ -1,6 +1,6 @@
 //! From a claimed run to an executor that answers: the container, its firewall, the link back.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use api::{
     Timestamp,
@@ -24,6 +24,9 @@ const FIREWALL_REFUSED: i64 = 78;
 /// How long an engine that is away may take to come back before its containers are given up.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
 
+/// How long a container that is started once more may take.
+const REVIVAL: Duration = Duration::from_secs(15);
+
 /// A container whose executor answers.
 pub(super) struct Booted {
     pub(super) instance: InstanceId,
@@ -42,7 +45,7 @@ impl Driver {
         {
             return self.adopt(instance).await;
         }
-        if self.cancel.is_cancelled() {
+        if self.driven.cancel.is_cancelled() {
             return Err(
                 End::new(Reason::CancelledByUser, "It was cancelled before its container was made.").into()
             );
@@ -53,7 +56,7 @@ impl Driver {
             biased;
             () = self.leave.cancelled() => return Err(Halt::Leave),
             // The way out begins with a container, whether it is ready or not.
-            () = self.cancel.cancelled() => return Ok(self.booted(live.instance, live.container_id, agent)),
+            () = self.driven.cancel.cancelled() => return Ok(self.booted(live.instance, live.container_id, agent)),
             ready = agent.wait_ready(self.app.config.runs.start_timeout) => ready,
             () = stopped(&self.app, &live.container_id) => Err(crate::agent::Error::Unreachable("the container ended".into())),
         };
@@ -88,8 +91,21 @@ impl Driver {
         Ok(self.booted(instance, live.container_id, agent))
     }
 
+    /// Starts the container of a run again that was stopped, unless it is gone.
+    pub(super) async fn revive(&self, booted: &Booted) -> Option<Agent> {
+        let live = self.app.containers.start_again(booted.instance).await.ok().flatten()?;
+        let agent = Agent::new(live.port?, self.app.keys.instance_token(booted.instance));
+        let _ = self
+            .app
+            .store
+            .instance_set_container(booted.instance, &live.container_id, live.host().as_deref())
+            .await;
+        agent.wait_ready(REVIVAL).await.ok()?;
+        Some(agent)
+    }
+
     /// Opens the link: from now on the container's requests reach the broker.
-    fn booted(&self, instance: InstanceId, container_id: String, agent: Agent) -> Booted {
+    pub(super) fn booted(&self, instance: InstanceId, container_id: String, agent: Agent) -> Booted {
         let stop = CancellationToken::new();
         let run = &self.record.run;
         // A repository that was accepted at creation is still one.
@@ -99,6 +115,7 @@ impl Driver {
                 model_token: self.app.keys.model_token(run.id),
                 repository,
                 branch: run.branch.clone(),
+                meter: Arc::new(self.money.clone()),
             };
             let router = self.app.broker.router(access);
             let (agent, stop) = (agent.clone(), stop.clone());
@@ -145,7 +162,7 @@ impl Driver {
         };
         match self.app.containers.start(&wanted).await {
             Ok(live) => {
-                let host = live.port.map(|port| format!("127.0.0.1:{port}"));
+                let host = live.host();
                 let stored =
                     self.app.store.instance_set_container(instance.id, &live.container_id, host.as_deref());
                 stored.await.map_err(internal)?;

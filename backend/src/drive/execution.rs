@@ -9,7 +9,7 @@ use api::{
 };
 use futures::{Stream, StreamExt};
 
-use super::{Driver, End, Halt, wait};
+use super::{Driver, End, Halt, silence::Silence, wait};
 use crate::{
     agent::{Agent, Error},
     store::{NewEvent, Partial, RunPatch},
@@ -72,31 +72,65 @@ impl Driver {
         unreachable_since: &mut Option<tokio::time::Instant>,
     ) -> Result<Stopped, Halt> {
         let mut batches = std::pin::pin!(lines.ready_chunks(BATCH));
-        while let Some(batch) = batches.next().await {
-            *unreachable_since = None;
-            let mut kept = Vec::with_capacity(batch.len());
-            let mut outcome = None;
-            for line in batch {
-                match line {
-                    Ok(ExecutionLine::Partial { text, block }) => {
-                        self.app.store.partial_send(self.record.run.id, Partial { text, block });
-                    }
-                    // Its number is not stored, so that a driver that comes after a crash reads it again.
-                    Ok(ExecutionLine::End { exit, .. }) => outcome = Some(Stopped::End(exit)),
-                    Ok(line) => kept.push(line),
-                    Err(error) => outcome = Some(Stopped::of(error)),
+        // What people said while nobody listened.
+        self.settle(agent, id).await?;
+        let mut silence = Silence::new(self.app.config.runs.silence_notice);
+        let (driven, money) = (self.driven.clone(), self.money.clone());
+        loop {
+            let batch = tokio::select! {
+                batch = batches.next() => batch,
+                () = driven.inbox.notified() => {
+                    self.settle(agent, id).await?;
+                    continue;
                 }
-            }
+                question = money.blocked(), if self.record.run.gate.is_none() => {
+                    self.open_budget(question).await?;
+                    continue;
+                }
+                quiet = silence.lasts() => {
+                    self.tell_silence(agent, id, quiet).await?;
+                    continue;
+                }
+            };
+            let Some(batch) = batch else { break };
+            silence.broken();
+            *unreachable_since = None;
+            let (kept, outcome) = self.sort(batch);
             if let Some(last) = kept.last().and_then(ExecutionLine::n) {
+                let asked = self.open_asks(id, &kept).await?;
                 self.store_lines(id, kept, last).await?;
                 // What is stored here may be forgotten there; a lost acknowledgement is made up for by the next.
                 let _ = agent.ack(id, last).await;
+                if asked {
+                    self.show_gate().await?;
+                }
             }
             if let Some(outcome) = outcome {
+                if matches!(outcome, Stopped::End(_)) {
+                    self.withdraw(Some(id)).await?;
+                }
                 return Ok(outcome);
             }
         }
         Ok(Stopped::Cut("the stream ended without its last line".to_owned()))
+    }
+
+    /// Passes tokens on; answers the lines to keep, and how reading ended, if it did.
+    fn sort(&self, batch: Vec<Result<ExecutionLine, Error>>) -> (Vec<ExecutionLine>, Option<Stopped>) {
+        let mut kept = Vec::with_capacity(batch.len());
+        let mut outcome = None;
+        for line in batch {
+            match line {
+                Ok(ExecutionLine::Partial { text, block }) => {
+                    self.app.store.partial_send(self.record.run.id, Partial { text, block });
+                }
+                // Its number is not stored, so that a driver that comes after a crash reads it again.
+                Ok(ExecutionLine::End { exit, .. }) => outcome = Some(Stopped::End(exit)),
+                Ok(line) => kept.push(line),
+                Err(error) => outcome = Some(Stopped::of(error)),
+            }
+        }
+        (kept, outcome)
     }
 
     pub(super) async fn store_lines(

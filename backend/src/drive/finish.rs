@@ -1,74 +1,76 @@
-//! The way out: work is saved, the container goes, the run ends, once.
-
-use std::time::Duration;
+//! The way out: work is saved, the run ends, once, and its container goes.
 
 use api::{
-    executor::ExecutionLine,
     instance::InstanceState,
     run::{Outcome, Reason},
 };
-use futures::StreamExt;
 
 use super::{Driver, End, Halt, boot::Booted};
-use crate::agent::Agent;
-
-/// How long the agent's processes may take to end, and its last lines to arrive.
-const LAST_LINES: Duration = Duration::from_secs(7);
-/// How long saving the work may take when a person waits for the run to stop.
-const RESCUE_CANCELLED: Duration = Duration::from_secs(5);
-/// How long it may take otherwise.
-const RESCUE: Duration = Duration::from_secs(60);
 
 impl Driver {
-    /// Ends the run. Its container is gone when this returns, or is removed by the reconciler.
+    /// Ends the run. Its container goes after that; one that cannot go yet is removed by the reconciler.
+    ///
+    /// A process that stops in here leaves the run as it is: the next one adopts it and comes here again.
     pub(super) async fn finish(&mut self, booted: Option<Booted>, end: End) {
-        if let Some(booted) = booted {
-            if end.reason.outcome() != Outcome::Succeeded && end.reason != Reason::InstanceLost {
-                self.rescue(&booted.agent, &end).await;
-            }
-            self.remove(booted).await;
-        }
-        let id = self.record.run.id;
-        tracing::info!(run.id = %id, reason = ?end.reason, detail = end.detail, "a run ended");
-        let write = self.change().end(end.reason, end.detail);
-        // Leaving here means that the process stops: the next one finds the container gone and ends the run.
-        let _ = self.write(write).await;
+        let booted = match booted {
+            Some(booted) => match self.save_and_end(booted, end).await {
+                Ok(booted) => booted,
+                Err(_) => return,
+            },
+            None => return drop(self.write_end(end).await),
+        };
+        self.remove(booted).await;
     }
 
-    /// Stops the agent, takes its last lines, and pushes what it has done.
-    async fn rescue(&mut self, agent: &Agent, end: &End) {
-        if let Some(execution) = self.record.execution.clone() {
-            let last_lines = async {
-                agent.cancel(&execution).await.ok()?;
-                let lines = agent.events(&execution, self.record.execution_n).await.ok()?;
-                let lines: Vec<ExecutionLine> = lines.filter_map(|line| async { line.ok() }).collect().await;
-                Some(lines)
-            };
-            let lines = tokio::time::timeout(LAST_LINES, last_lines).await.ok().flatten().unwrap_or_default();
-            let kept: Vec<_> =
-                lines.into_iter().filter(|line| !matches!(line, ExecutionLine::End { .. })).collect();
-            if let Some(last) = kept.iter().filter_map(ExecutionLine::n).next_back() {
-                let _ = self.store_lines(&execution, kept, last).await;
-            }
+    async fn save_and_end(&mut self, booted: Booted, end: End) -> Result<Booted, Halt> {
+        let booted = if end.reason == Reason::InstanceLost || end.reason == Reason::OutOfMemory {
+            self.revived(booted).await?
+        } else {
+            booted
+        };
+        if end.reason.outcome() == Outcome::Succeeded {
+            self.keep_changes(&booted.agent).await?;
+        } else {
+            self.rescue(&booted.agent, &end).await?;
         }
-        let (time, stall) = match end.reason {
-            Reason::CancelledByUser => (RESCUE_CANCELLED, RESCUE_CANCELLED.as_secs()),
-            _ => (RESCUE, RESCUE.as_secs()),
+        self.write_end(end).await?;
+        Ok(booted)
+    }
+
+    async fn write_end(&mut self, end: End) -> Result<(), Halt> {
+        self.withdraw(None).await?;
+        self.tell_undelivered().await?;
+        self.retry_by_itself(&end).await?;
+        tracing::info!(run.id = %self.record.run.id, reason = ?end.reason, detail = end.detail, "a run ended");
+        let write = self.change().end(end.reason, end.detail);
+        self.write(write).await
+    }
+
+    /// What a person has said and no agent has heard.
+    async fn tell_undelivered(&mut self) -> Result<(), Halt> {
+        let (store, run) = (self.app.store.clone(), self.record.run.id);
+        for message in self.patiently(|| store.message_list_waiting(run)).await?.unwrap_or_default() {
+            let text = format!("The run ended before the agent could hear this: {}", message.text);
+            self.notice("message", text).await?;
+        }
+        Ok(())
+    }
+
+    /// A run that only its container or the engine has failed is queued again, a bounded number of times.
+    async fn retry_by_itself(&mut self, end: &End) -> Result<(), Halt> {
+        let infrastructure = matches!(end.reason, Reason::InstanceLost | Reason::EngineUnavailable);
+        let retries = self.record.run.auto_retries;
+        if !infrastructure
+            || self.app.config.runs.auto_retries <= retries
+            || self.driven.cancel.is_cancelled()
+        {
+            return Ok(());
+        }
+        let text = match self.app.run_retry_by_itself(&self.record.run).await {
+            Ok(next) => format!("Queued again by itself as run {} (retry {}).", next.id, retries + 1),
+            Err(error) => format!("It could not be queued again by itself: {error}"),
         };
-        let saved = async {
-            if self.record.run.base_commit.is_none() {
-                return Ok(());
-            }
-            let words = end.reason.words();
-            self.commit(agent, &format!("Unfinished work: the run ended with {words}")).await?;
-            self.push(agent, stall).await
-        };
-        let failed = match tokio::time::timeout(time, saved).await {
-            Ok(Ok(()) | Err(Halt::Leave)) => return,
-            Ok(Err(Halt::End(end))) => end.detail,
-            Err(_) => format!("it took longer than {} s", time.as_secs()),
-        };
-        let _ = self.notice("rescue", format!("The unfinished work could not be saved: {failed}")).await;
+        self.notice("retry", text).await
     }
 
     async fn remove(&self, booted: Booted) {

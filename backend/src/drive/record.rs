@@ -14,22 +14,22 @@ use crate::store::{Error, RunPatch, RunWrite, Written};
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 impl Driver {
-    /// Writes a change to the run; keeps trying while the database is away.
+    /// Asks the store, again and again while the database is away. `None` when the run's state does not
+    /// allow it: someone has cancelled it, and the cancellation is seen elsewhere.
     ///
     /// # Errors
-    /// `Leave` when the process stops first. A change that the run's state no longer allows is dropped:
-    /// someone has cancelled it, and the cancellation is seen elsewhere.
-    pub(super) async fn write(&mut self, write: RunWrite) -> Result<(), Halt> {
+    /// `Leave` when the process stops first.
+    pub(super) async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> Result<Option<T>, Halt>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.app.store.run_write(write.clone()).await {
-                Ok(written) => {
-                    self.remember(&write, written);
-                    return Ok(());
-                }
-                Err(Error::Illegal(_) | Error::Stale(_)) => return Ok(()),
+            match ask().await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(Error::Illegal(_) | Error::Stale(_)) => return Ok(None),
                 Err(error) => {
-                    tracing::warn!(run.id = %write.run, %error, "a run's events cannot be stored yet, trying again");
+                    tracing::warn!(run.id = %self.record.run.id, %error, "the store cannot be used yet, trying again");
                     if wait(&self.leave, pause).await {
                         return Err(Halt::Leave);
                     }
@@ -37,6 +37,18 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Writes a change to the run; keeps trying while the database is away. A change that the run's state no
+    /// longer allows is dropped.
+    ///
+    /// # Errors
+    /// `Leave` when the process stops first.
+    pub(super) async fn write(&mut self, write: RunWrite) -> Result<(), Halt> {
+        if let Some(written) = self.patiently(|| self.app.store.run_write(write.clone())).await? {
+            self.remember(&write, written);
+        }
+        Ok(())
     }
 
     /// Keeps the record in step with what was written.
@@ -54,6 +66,8 @@ impl Driver {
             cost,
             usage,
             head_commit,
+            gate,
+            artifacts,
             execution,
         } = write.patch.clone();
         run.instance_id = instance_id.or(run.instance_id);
@@ -65,6 +79,10 @@ impl Driver {
         run.cost = cost.unwrap_or(run.cost);
         run.usage = usage.unwrap_or(run.usage);
         run.head_commit = head_commit.or_else(|| run.head_commit.take());
+        run.gate = gate.unwrap_or_else(|| run.gate.take());
+        if let Some(artifacts) = artifacts {
+            run.artifacts = artifacts;
+        }
         if let Some((execution, n)) = execution {
             self.record.execution = Some(execution);
             self.record.execution_n = n;

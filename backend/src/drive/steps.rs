@@ -1,10 +1,12 @@
 //! The work itself: clone, then each step with its checks, its commit and its push.
 
+use std::time::Duration;
+
 use api::{
     event::{CheckRun, EventBody, GitAction, Verdict},
     executor::{CloneLine, Commit, Execute, Exit, GitClone, GitFailure, GitFailureCode, InitGit, Push},
     instance::InstanceState,
-    run::{Cost, Reason, RunState, Transition},
+    run::{Reason, RunState, Transition},
     task::Step,
 };
 use futures::StreamExt;
@@ -17,6 +19,11 @@ use crate::{
 
 /// After how many seconds without progress a push is given up.
 pub(super) const PUSH_STALL_SECONDS: u64 = 120;
+
+/// How long a step may wait at the budget's line beyond its own time-out: nobody waits longer for a person.
+const AT_THE_LINE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The executor ends a step that takes too long, and knows how; this much later it is ended from here.
+const EXECUTOR_FIRST: Duration = Duration::from_secs(15);
 
 /// How many per cent a clone must be further before the log says so: each line of it is kept for ever.
 const CLONE_PERCENT: u8 = 10;
@@ -121,6 +128,11 @@ impl Driver {
                 feedback.take().map_or_else(|| step.instructions.clone(), |failed| give_back(&failed));
             let exit = self.attempt(agent, number, attempt, prompt).await?;
             self.account(&exit).await?;
+            if 0 < exit.memory_kills && verdict::judge(&exit).is_ok() {
+                let text =
+                    "The container ran out of memory and a process of it was killed; the agent went on.";
+                self.notice("memory", text).await?;
+            }
             verdict::judge(&exit)?;
             // Before the checks, so that they judge what is committed and leave nothing of their own in it.
             self.commit(agent, &step.title()).await?;
@@ -146,7 +158,9 @@ impl Driver {
         prompt: String,
     ) -> Result<Exit, Halt> {
         let run = &self.record.run;
-        let left = self.deadline().as_secs().max(1);
+        let step_limit = Duration::from_secs(run.task.step_timeout_seconds);
+        // The executor's clock does not see a model call that waits at the budget's line: this one does.
+        let patience = if self.money.has_limit() { AT_THE_LINE } else { Duration::ZERO };
         let execute = Execute {
             execution_id: format!("step-{number}-attempt-{attempt}"),
             prompt,
@@ -155,33 +169,25 @@ impl Driver {
             resume: run.agent_session.clone(),
             session: run.agent_session.is_none().then(|| run.id.to_string()),
             permission_profile: run.task.permission_profile,
-            max_turns: None,
-            budget_usd: run.task.budget_usd.map(|budget| (budget - run.cost.usd).max(0.01)),
-            timeout_seconds: run.task.step_timeout_seconds.min(left),
+            max_turns: run.task.max_turns,
+            budget_usd: None,
+            timeout_seconds: (step_limit + patience).as_secs(),
+            model_retries: Some(self.app.config.runs.model_retries),
             model_token: self.app.keys.model_token(run.id),
             env: run.task.env.clone(),
         };
-        self.execute(agent, &execute).await
+        let (clock, began) = (self.clock.clone(), self.clock.passed());
+        tokio::select! {
+            exit = self.execute(agent, &execute) => exit,
+            () = clock.reaches(began + step_limit + EXECUTOR_FIRST) => Err(verdict::step_timeout().into()),
+        }
     }
 
-    /// Cost and tokens by the agent's own count, which is cumulative over the session.
+    /// Cost and tokens, as the broker has metered them.
     async fn account(&mut self, exit: &Exit) -> Result<(), Halt> {
-        let Some(result) = &exit.result else { return Ok(()) };
-        let cost = if self.app.broker.is_free() {
-            Cost { usd: 0.0, known: true }
-        } else {
-            Cost {
-                usd: result.total_cost_usd.unwrap_or(self.record.run.cost.usd),
-                known: result.total_cost_usd.is_some(),
-            }
-        };
-        let session = result.session_id.clone();
-        let patch = RunPatch {
-            cost: Some(cost),
-            usage: Some(result.usage),
-            agent_session: session,
-            ..RunPatch::default()
-        };
+        let (cost, usage) = self.money.totals();
+        let agent_session = exit.result.as_ref().and_then(|result| result.session_id.clone());
+        let patch = RunPatch { cost: Some(cost), usage: Some(usage), agent_session, ..RunPatch::default() };
         let write = self.change().patch(patch);
         self.write(write).await
     }

@@ -7,14 +7,15 @@ use api::{
 
 use super::End;
 
+/// The signal with which the kernel kills for memory.
+const SIGKILL: i32 = 9;
+
 /// What the end of an execution means: `Ok` when the agent did its work.
 pub(super) fn judge(exit: &Exit) -> Result<(), End> {
     let end = |reason, detail: String| Err(End::new(reason, detail));
     match exit.cause {
         ExitCause::Cancelled => Err(End::cancelled()),
-        ExitCause::Timeout => {
-            end(Reason::Timeout, "A step took longer than its `stepTimeoutSeconds`.".into())
-        }
+        ExitCause::Timeout => Err(step_timeout()),
         ExitCause::HungAfterResult => end(
             Reason::AgentHung,
             "The agent gave its result but its process did not end, and was killed.".into(),
@@ -31,7 +32,21 @@ pub(super) fn judge(exit: &Exit) -> Result<(), End> {
     }
 }
 
+/// The end of a run whose step took too long.
+pub(super) fn step_timeout() -> End {
+    End::new(Reason::Timeout, "A step took longer than its `stepTimeoutSeconds`; raise it if it needs more.")
+}
+
+/// Whether the kernel killed the agent itself, or a process it needed, because the memory was used up.
+fn ran_out_of_memory(exit: &Exit) -> bool {
+    0 < exit.memory_kills && (exit.signal == Some(SIGKILL) || exit.code == Some(128 + SIGKILL))
+}
+
 fn judge_result(exit: &Exit) -> Result<(), End> {
+    if ran_out_of_memory(exit) {
+        let detail = "The container ran out of memory; give it more with `--container-memory`.";
+        return Err(End::new(Reason::OutOfMemory, detail));
+    }
     match &exit.result {
         Some(result) if result.is_error => Err(End::new(reason_of(result), detail_of(result))),
         Some(_) if exit.code == Some(0) => Ok(()),
@@ -85,7 +100,7 @@ mod tests {
     use super::*;
 
     fn exited(code: Option<i32>, signal: Option<i32>, result: Option<AgentResult>) -> Exit {
-        Exit { cause: ExitCause::Exited, code, signal, result, stderr: "oh no\n".into() }
+        Exit { cause: ExitCause::Exited, code, signal, result, stderr: "oh no\n".into(), memory_kills: 0 }
     }
 
     fn result(is_error: bool, subtype: &str, terminal: &str, status: Option<u16>) -> Option<AgentResult> {
@@ -136,6 +151,15 @@ mod tests {
         // An interrupt ends with exit code 0, and is an error all the same.
         let interrupted = result(true, "error_during_execution", "aborted_tools", None);
         assert_eq!(reason(&exited(Some(0), None, interrupted)), Reason::AgentError);
+    }
+
+    #[test]
+    fn an_agent_that_the_kernel_killed_ran_out_of_memory_and_any_other_crashed() {
+        let killed = |code, signal, memory_kills| Exit { memory_kills, ..exited(code, signal, None) };
+        assert_eq!(reason(&killed(None, Some(9), 1)), Reason::OutOfMemory);
+        assert_eq!(reason(&killed(Some(137), None, 2)), Reason::OutOfMemory);
+        assert_eq!(reason(&killed(None, Some(9), 0)), Reason::AgentCrashed);
+        assert_eq!(reason(&killed(Some(1), None, 1)), Reason::AgentCrashed);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use api::{
     error::ApiError,
     event::Event,
-    id::{RunId, TaskId},
+    id::{BatchId, RunId, TaskId},
     page::Page,
     rpc::runs::RunsApiServer,
-    run::{Outcome, Overrides, Run, RunState},
+    run::{Outcome, Overrides, Run, RunDiff, RunState},
 };
 use jsonrpsee::{
     PendingSubscriptionSink,
@@ -44,7 +44,7 @@ impl RunsApiServer for Runs {
     async fn list(
         &self,
         task_id: Option<TaskId>,
-        batch_id: Option<Uuid>,
+        batch_id: Option<BatchId>,
         state: Option<RunState>,
         outcome: Option<Outcome>,
         repository: Option<String>,
@@ -72,6 +72,18 @@ impl RunsApiServer for Runs {
         self.0.whole(move |app| async move { app.run_retry(id).await }).await
     }
 
+    async fn send(&self, id: RunId, text: String) -> Result<Run, ApiError> {
+        self.0.whole(move |app| async move { app.run_send(id, &text).await }).await
+    }
+
+    async fn answer(&self, id: RunId, gate_id: Uuid, answer: String) -> Result<Run, ApiError> {
+        self.0.whole(move |app| async move { app.run_answer(id, gate_id, &answer).await }).await
+    }
+
+    async fn diff(&self, id: RunId) -> Result<RunDiff, ApiError> {
+        Ok(self.0.run_diff(id).await?)
+    }
+
     async fn on_message(
         &self,
         pending: PendingSubscriptionSink,
@@ -96,7 +108,7 @@ impl RunsApiServer for Runs {
         &self,
         pending: PendingSubscriptionSink,
         task_id: Option<TaskId>,
-        batch_id: Option<Uuid>,
+        batch_id: Option<BatchId>,
     ) -> SubscriptionResult {
         let changes = follow::changes(self.0.store.clone(), task_id, batch_id);
         let sink = pending.accept().await?;

@@ -29,6 +29,7 @@ struct Fields {
     egress: Option<Vec<String>>,
     env: Option<BTreeMap<String, String>>,
     output_schema: Option<serde_json::Value>,
+    max_turns: Option<u32>,
 }
 
 impl Fields {
@@ -49,6 +50,7 @@ impl Fields {
         set(&mut spec.egress, self.egress);
         set(&mut spec.env, self.env);
         spec.model = self.model.or_else(|| spec.model.take());
+        spec.max_turns = self.max_turns.or(spec.max_turns);
         spec.budget_usd = self.budget_usd.or(spec.budget_usd);
         spec.output_schema = self.output_schema.or_else(|| spec.output_schema.take());
     }
@@ -70,6 +72,7 @@ impl TasksApiServer for Tasks {
         egress: Option<Vec<String>>,
         env: Option<BTreeMap<String, String>>,
         output_schema: Option<serde_json::Value>,
+        max_turns: Option<u32>,
     ) -> Result<Task, ApiError> {
         let mut spec = TaskSpec::new(name, steps);
         let (name, steps) = (None, None);
@@ -86,6 +89,7 @@ impl TasksApiServer for Tasks {
             egress,
             env,
             output_schema,
+            max_turns,
         }
         .apply(&mut spec);
         Ok(self.0.task_create(spec).await?)
@@ -107,6 +111,7 @@ impl TasksApiServer for Tasks {
         egress: Option<Vec<String>>,
         env: Option<BTreeMap<String, String>>,
         output_schema: Option<serde_json::Value>,
+        max_turns: Option<u32>,
     ) -> Result<Task, ApiError> {
         let fields = Fields {
             name,
@@ -121,6 +126,7 @@ impl TasksApiServer for Tasks {
             egress,
             env,
             output_schema,
+            max_turns,
         };
         Ok(self.0.task_update(id, version, |spec| fields.apply(spec)).await?)
     }

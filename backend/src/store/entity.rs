@@ -1,7 +1,10 @@
 //! The tables as sea-orm sees them; private to the store.
 #![expect(unreachable_pub, reason = "sea-orm's derives need the models to be `pub`")]
 
+pub(super) mod artifact;
+pub(super) mod gate;
 pub(super) mod instance;
+pub(super) mod message;
 pub(super) mod run;
 pub(super) mod run_event;
 pub(super) mod session;

@@ -4,8 +4,9 @@ use api::{
     Timestamp,
     event::EventBody,
     id::{InstanceId, RunId},
-    run::{Cost, Reason, Run, RunState, Transition, Usage},
+    run::{Artifact, Cost, Gate, Reason, Run, RunState, Transition, Usage},
 };
+use uuid::Uuid;
 
 /// A run with what only its driver needs.
 #[derive(Clone, Debug)]
@@ -37,6 +38,17 @@ pub struct RunWrite {
     pub execution: Option<String>,
     /// Only when the run is in this state; else the write is refused as `Stale`.
     pub only_in: Option<RunState>,
+    /// What has reached the agent with this.
+    pub delivered: Option<Delivered>,
+}
+
+/// Something that was kept for an agent and has reached it.
+#[derive(Clone, Copy, Debug)]
+pub enum Delivered {
+    /// The answer of this gate.
+    Gate(Uuid),
+    /// This message.
+    Message(Uuid),
 }
 
 impl RunWrite {
@@ -51,6 +63,7 @@ impl RunWrite {
             events: Vec::new(),
             execution: None,
             only_in: None,
+            delivered: None,
         }
     }
 
@@ -128,6 +141,10 @@ pub struct RunPatch {
     pub usage: Option<Usage>,
     /// The newest pushed commit.
     pub head_commit: Option<String>,
+    /// What it waits for; `Some(None)` is nothing.
+    pub gate: Option<Option<Gate>>,
+    /// What is kept of it.
+    pub artifacts: Option<Vec<Artifact>>,
     /// The execution that is read, and the number up to which it was stored.
     pub execution: Option<(String, u64)>,
 }

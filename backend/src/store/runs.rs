@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{
-    id::{RunId, TaskId},
+    id::{BatchId, RunId, TaskId},
     page::Page,
     run::{Outcome, Run, RunState, wire_name},
 };
@@ -27,7 +27,7 @@ pub struct RunFilter {
     /// Of this task.
     pub task_id: Option<TaskId>,
     /// Of this batch.
-    pub batch_id: Option<Uuid>,
+    pub batch_id: Option<BatchId>,
     /// In this state.
     pub state: Option<RunState>,
     /// With this outcome.
@@ -64,7 +64,12 @@ impl Store {
             step: Set(0),
             attempt: Set(0),
             retry_of: Set(run.retry_of.map(|id| id.0)),
-            batch_id: Set(run.batch_id),
+            batch_id: Set(run.batch_id.map(|id| id.0)),
+            priority: Set(run.priority),
+            auto_retries: Set(i32::try_from(run.auto_retries).unwrap_or(i32::MAX)),
+            artifacts: Set("[]".to_owned()),
+            lease_until: Set(0),
+            fence: Set(0),
             model: Set(run.model.clone()),
             cost_usd: Set(run.cost.usd),
             cost_known: Set(run.cost.known),
@@ -87,6 +92,8 @@ impl Store {
             execution: NotSet,
             started_at: NotSet,
             ended_at: NotSet,
+            owner: NotSet,
+            events_removed_at: NotSet,
         };
         match run::Entity::insert(row).exec_without_returning(&self.write).await {
             Ok(_) => Ok(run.clone()),
@@ -129,7 +136,7 @@ impl Store {
     ) -> Result<Page<Run>, Error> {
         let find = run::Entity::find()
             .apply_if(filter.task_id, |find, id| find.filter(run::Column::TaskId.eq(id.0)))
-            .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id)))
+            .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id.0)))
             .apply_if(filter.state, |find, state| find.filter(run::Column::State.eq(wire_name(&state))))
             .apply_if(filter.outcome, |find, outcome| {
                 find.filter(run::Column::Outcome.eq(wire_name(&outcome)))

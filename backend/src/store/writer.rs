@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, NewEvent, RunRecord, RunWrite, Written,
+    Delivered, Error, NewEvent, RunRecord, RunWrite, Written,
     bells::Bells,
     entity::{micros, run, run_event, to_json},
 };
@@ -113,6 +113,8 @@ impl RunWrite {
             || self.patch.cost.is_some()
             || self.patch.head_commit.is_some()
             || self.patch.instance_id.is_some()
+            || self.patch.gate.is_some()
+            || self.patch.artifacts.is_some()
     }
 }
 
@@ -145,6 +147,11 @@ async fn apply(transaction: &DatabaseTransaction, write: &RunWrite) -> Result<Wr
     }
     for chunk in rows.chunks(ROWS) {
         run_event::Entity::insert_many(chunk.to_vec()).exec_without_returning(transaction).await?;
+    }
+    match write.delivered {
+        Some(Delivered::Gate(id)) => super::gates::set_delivered(transaction, id).await?,
+        Some(Delivered::Message(id)) => super::messages::set_delivered(transaction, id).await?,
+        None => {}
     }
     run::Entity::update(changes(write, &record, state, seq, now)?).validate()?.exec(transaction).await?;
     Ok(Written { state, last_seq: seq })
@@ -225,6 +232,12 @@ fn changes(
     }
     if let Some(usage) = &patch.usage {
         row.usage = Set(to_json("usage", usage)?);
+    }
+    if let Some(gate) = &patch.gate {
+        row.gate = Set(gate.as_ref().map(|gate| to_json("gate", gate)).transpose()?);
+    }
+    if let Some(artifacts) = &patch.artifacts {
+        row.artifacts = Set(to_json("artifacts", artifacts)?);
     }
     if let Some((execution, n)) = &patch.execution {
         row.execution = Set(Some(execution.clone()));

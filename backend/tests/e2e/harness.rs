@@ -222,9 +222,11 @@ pub fn step(instructions: &str, checks: &[&str]) -> Step {
 /// Creates a task with the default settings.
 pub async fn create_task(client: &WsClient, steps: Vec<Step>) -> Task {
     let name = "A task".to_owned();
-    TasksApiClient::create(client, name, steps, None, None, None, None, None, None, None, None, None, None)
-        .await
-        .expect("a task")
+    TasksApiClient::create(
+        client, name, steps, None, None, None, None, None, None, None, None, None, None, None,
+    )
+    .await
+    .expect("a task")
 }
 
 /// Creates a task of these steps and a run of it.

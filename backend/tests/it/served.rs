@@ -155,9 +155,11 @@ impl SilentEngine {
 pub async fn create_task(client: &WsClient, name: &str) -> Task {
     let steps = vec![Step { instructions: "Say hello.".into(), checks: vec!["true".into()] }];
     let name = name.to_owned();
-    TasksApiClient::create(client, name, steps, None, None, None, None, None, None, None, None, None, None)
-        .await
-        .expect("a task")
+    TasksApiClient::create(
+        client, name, steps, None, None, None, None, None, None, None, None, None, None, None,
+    )
+    .await
+    .expect("a task")
 }
 
 /// A run of a new task. It cannot get far: there is no image.

@@ -127,6 +127,8 @@ fn read_block(block: Block, at: Timestamp) -> Option<What> {
             delay_ms.div_ceil(1000),
         ))),
         // A good result repeats the last thing that was said.
+        // Its gate says the same, and who answered.
+        Block::Ask(_) => None,
         Block::Result(result) => result.is_error.then_some(What::AgentError(result.text)),
     }
 }

@@ -29,6 +29,7 @@ namespace! {
             egress as "egress": Option<Vec<String>>,
             env as "env": Option<BTreeMap<String, String>>,
             output_schema as "outputSchema": Option<serde_json::Value>,
+            max_turns as "maxTurns": Option<u32>,
         ) -> Task;
         /// Changes a task. What is left out stays; a stale `version` is a conflict.
         "update" fn update(
@@ -47,6 +48,7 @@ namespace! {
             egress as "egress": Option<Vec<String>>,
             env as "env": Option<BTreeMap<String, String>>,
             output_schema as "outputSchema": Option<serde_json::Value>,
+            max_turns as "maxTurns": Option<u32>,
         ) -> Task;
         /// One task.
         "byId" fn by_id(&self, id as "id": TaskId) -> Task;

@@ -20,6 +20,8 @@ pub struct Gate {
     pub since: Timestamp,
     /// When it ends by itself.
     pub until: Option<Timestamp>,
+    /// How it was answered; `null` while it waits.
+    pub answer: Option<String>,
 }
 
 /// The kinds of gates.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use api::{
     Timestamp,
-    id::{InstanceId, RunId, TaskId},
-    run::{Cost, Gate, GateKind, Outcome, PullRequest, Reason, Run, RunState, Usage},
+    id::{BatchId, InstanceId, RunId, TaskId},
+    run::{Artifact, Cost, Gate, GateKind, Outcome, PullRequest, Reason, Run, RunState, Usage},
     task::{Agent, Check, PermissionProfile, Step, Task, TaskSpec},
 };
 use serde_json::json;
@@ -163,5 +163,6 @@ pub(crate) fn gate() -> Gate {
         options: vec!["stop".into()],
         since: at(30),
         until: Some(at(3630)),
+        answer: None,
     }
 }

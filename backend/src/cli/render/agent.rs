@@ -79,6 +79,8 @@ impl Tools {
                     format!("! the model: {}, try {attempt} of {max} in {wait}", error.replace('_', " "));
                 vec![Line::new().span(Tone::Warn, said)]
             }
+            // Its gate says the same, and who answered.
+            Block::Ask(_) => Vec::new(),
             // A good result repeats what the agent said last.
             Block::Result(result) if !result.is_error => Vec::new(),
             Block::Result(result) => {

@@ -1,7 +1,7 @@
 //! `runs`.
 
 use api::{
-    id::{InstanceId, RunId, TaskId},
+    id::{BatchId, InstanceId, RunId, TaskId},
     run::{Cost, Run},
 };
 use sea_orm::entity::prelude::*;
@@ -48,6 +48,14 @@ pub struct Model {
     pub created_at: i64,
     pub started_at: Option<i64>,
     pub ended_at: Option<i64>,
+    pub owner: Option<Uuid>,
+    pub lease_until: i64,
+    pub fence: i64,
+    pub priority: i32,
+    pub auto_retries: i32,
+    #[sea_orm(column_type = "Text")]
+    pub artifacts: String,
+    pub events_removed_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -74,7 +82,9 @@ impl TryFrom<Model> for RunRecord {
             step: row.step.unsigned_abs(),
             attempt: row.attempt.unsigned_abs(),
             retry_of: row.retry_of.map(RunId),
-            batch_id: row.batch_id,
+            auto_retries: row.auto_retries.unsigned_abs(),
+            batch_id: row.batch_id.map(BatchId),
+            priority: row.priority,
             instance_id: row.instance_id.map(InstanceId),
             agent_session: row.agent_session,
             model: row.model,
@@ -88,6 +98,8 @@ impl TryFrom<Model> for RunRecord {
             head_commit: row.head_commit,
             last_seq: row.last_seq,
             gate: row.gate.as_deref().map(|text| from_json("gate", text)).transpose()?,
+            artifacts: from_json("artifacts", &row.artifacts)?,
+            events_removed_at: row.events_removed_at.map(timestamp),
             version: row.version,
             created_at: timestamp(row.created_at),
             started_at: row.started_at.map(timestamp),

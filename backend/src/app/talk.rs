@@ -1,0 +1,191 @@
+//! Talking to a run: say something to its agent, answer what it waits for, see what it has changed.
+
+use api::{
+    claude,
+    error::ApiError,
+    executor::Diff,
+    id::RunId,
+    run::{GateKind, Run, RunDiff, RunState},
+};
+use base64::Engine;
+use uuid::Uuid;
+
+use super::{App, Error, not_found};
+use crate::agent::{self, Agent};
+
+/// The longest message or answer, in bytes.
+const MAX_TEXT: usize = 256 * 1024;
+/// The most messages that may wait for an agent.
+const MAX_WAITING: u64 = 16;
+/// The largest patch that is shown or kept, in bytes.
+pub(crate) const MAX_PATCH: u64 = 16 << 20;
+/// The artifact that holds everything since the base commit.
+pub(crate) const CHANGES: &str = "changes.patch";
+/// The list of files beside it.
+pub(crate) const CHANGED_FILES: &str = "changes.json";
+
+impl App {
+    /// Keeps a message for the run's agent, which gets it at once while it works.
+    ///
+    /// # Errors
+    /// `Invalid` for a text that cannot be, `NotFound`, `Conflict` when the run is over, `Limit`.
+    pub async fn run_send(&self, id: RunId, text: &str) -> Result<Run, Error> {
+        check_text("text", text)?;
+        self.still_works(id).await?;
+        if MAX_WAITING <= self.store.message_count_waiting(id).await? {
+            let limit = "messages that wait for the agent".to_owned();
+            return Err(ApiError::Limit { limit, value: MAX_WAITING }.into());
+        }
+        self.store.message_insert(id, text).await?;
+        self.knock(id);
+        self.run_by_id(id).await
+    }
+
+    /// Answers a gate of a run, once.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` for an answer that makes no sense, `Conflict` when it was answered before or the
+    /// run is over.
+    pub async fn run_answer(&self, id: RunId, gate: Uuid, answer: &str) -> Result<Run, Error> {
+        check_text("answer", answer)?;
+        let gates = self.store.gate_list(id).await?;
+        let Some(found) = gates.into_iter().find(|known| known.gate.id == gate) else {
+            return Err(not_found("gate", gate));
+        };
+        let run = self.still_works(id).await?;
+        if found.gate.kind == GateKind::Budget {
+            check_budget_answer(answer, run.cost.usd)?;
+        }
+        if !self.store.gate_answer(id, gate, answer.trim()).await? {
+            return Err(ApiError::Conflict { why: format!("gate {gate} was answered before") }.into());
+        }
+        self.knock(id);
+        self.run_by_id(id).await
+    }
+
+    /// What the run has changed since its base commit.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Unavailable` while its container cannot be asked.
+    pub async fn run_diff(&self, id: RunId) -> Result<RunDiff, Error> {
+        let run = self.run_by_id(id).await?;
+        let kept = self.store.artifact_get(id, CHANGED_FILES).await?;
+        if let Some(kept) = kept
+            && let Ok(mut diff) = serde_json::from_slice::<RunDiff>(&kept)
+        {
+            let patch = self.store.artifact_get(id, CHANGES).await?.unwrap_or_default();
+            diff.patch = String::from_utf8_lossy(&patch).into_owned();
+            return Ok(diff);
+        }
+        let Some(base_commit) = run.base_commit.clone().filter(|_| run.state != RunState::Ended) else {
+            return Ok(RunDiff {
+                base_commit: run.base_commit,
+                files: Vec::new(),
+                patch: String::new(),
+                left_out: 0,
+            });
+        };
+        let agent = self.agent_of(&run).await?;
+        let ask = Diff { base_commit: Some(base_commit), max_bytes: MAX_PATCH };
+        let diff = agent.diff(&ask).await.map_err(|error| unavailable(&error))?;
+        let patch = decode(&diff.patch);
+        Ok(RunDiff {
+            base_commit: run.base_commit,
+            files: diff.files,
+            patch: String::from_utf8_lossy(&patch).into_owned(),
+            left_out: diff.left_out,
+        })
+    }
+
+    /// The executor of a run that has a container.
+    async fn agent_of(&self, run: &Run) -> Result<Agent, Error> {
+        let instance = match run.instance_id {
+            Some(id) => self.store.instance_fetch(id).await?,
+            None => None,
+        };
+        let found = instance.and_then(|it| Some((it.id, it.host?.rsplit_once(':')?.1.parse().ok()?)));
+        let (id, port) = found.ok_or_else(|| {
+            Error::from(ApiError::Unavailable {
+                what: "container".to_owned(),
+                why: "the run has none yet".to_owned(),
+                retry_after_ms: super::RETRY_AFTER_MS,
+            })
+        })?;
+        Ok(Agent::new(port, self.keys.instance_token(id)))
+    }
+
+    async fn still_works(&self, id: RunId) -> Result<Run, Error> {
+        let run = self.run_by_id(id).await?;
+        match run.state {
+            RunState::Ended => Err(ApiError::Conflict { why: format!("run {id} is over") }.into()),
+            RunState::Stopping => {
+                Err(ApiError::Conflict { why: format!("run {id} is being stopped") }.into())
+            }
+            RunState::Queued | RunState::Starting | RunState::Running | RunState::Waiting => Ok(run),
+        }
+    }
+
+    /// Wakes the driver of a run, if it is here.
+    pub(crate) fn knock(&self, id: RunId) {
+        if let Some(driver) = self.drivers().get(&id) {
+            driver.inbox.notify_one();
+        }
+    }
+}
+
+/// The bytes of a patch as the executor sends them.
+pub(crate) fn decode(patch: &str) -> Vec<u8> {
+    base64::prelude::BASE64_STANDARD.decode(patch).unwrap_or_default()
+}
+
+/// The new limit that an answer to a budget gate names, in US dollars; `None` stops the run.
+pub(crate) fn new_budget(answer: &str) -> Option<f64> {
+    answer.trim().trim_start_matches('$').parse().ok().filter(|usd: &f64| usd.is_finite())
+}
+
+/// The agent's request in the line that opened a gate.
+pub(crate) fn ask_of(line: &str) -> Option<claude::Ask> {
+    // Most lines are no requests, and reading one is not free.
+    if !line.contains("\"control_request\"") {
+        return None;
+    }
+    match claude::read(line) {
+        claude::Reading::Line { blocks, .. } => blocks.into_iter().find_map(|block| match block {
+            claude::Block::Ask(ask) => Some(ask),
+            _ => None,
+        }),
+        claude::Reading::Partial { .. } | claude::Reading::Live => None,
+    }
+}
+
+fn check_text(field: &str, text: &str) -> Result<(), ApiError> {
+    if text.trim().is_empty() {
+        return Err(ApiError::invalid(field, "is blank"));
+    }
+    if MAX_TEXT < text.len() {
+        return Err(ApiError::invalid(field, format!("is longer than {MAX_TEXT} bytes")));
+    }
+    Ok(())
+}
+
+fn check_budget_answer(answer: &str, spent: f64) -> Result<(), ApiError> {
+    match new_budget(answer) {
+        _ if answer.trim() == "stop" => Ok(()),
+        Some(usd) if spent < usd => Ok(()),
+        Some(_) => {
+            Err(ApiError::invalid("answer", format!("{spent:.4} US dollars are spent already: name more")))
+        }
+        None => {
+            Err(ApiError::invalid("answer", "is neither `stop` nor a new limit in US dollars, such as 2.50"))
+        }
+    }
+}
+
+fn unavailable(error: &agent::Error) -> Error {
+    ApiError::Unavailable {
+        what: "container".to_owned(),
+        why: error.to_string(),
+        retry_after_ms: super::RETRY_AFTER_MS,
+    }
+    .into()
+}

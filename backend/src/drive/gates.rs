@@ -1,0 +1,211 @@
+//! Gates: where the run waits for a person, and how answers and messages reach the agent.
+
+use api::{
+    Timestamp,
+    claude::Ask,
+    event::{EventBody, UserMessage},
+    executor::{ExecutionLine, Input},
+    run::{Gate, GateKind, RunState, Transition},
+};
+use uuid::Uuid;
+
+use super::{Driver, Halt, money::STOP};
+use crate::{
+    agent::{Agent, Error},
+    app::talk::{ask_of, new_budget},
+    store::{Delivered, GateRecord, RunPatch},
+};
+
+/// The answer of a gate whose question nobody asks any more.
+const WITHDRAWN: &str = "withdrawn: the agent no longer waits for it";
+
+impl Driver {
+    /// Stores a gate for each question in these lines. Before the lines are: a crash in between repeats this.
+    pub(super) async fn open_asks(&mut self, execution: &str, lines: &[ExecutionLine]) -> Result<bool, Halt> {
+        let mut opened = false;
+        for line in lines {
+            let ExecutionLine::Agent { at, line, .. } = line else { continue };
+            let Some(ask) = ask_of(&line.raw) else { continue };
+            let Some(kind) = ask.gate(self.record.run.task.permission_profile) else { continue };
+            let name = format!("{execution} {}", ask.request_id);
+            let gate = Gate {
+                // The same question read twice is the same gate.
+                id: Uuid::new_v5(&self.record.run.id.0, name.as_bytes()),
+                kind,
+                text: ask.text(),
+                options: if kind == GateKind::Approval { words(&["allow", "deny"]) } else { ask.options() },
+                since: *at,
+                until: None,
+                answer: None,
+            };
+            self.insert_gate(gate, Some(line.raw.clone()), Some(execution.to_owned())).await?;
+            opened = true;
+        }
+        Ok(opened)
+    }
+
+    /// Asks a person about the budget, unless somebody is asked already.
+    pub(super) async fn open_budget(&mut self, question: String) -> Result<(), Halt> {
+        let waits =
+            |record: &GateRecord| record.gate.kind == GateKind::Budget && record.gate.answer.is_none();
+        if !self.gates().await?.iter().any(waits) {
+            let gate = Gate {
+                id: Uuid::now_v7(),
+                kind: GateKind::Budget,
+                text: question,
+                options: words(&[STOP]),
+                since: Timestamp::now(),
+                until: None,
+                answer: None,
+            };
+            self.insert_gate(gate, None, None).await?;
+        }
+        self.show_gate().await
+    }
+
+    async fn insert_gate(
+        &mut self,
+        gate: Gate,
+        ask: Option<String>,
+        execution: Option<String>,
+    ) -> Result<(), Halt> {
+        let record = GateRecord { gate, ask, execution, answered_at: None, delivered: false };
+        let (store, run) = (self.app.store.clone(), self.record.run.id);
+        self.patiently(|| store.gate_insert(run, &record)).await.map(drop)
+    }
+
+    pub(super) async fn gates(&self) -> Result<Vec<GateRecord>, Halt> {
+        let (store, run) = (self.app.store.clone(), self.record.run.id);
+        Ok(self.patiently(|| store.gate_list(run)).await?.unwrap_or_default())
+    }
+
+    /// Hands over what people have said since the last time: answers, then messages.
+    pub(super) async fn settle(&mut self, agent: &Agent, execution: &str) -> Result<(), Halt> {
+        for record in self.gates().await? {
+            let Some(answer) = record.gate.answer.clone().filter(|_| !record.delivered) else { continue };
+            if !self.hand_over(agent, execution, &record, &answer).await? {
+                continue;
+            }
+            let mut write = self.change().event(self.record.run.step, EventBody::Gate(record.gate.clone()));
+            write.delivered = Some(Delivered::Gate(record.gate.id));
+            self.write(write).await?;
+            if record.gate.kind == GateKind::Budget {
+                self.obey(&answer);
+            }
+        }
+        self.show_gate().await?;
+        self.hand_over_messages(agent, execution).await
+    }
+
+    /// Gives the agent its answer. `false` when it could not be reached: it is tried again.
+    async fn hand_over(
+        &mut self,
+        agent: &Agent,
+        execution: &str,
+        record: &GateRecord,
+        answer: &str,
+    ) -> Result<bool, Halt> {
+        let ask = record.ask.as_deref().and_then(ask_of);
+        let Some(ask) = ask.filter(|_| record.execution.as_deref() == Some(execution)) else {
+            return Ok(true);
+        };
+        let Ask { request_id, .. } = &ask;
+        let input = Input::Answer { request_id: request_id.clone(), decision: ask.decide(answer) };
+        match agent.input(execution, &input).await {
+            Ok(()) => Ok(true),
+            Err(Error::Unreachable(_)) => Ok(false),
+            Err(error) => {
+                self.notice("gate", format!("The agent did not take the answer: {error}")).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn hand_over_messages(&mut self, agent: &Agent, execution: &str) -> Result<(), Halt> {
+        let (store, run) = (self.app.store.clone(), self.record.run.id);
+        for message in self.patiently(|| store.message_list_waiting(run)).await?.unwrap_or_default() {
+            let input = Input::Message { id: message.id.to_string(), text: message.text.clone() };
+            if agent.input(execution, &input).await.is_err() {
+                // It has given its result, or cannot be reached: the next execution, or the next try, takes it.
+                return Ok(());
+            }
+            let said = EventBody::User(UserMessage { text: message.text });
+            let mut write = self.change().event(self.record.run.step, said);
+            write.delivered = Some(Delivered::Message(message.id));
+            self.write(write).await?;
+        }
+        Ok(())
+    }
+
+    /// What the answer to a budget gate means.
+    fn obey(&self, answer: &str) {
+        match new_budget(answer) {
+            Some(limit) => self.money.raise(limit),
+            None if answer == STOP => self.money.stop(),
+            // Withdrawn.
+            None => {}
+        }
+    }
+
+    /// Makes the oldest open gate the one the run waits for, or lets it go on when there is none.
+    pub(super) async fn show_gate(&mut self) -> Result<(), Halt> {
+        let open = self.gates().await?.into_iter().find(|record| record.gate.answer.is_none());
+        let open = open.map(|record| record.gate);
+        if open.as_ref().map(|gate| gate.id) == self.record.run.gate.as_ref().map(|gate| gate.id) {
+            return Ok(());
+        }
+        let patch = RunPatch { gate: Some(open.clone()), ..RunPatch::default() };
+        let mut write = self.change().patch(patch);
+        match (open, self.record.run.state) {
+            (Some(gate), state) => {
+                self.clock.stop();
+                write = write.event(self.record.run.step, EventBody::Gate(gate));
+                write.transition = (state == RunState::Running).then_some(Transition::Wait);
+            }
+            (None, state) => {
+                self.clock.go();
+                write.transition = (state == RunState::Waiting).then_some(Transition::Work);
+            }
+        }
+        self.write(write).await
+    }
+
+    /// Closes the gates that only this execution could still use, or all of them (`None`).
+    pub(super) async fn withdraw(&mut self, execution: Option<&str>) -> Result<(), Halt> {
+        let (store, run) = (self.app.store.clone(), self.record.run.id);
+        for record in self.gates().await? {
+            let theirs = execution.is_none() || record.execution.as_deref() == execution;
+            if record.gate.answer.is_some() || !theirs {
+                continue;
+            }
+            let id = record.gate.id;
+            if self.patiently(|| store.gate_answer(run, id, WITHDRAWN)).await? == Some(true) {
+                let gate = Gate { answer: Some(WITHDRAWN.to_owned()), ..record.gate };
+                let mut write = self.change().event(self.record.run.step, EventBody::Gate(gate));
+                write.delivered = Some(Delivered::Gate(id));
+                self.write(write).await?;
+            }
+        }
+        self.show_gate().await
+    }
+}
+
+/// How long a run has waited for people so far: the time in which any gate was open.
+pub(super) fn waited(gates: &[GateRecord], now: Timestamp) -> std::time::Duration {
+    let mut spans: Vec<_> =
+        gates.iter().map(|record| (record.gate.since, record.answered_at.unwrap_or(now))).collect();
+    spans.sort_unstable();
+    let (mut sum, mut covered) = (std::time::Duration::ZERO, Timestamp::MIN);
+    for (since, until) in spans {
+        let since = since.max(covered);
+        if since < until {
+            sum += until.duration_since(since).unsigned_abs();
+            covered = until;
+        }
+    }
+    sum
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}

@@ -1,0 +1,138 @@
+//! Silence: an agent that says nothing is told about, with what is known of it. It is never killed for it.
+
+use std::time::Duration;
+
+use api::{
+    claude::{self, Block, Reading},
+    event::{AgentLineType, Event, EventBody},
+};
+use tokio::time::Instant;
+
+use super::{Driver, Halt};
+use crate::agent::Agent;
+
+/// How many of the newest events are searched for open tool calls.
+const SEARCHED: i64 = 200;
+
+/// Measures how long an agent has said nothing; each notice comes after twice the time of the one before.
+pub(super) struct Silence {
+    since: Instant,
+    first: Duration,
+    next: Duration,
+}
+
+impl Silence {
+    pub(super) fn new(first: Duration) -> Self {
+        Self { since: Instant::now(), first, next: first }
+    }
+
+    /// The agent has said something.
+    pub(super) fn broken(&mut self) {
+        *self = Self::new(self.first);
+    }
+
+    /// Resolves when it is time for the next notice, with how long nothing was said.
+    pub(super) async fn lasts(&mut self) -> Duration {
+        tokio::time::sleep_until(self.since + self.next).await;
+        let lasted = self.next;
+        self.next *= 2;
+        lasted
+    }
+}
+
+impl Driver {
+    /// Writes what is known of an agent that says nothing: its open tool calls, its processes.
+    pub(super) async fn tell_silence(
+        &mut self,
+        agent: &Agent,
+        execution: &str,
+        quiet: Duration,
+    ) -> Result<(), Halt> {
+        let (store, run) = (self.app.store.clone(), self.record.run.id);
+        let after = (self.record.run.last_seq - SEARCHED).max(0);
+        let events = self.patiently(|| store.event_list(run, after, SEARCHED.unsigned_abs())).await?;
+        let open = open_calls(&events.unwrap_or_default());
+        let open = if open.is_empty() {
+            "no tool call is open".to_owned()
+        } else {
+            format!("open: {}", open.join(", "))
+        };
+        let processes = match agent.status(execution).await {
+            Ok(status) => {
+                let used = status.cpu_seconds.map(|used| format!(", {used:.1} s of processor time used"));
+                format!("{} processes of it live{}", status.processes, used.unwrap_or_default())
+            }
+            Err(error) => format!("its processes are not known ({error})"),
+        };
+        let waits = if self.record.run.gate.is_some() { "; it waits for an answer" } else { "" };
+        let seconds = quiet.as_secs();
+        self.notice(
+            "silence",
+            format!("The agent has said nothing for {seconds} s: {open}; {processes}{waits}."),
+        )
+        .await
+    }
+}
+
+/// The tools that were called and have not answered, by name.
+fn open_calls(events: &[Event]) -> Vec<String> {
+    let mut open: Vec<(String, String)> = Vec::new();
+    for event in events {
+        let EventBody::Agent(line) = &event.body else { continue };
+        let calls = matches!(
+            line.r#type,
+            AgentLineType::ToolUse
+                | AgentLineType::ToolResult
+                | AgentLineType::Todo
+                | AgentLineType::Subagent
+        );
+        if !calls {
+            continue;
+        }
+        let Reading::Line { blocks, .. } = claude::read(&line.raw) else { continue };
+        for block in blocks {
+            match block {
+                Block::ToolUse { id, name, .. } => open.push((id, name)),
+                Block::ToolResult { id, .. } => open.retain(|(known, _)| *known != id),
+                _ => {}
+            }
+        }
+    }
+    open.into_iter().map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Timestamp, event::AgentLine};
+
+    use super::*;
+
+    fn line(r#type: AgentLineType, content: &str) -> Event {
+        let raw = format!(r#"{{"type":"assistant","message":{{"content":[{content}]}}}}"#);
+        let body = EventBody::Agent(AgentLine { r#type, raw });
+        Event { seq: 1, at: Timestamp::UNIX_EPOCH, step: Some(1), body }
+    }
+
+    #[test]
+    fn a_call_is_open_until_it_answers() {
+        let bash = line(AgentLineType::ToolUse, r#"{"type":"tool_use","id":"a","name":"Bash","input":{}}"#);
+        let read = line(AgentLineType::ToolUse, r#"{"type":"tool_use","id":"b","name":"Read","input":{}}"#);
+        let done =
+            line(AgentLineType::ToolResult, r#"{"type":"tool_result","tool_use_id":"a","content":"x"}"#);
+        assert_eq!(open_calls(&[bash.clone(), read.clone()]), ["Bash", "Read"]);
+        assert_eq!(open_calls(&[bash, read, done]), ["Read"]);
+        assert!(open_calls(&[]).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_notice_waits_twice_as_long_as_the_one_before() {
+        let mut silence = Silence::new(Duration::from_secs(10));
+        let began = Instant::now();
+        for at in [10, 20, 40] {
+            assert_eq!(silence.lasts().await, Duration::from_secs(at));
+            assert_eq!(began.elapsed(), Duration::from_secs(at));
+        }
+        silence.broken();
+        assert_eq!(silence.lasts().await, Duration::from_secs(10));
+    }
+}
