@@ -92,5 +92,5 @@ async fn an_engine_that_stops_in_the_middle_ends_the_run_and_is_cleaned_up_when_
     let _socket = Socket::open(dir.path());
     // The reconciler looks at once when the server starts, and every half minute.
     world.restart().await;
-    world.destroyed(&containers).await;
+    world.emptied().await;
 }

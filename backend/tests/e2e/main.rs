@@ -6,10 +6,12 @@ mod bad_input;
 mod browser;
 mod containers;
 mod engine;
+mod gates;
 // The demo's: one real git server is enough.
 #[path = "../../../xtask/src/demo/git_server.rs"]
 mod git_server;
 mod harness;
+mod reasons;
 mod recovery;
 mod runs;
 mod sandbox;
