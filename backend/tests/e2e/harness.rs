@@ -4,6 +4,8 @@
 // Named by their paths because the benchmarks include this file from elsewhere.
 #[path = "harness/containers.rs"]
 mod containers;
+#[path = "../it/postgres.rs"]
+mod postgres;
 #[path = "harness/process.rs"]
 mod process;
 #[path = "harness/repositories.rs"]
@@ -22,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     containers::{docker, image, image_with},
+    postgres::postgres,
     process::Process,
     runs::{client_run, create_task, ended, ends, events_of, follow, launch, launch_with, step},
 };
@@ -117,10 +120,18 @@ impl World {
         }
     }
 
-    /// Kills the server and starts it again on the same data and the same port.
-    pub async fn kill_and_resume(&mut self) {
-        self.kill().await;
+    /// Starts the killed server again on the same data and the same port.
+    pub async fn resume_apart(&mut self) {
         self.open_apart().await;
+    }
+
+    /// The arguments of a second server on the same database and with the same key, in a folder of its own.
+    pub fn twin_arguments(&self, folder: &str) -> impl Iterator<Item = String> {
+        let data = self.dir.path().join("data");
+        let twin = format!("--data-dir={}", self.dir.path().join(folder).display());
+        let key = format!("--key-file={}", data.join("server.key").display());
+        let same = self.arguments.iter().filter(|argument| !argument.starts_with("--data-dir=")).cloned();
+        same.chain([twin, key, "--listen=127.0.0.1:0".to_owned()])
     }
 
     /// The folder with everything of this world.

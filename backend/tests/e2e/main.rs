@@ -2,9 +2,11 @@
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod adoption;
 mod bad_input;
 mod browser;
 mod containers;
+mod door;
 mod engine;
 mod gates;
 // The demo's: one real git server is enough.

@@ -4,6 +4,7 @@
 
 mod client;
 mod databases;
+mod postgres;
 mod rpc;
 mod served;
 mod server;
