@@ -1,6 +1,6 @@
 //! From a claimed run to an executor that answers: the container, its firewall, the link back.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use api::{
     Timestamp,
@@ -14,7 +14,7 @@ use super::{Driver, End, Halt, wait};
 use crate::{
     agent::Agent,
     app::{App, repository},
-    broker::Access,
+    broker::{Access, Unmetered},
     containers::{self, Live, Wanted},
     store::RunPatch,
 };
@@ -99,6 +99,7 @@ impl Driver {
                 model_token: self.app.keys.model_token(run.id),
                 repository,
                 branch: run.branch.clone(),
+                meter: Arc::new(Unmetered),
             };
             let router = self.app.broker.router(access);
             let (agent, stop) = (agent.clone(), stop.clone());
