@@ -5,7 +5,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 
 /// How much of a call is read while it waits. A connection whose request was read to its end is seen to
 /// be closed, and the call is dropped; a larger call that was given up fails when its rest is sent on.
-const READ_AHEAD: usize = 4 << 20;
+const READ_AHEAD: usize = 1 << 20;
 
 /// The call, once the run may make it; otherwise why it never may.
 pub(super) async fn admitted(
