@@ -17,9 +17,9 @@ mod writer;
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
-use tokio::sync::mpsc;
 
 pub use bells::Partial;
+pub use events::{EventPage, PageLimit, StoredEvent};
 pub use record::{NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 
@@ -67,11 +67,8 @@ pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
     bells: Arc<bells::Bells>,
-    writer: mpsc::Sender<writer::Job>,
+    writer: writer::Queue,
 }
-
-/// How many writes may wait for the writer before their senders wait too.
-const WRITER_QUEUE: usize = 1024;
 
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
@@ -93,10 +90,9 @@ impl Store {
         // A write that changes nothing: a database that is read-only is refused now, not at the first run.
         write.execute_unprepared("DELETE FROM sessions WHERE expires_at < 0").await.map_err(cannot)?;
         let bells = Arc::new(bells::Bells::default());
-        let (sender, jobs) = mpsc::channel(WRITER_QUEUE);
-        let writer = writer::Writer::new(write.clone(), bells.clone(), jobs);
+        let (writer, queue) = writer::Writer::new(write.clone(), bells.clone());
         tasks.spawn_service("store.writer", |stop| writer.run(stop));
-        Ok(Self { read, write, bells, writer: sender })
+        Ok(Self { read, write, bells, writer: queue })
     }
 
     /// Whether the database answers.
@@ -114,6 +110,8 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbEr
         .max_connections(connections)
         .connect_timeout(Duration::from_secs(10))
         .acquire_timeout(Duration::from_secs(30))
+        // A connection to a server may have been cut; one to a file cannot.
+        .test_before_acquire(!url.starts_with("sqlite"))
         .sqlx_logging(false);
     options.map_sqlx_sqlite_opts(|sqlite| {
         // NORMAL may lose the last commits in a power cut, never consistency. That is safe for events only

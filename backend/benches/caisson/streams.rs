@@ -6,10 +6,9 @@ use api::{
     Timestamp,
     event::{AgentLine, AgentLineType, EventBody},
     id::RunId,
-    stream::Frame,
 };
 use backend::{
-    app::follow::follow,
+    app::follow::{Outgoing, follow},
     store::{NewEvent, RunWrite, Store},
 };
 use futures::StreamExt;
@@ -129,7 +128,7 @@ async fn read(store: Store, run: RunId) {
     let mut frames = std::pin::pin!(follow(store, run, 0));
     let mut events = 0;
     while events < EVENTS {
-        if let Frame::Item { event } = frames.next().await.expect("no end").expect("a frame") {
+        if let Outgoing::Item { event } = frames.next().await.expect("no end").expect("a frame") {
             events += 1;
             assert_eq!(event.seq, events as i64, "no gap and no double");
         }
