@@ -1,13 +1,17 @@
 //! Following a run: a page, the bell, a page. The database is the stream.
 
-use std::sync::Arc;
+use std::{
+    future::{poll_fn, ready},
+    sync::Arc,
+    task::Poll,
+};
 
 use api::{
     id::{RunId, TaskId},
     run::Run,
     stream::Frame,
 };
-use futures::Stream;
+use futures::{Stream, future::BoxFuture};
 use serde::Serialize;
 use tokio::sync::{
     broadcast::{self, error::RecvError},
@@ -102,13 +106,23 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             yield Outgoing::Other(Frame::End);
             return;
         }
+        let mut ahead: Option<BoxFuture<'_, Result<EventPage, Error>>> = None;
         loop {
-            // Heard before reading: a write that lands during the read rings it again.
-            bell.mark_unchanged();
-            let page = match log.recent(cursor) {
-                Some(page) => page,
-                None => log.page(cursor, PAGE).await?,
+            let page = match ahead.take() {
+                Some(reading) => reading.await?,
+                None => {
+                    // Heard before reading: a write that lands during the read rings it again.
+                    bell.mark_unchanged();
+                    match log.recent(cursor) {
+                        Some(page) => page,
+                        None => log.page(cursor, PAGE).await?,
+                    }
+                }
             };
+            // While this page is sent, the database is at work on the next one.
+            if let Some(last) = page.events.last().filter(|_| !page.is_last) {
+                ahead = Some(begun(log.page(last.seq, PAGE)).await);
+            }
             for event in page.events {
                 cursor = event.seq;
                 let is_end = event.is_end;
@@ -144,6 +158,15 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
                 }
             }
         }
+    }
+}
+
+/// Begins something that is awaited later.
+async fn begun<'a, T: Send + 'a>(work: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+    let mut work: BoxFuture<'a, T> = Box::pin(work);
+    match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        Poll::Ready(done) => Box::pin(ready(done)),
+        Poll::Pending => work,
     }
 }
 

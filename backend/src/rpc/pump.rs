@@ -5,6 +5,9 @@
 //! one small message goes on waiting, so that its neighbours don't wait behind it. It comes back with its own
 //! cursor. Whoever is let go without a frame that says so hears it from the end of the subscription itself.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use api::{run::Run, stream::Frame};
@@ -32,6 +35,16 @@ pub(super) async fn frames(
     after: i64,
     stop: CancellationToken,
 ) -> SubscriptionResult {
+    frames_within(PATIENCE, sink, frames, after, stop).await
+}
+
+async fn frames_within(
+    patience: Duration,
+    sink: SubscriptionSink,
+    frames: impl Stream<Item = Result<Outgoing, Error>> + Send,
+    after: i64,
+    stop: CancellationToken,
+) -> SubscriptionResult {
     let mut sent = after;
     {
         let mut frames = std::pin::pin!(frames);
@@ -44,7 +57,7 @@ pub(super) async fn frames(
                     return Err(cut("the log cannot be read now: subscribe again"));
                 }
             };
-            if !send(&sink, &frame).await? {
+            if !send(&sink, &frame, patience).await? {
                 break;
             }
             if let Outgoing::Item { event } = &frame {
@@ -72,7 +85,7 @@ pub(super) async fn changes(
 ) -> SubscriptionResult {
     let mut runs = std::pin::pin!(runs);
     while let Some(run) = next(&sink, &mut runs, &stop).await {
-        if !send(&sink, &run).await? {
+        if !send(&sink, &run, PATIENCE).await? {
             return Err(cut("this reader is too slow: subscribe and list again"));
         }
     }
@@ -101,8 +114,12 @@ async fn next<S: Stream + Unpin + Send>(
 }
 
 /// Whether the item found a place in time. A connection that is gone ends in `next`.
-async fn send(sink: &SubscriptionSink, item: &(impl Serialize + Sync)) -> Result<bool, SubscriptionError> {
-    match sink.send_timeout(message(sink, item)?, PATIENCE).await {
+async fn send(
+    sink: &SubscriptionSink,
+    item: &(impl Serialize + Sync),
+    patience: Duration,
+) -> Result<bool, SubscriptionError> {
+    match sink.send_timeout(message(sink, item)?, patience).await {
         Ok(()) | Err(SendTimeoutError::Closed(_)) => Ok(true),
         Err(SendTimeoutError::Timeout(_)) => Ok(false),
     }

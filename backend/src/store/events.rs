@@ -4,7 +4,7 @@ use std::{fmt::Display, str::FromStr, sync::Arc};
 
 use api::{event::Event, id::RunId};
 use sea_orm::{ConnectionTrait, Statement};
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, watch};
 
@@ -20,7 +20,7 @@ pub struct StoredEvent {
     pub seq: i64,
     /// Whether it is the last one of its run.
     pub is_end: bool,
-    json: Box<RawValue>,
+    json: String,
 }
 
 /// How much of a log is read at once.
@@ -47,21 +47,19 @@ impl StoredEvent {
     /// # Errors
     /// `Corrupt` when it is not one.
     pub fn event(&self) -> Result<Event, Error> {
-        from_json("event", self.json.get())
+        from_json("event", &self.json)
     }
 
     fn new(seq: i64, at: i64, step: impl Display, kind: &str, data: &str) -> Result<Self, Error> {
         let at = timestamp(at);
-        let text = format!(r#"{{"seq":{seq},"at":"{at}","step":{step},"kind":"{kind}","data":{data}}}"#);
-        let json = RawValue::from_string(text)
-            .map_err(|error| Error::Corrupt { what: "event", why: error.to_string() })?;
-        let is_end = kind == "state" && from_json::<Event>("event", json.get())?.body.is_end();
+        let json = format!(r#"{{"seq":{seq},"at":"{at}","step":{step},"kind":"{kind}","data":{data}}}"#);
+        let is_end = kind == "state" && from_json::<Event>("event", &json)?.body.is_end();
         Ok(Self { seq, is_end, json })
     }
 
     /// The bytes of its text.
     pub(super) fn bytes(&self) -> usize {
-        self.json.get().len()
+        self.json.len()
     }
 }
 
@@ -79,7 +77,8 @@ impl TryFrom<&Row<'_>> for StoredEvent {
 
 impl Serialize for StoredEvent {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.json.serialize(to)
+        // Looked through once, so that a damaged row cannot damage the message around it.
+        serde_json::from_str::<&RawValue>(&self.json).map_err(S::Error::custom)?.serialize(to)
     }
 }
 

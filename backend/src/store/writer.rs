@@ -99,9 +99,8 @@ async fn apply<'a>(transaction: &DatabaseTransaction, changes: &'a [Change]) -> 
     let mut heads = Heads::new(sql::heads(transaction, changes.iter().map(|change| change.run.0)).await?);
     let mut rows = Vec::new();
     let results = changes.iter().map(|change| heads.apply(change, &mut rows)).collect();
-    sql::insert(transaction, &rows).await?;
     let (progress, rest) = heads.changed();
-    sql::set_progress(transaction, &progress).await?;
+    sql::write(transaction, &rows, &progress).await?;
     sql::set_rest(transaction, rest).await?;
     Ok(Applied { results, rows })
 }

@@ -1,7 +1,7 @@
 //! The statements of a group: few, whatever its size, and of few shapes, so that they stay prepared.
 //!
-//! PostgreSQL takes arrays. `SQLite` takes tuples: their number is a power of two, so there is one statement
-//! for each of a handful of sizes.
+//! PostgreSQL takes arrays. `SQLite` takes tuples, whose number has few values, as each is a statement of its
+//! own: 100 of them are kept prepared.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryResult, Statement, Value};
 use uuid::Uuid;
@@ -14,8 +14,8 @@ use crate::store::{
 
 /// The most tuples in one statement: 6 parameters each, and `SQLite` takes 32,766.
 const TUPLES: usize = 512;
-/// What stands for a step that is not there: `sea-orm` has no arrays with holes.
-const NO_STEP: i32 = -1;
+/// Up to here an `INSERT` has exactly as many tuples as there are rows: so many statements stay prepared.
+const FEW: usize = 64;
 
 /// The heads of these runs, locked in the order of their ids, so that two backends cannot wait for each other.
 pub(super) async fn heads(
@@ -58,74 +58,78 @@ fn head(row: &QueryResult) -> Result<Head, Error> {
     })
 }
 
-/// Appends these rows.
-pub(super) async fn insert(transaction: &DatabaseTransaction, rows: &[Row<'_>]) -> Result<(), Error> {
-    const INTO: &str = "INSERT INTO run_events (run_id, seq, at, step, kind, data)";
-    if rows.is_empty() {
-        return Ok(());
-    }
+/// Appends these rows and moves these runs on: their newest number, version and cursor.
+pub(super) async fn write(
+    transaction: &DatabaseTransaction,
+    rows: &[Row<'_>],
+    heads: &[Head],
+) -> Result<(), Error> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        let sql = format!(
-            "{INTO} SELECT run_id, seq, at, NULLIF(step, {NO_STEP}), kind, data FROM UNNEST($1::uuid[], \
-             $2::bigint[], $3::bigint[], $4::int[], $5::text[], $6::text[]) \
-             AS rows (run_id, seq, at, step, kind, data)"
-        );
-        let values = vec![
-            column(rows, |row| row.run.0),
-            column(rows, |row| row.seq),
-            column(rows, |row| row.body.at),
-            column(rows, |row| row.body.step.unwrap_or(NO_STEP)),
-            column(rows, |row| row.body.kind.to_owned()),
-            column(rows, |row| row.body.data.clone()),
-        ];
-        return execute(transaction, sql, values).await;
+        return execute(transaction, POSTGRES_WRITE.to_owned(), postgres_values(rows, heads)).await;
     }
+    insert(transaction, rows).await?;
+    set_progress(transaction, heads).await
+}
+
+/// One way to the server and back for both.
+const POSTGRES_WRITE: &str = "
+    WITH appended AS (
+        INSERT INTO run_events (run_id, seq, at, step, kind, data)
+        SELECT run_id, seq, at, NULLIF(step, -1), kind, data
+        FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::int[], $5::text[], $6::text[])
+        AS rows (run_id, seq, at, step, kind, data)
+    )
+    UPDATE runs SET last_seq = v.last_seq, version = v.version, execution = NULLIF(v.execution, ''),
+        execution_n = v.execution_n
+    FROM UNNEST($7::uuid[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[])
+    AS v (id, last_seq, version, execution, execution_n)
+    WHERE runs.id = v.id";
+
+/// The columns as arrays. sea-orm has no arrays with holes: -1 is no step, an empty name no execution.
+fn postgres_values(rows: &[Row<'_>], heads: &[Head]) -> Vec<Value> {
+    vec![
+        column(rows, |row| row.run.0),
+        column(rows, |row| row.seq),
+        column(rows, |row| row.body.at),
+        column(rows, |row| row.body.step.unwrap_or(-1)),
+        column(rows, |row| row.body.kind.to_owned()),
+        column(rows, |row| row.body.data.clone()),
+        column(heads, |head| head.id),
+        column(heads, |head| head.last_seq),
+        column(heads, |head| head.version),
+        column(heads, |head| head.execution.clone().unwrap_or_default()),
+        column(heads, |head| head.execution_n),
+    ]
+}
+
+async fn insert(transaction: &DatabaseTransaction, rows: &[Row<'_>]) -> Result<(), Error> {
     let mut rest = rows;
     while !rest.is_empty() {
-        let size = TUPLES.min(1 << rest.len().ilog2());
+        let size = match rest.len() {
+            TUPLES.. => TUPLES,
+            FEW.. => FEW,
+            fewer => fewer,
+        };
         let (now, later) = rest.split_at(size);
         rest = later;
         let values = now.iter().flat_map(|Row { run, seq, body }| -> [Value; 6] {
             let (kind, data) = (body.kind.to_owned(), body.data.clone());
             [run.0.into(), (*seq).into(), body.at.into(), body.step.into(), kind.into(), data.into()]
         });
-        execute(transaction, format!("{INTO} VALUES {}", tuples(size, 6)), values.collect()).await?;
+        let into = "INSERT INTO run_events (run_id, seq, at, step, kind, data)";
+        execute(transaction, format!("{into} VALUES {}", tuples(size, 6)), values.collect()).await?;
     }
     Ok(())
 }
 
-/// Moves these runs on: their newest number, version and cursor.
-pub(super) async fn set_progress(transaction: &DatabaseTransaction, heads: &[Head]) -> Result<(), Error> {
-    if heads.is_empty() {
-        return Ok(());
-    }
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        let sql = "UPDATE runs SET last_seq = v.last_seq, version = v.version, \
-                   execution = NULLIF(v.execution, ''), execution_n = v.execution_n \
-                   FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[]) \
-                   AS v (id, last_seq, version, execution, execution_n) WHERE runs.id = v.id";
-        let values = vec![
-            column(heads, |head| head.id),
-            column(heads, |head| head.last_seq),
-            column(heads, |head| head.version),
-            column(heads, |head| head.execution.clone().unwrap_or_default()),
-            column(heads, |head| head.execution_n),
-        ];
-        return execute(transaction, sql.to_owned(), values).await;
-    }
+async fn set_progress(transaction: &DatabaseTransaction, heads: &[Head]) -> Result<(), Error> {
     for heads in heads.chunks(TUPLES) {
         let size = heads.len().next_power_of_two();
         // The last one again, up to the next power of two: it says the same twice.
         let repeated = heads.iter().chain(std::iter::repeat(&heads[heads.len() - 1])).take(size);
         let values = repeated.flat_map(|head| -> [Value; 5] {
-            let execution = head.execution.clone();
-            [
-                head.id.into(),
-                head.last_seq.into(),
-                head.version.into(),
-                execution.into(),
-                head.execution_n.into(),
-            ]
+            let Head { id, last_seq, version, execution, execution_n, .. } = head.clone();
+            [id.into(), last_seq.into(), version.into(), execution.into(), execution_n.into()]
         });
         let sql = format!(
             "UPDATE runs SET last_seq = v.column2, version = v.column3, execution = v.column4, \
