@@ -36,7 +36,7 @@ async fn a_full_disk_is_told_as_that() {
     assert!(follow(&client, run.id, |event| matches!(&event.body, EventBody::Agent(_))).await);
     // The second step's lines go to a disk of one page.
     let container = world.container();
-    let full = "mount -t tmpfs -o size=4k,mode=0700,uid=990 none /var/lib/caisson/spool";
+    let full = "mount -t tmpfs -o size=4k,mode=0700,uid=990 none /var/lib/caisson";
     docker(&["exec", "--privileged", "--user", "0", &container, "sh", "-c", full]);
     docker(&["exec", "--user", "1000", &container, "touch", "/workspace/go"]);
     ends(&client, run.id, Reason::DiskFull).await;
