@@ -4,6 +4,7 @@
 
 mod client;
 mod databases;
+mod events;
 mod rpc;
 mod served;
 mod server;
