@@ -26,7 +26,7 @@ pub use self::{
     containers::{docker, image, image_with},
     postgres::postgres,
     process::Process,
-    runs::{client_run, create_task, ended, ends, events_of, follow, launch, launch_with, step},
+    runs::{client_run, create_task, ended, ends, events_of, follow, launch, launch_of, launch_with, step},
 };
 use crate::git_server::GitServer;
 

@@ -5,6 +5,7 @@
 mod adoption;
 mod bad_input;
 mod browser;
+mod chaos;
 mod containers;
 mod door;
 mod engine;
@@ -17,4 +18,5 @@ mod reasons;
 mod recovery;
 mod runs;
 mod sandbox;
+mod socket;
 mod streams;

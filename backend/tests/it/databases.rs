@@ -1,5 +1,9 @@
 //! Each test runs on both databases: `SQLite` in a file, and PostgreSQL from `CAISSON_TEST_POSTGRES`.
 
+// Named by its path because the benchmarks include this file from elsewhere.
+#[path = "postgres.rs"]
+mod postgres;
+
 use api::{
     Timestamp,
     id::RunId,
@@ -9,7 +13,7 @@ use api::{
 use backend::{store::Store, tasks::Tasks};
 use tempfile::TempDir;
 
-use crate::postgres::postgres;
+use self::postgres::postgres;
 
 /// A fresh database of one kind.
 pub struct Fresh {

@@ -4,7 +4,6 @@
 
 mod client;
 mod databases;
-mod postgres;
 mod rpc;
 mod served;
 mod server;

@@ -2,7 +2,7 @@
 
 use api::{
     event::Event,
-    id::RunId,
+    id::{RunId, TaskId},
     rpc::{runs::RunsApiClient, tasks::TasksApiClient},
     run::{Reason, Run, RunState},
     stream::{Cursor, Frame},
@@ -40,6 +40,11 @@ async fn create(client: &WsClient, spec: TaskSpec) -> Task {
         spec.max_turns,
     );
     created.await.expect("a task")
+}
+
+/// Creates a run of a task.
+pub async fn launch_of(client: &WsClient, task: TaskId, repository: &str) -> RunId {
+    RunsApiClient::create(client, task, repository.to_owned(), None, None, None).await.expect("a run").id
 }
 
 /// Creates a task of one step, with settings changed by `set`, and a run of it.
