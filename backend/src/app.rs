@@ -50,7 +50,9 @@ impl From<Error> for ApiError {
         };
         match error {
             Error::Refused(error) => error,
-            Error::Store(S::Stale(_) | S::Illegal(_)) => Self::Conflict { why: error.to_string() },
+            Error::Store(S::Stale(_) | S::Fenced | S::Illegal(_)) => {
+                Self::Conflict { why: error.to_string() }
+            }
             Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => {
                 unavailable("database", error.to_string())
             }
@@ -89,6 +91,8 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// The owner of all background tasks.
     pub tasks: Tasks,
+    /// Who this backend is, to the leases of its runs.
+    pub owner: uuid::Uuid,
     /// Wakes the dispatcher: the queue or a place has changed.
     pub queue_bell: Arc<Notify>,
     /// The runs that are driven by this process, and how to reach each driver.
@@ -105,6 +109,7 @@ impl App {
         config: Arc<Config>,
         keys: Arc<Keys>,
         tasks: Tasks,
+        owner: uuid::Uuid,
     ) -> Self {
         Self {
             store,
@@ -113,6 +118,7 @@ impl App {
             config,
             keys,
             tasks,
+            owner,
             queue_bell: Arc::default(),
             drivers: Arc::default(),
         }

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::{clock::Clock, money::Money};
 use crate::{
     app::{App, Driven},
+    lease,
     store::{self, GateRecord, RunRecord},
 };
 
@@ -96,8 +97,8 @@ pub(crate) fn spawn(app: &App, id: RunId) -> bool {
 
 async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
     let (record, gates) = loop {
-        match read(app, id).await {
-            Ok(Some(read)) => break read,
+        match take(app, id).await {
+            Ok(Some(taken)) => break taken,
             Ok(None) => return,
             Err(error) => {
                 tracing::warn!(run.id = %id, %error, "a run cannot be read, trying again");
@@ -124,8 +125,11 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
     Driver { app: app.clone(), record, clock, money, driven, leave }.live().await;
 }
 
-async fn read(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>)>, store::Error> {
-    let Some(record) = app.store.run_record(id).await? else { return Ok(None) };
+/// Takes the lease of a run and reads it. `None` when somebody else drives it.
+async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>)>, store::Error> {
+    let Some(fence) = app.store.lease_take(id, app.owner, lease::TERM).await? else { return Ok(None) };
+    let Some(mut record) = app.store.run_record(id).await? else { return Ok(None) };
+    record.fence = fence;
     let gates = app.store.gate_list(id).await?;
     Ok(Some((record, gates)))
 }

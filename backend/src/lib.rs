@@ -16,6 +16,7 @@ mod rpc;
 pub mod app;
 mod dispatch;
 mod drive;
+mod lease;
 mod reconcile;
 
 pub mod agent;
@@ -108,6 +109,8 @@ impl Backend {
     pub async fn open(config: Config) -> Result<Self, Error> {
         let listener = server::bind(config.http.listen).await?;
         let lock = lock(&config.storage.data_dir)?;
+        let owner =
+            lease::owner(&config.storage.data_dir).map_err(|(path, source)| Error::Lock { path, source })?;
         let tasks = Tasks::default();
         let keys = Keys::load(&config.storage.key_file)?;
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
@@ -120,7 +123,7 @@ impl Backend {
         };
         let containers =
             containers::Containers::new(config.containers.docker_host.clone(), keys.server_id(), limits)?;
-        let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks);
+        let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks, owner);
         Ok(Self { app, listener, _lock: lock, first_token })
     }
 
@@ -161,6 +164,8 @@ impl Backend {
                 .boxed()
             }),
         };
+        // A service: it gives the leases up after the drivers have let go.
+        app.tasks.spawn_service("lease", |stop| lease::run(app.clone(), stop));
         app.tasks.spawn("reconcile", |stop| reconcile::run(app.clone(), stop));
         app.tasks.spawn("dispatch", |stop| dispatch::run(app.clone(), stop));
         server::serve(listener, parts, &app.tasks).await;

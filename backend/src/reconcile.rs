@@ -10,8 +10,8 @@ use crate::{
     drive,
 };
 
-/// How often.
-const TICK: Duration = Duration::from_secs(30);
+/// How often: also how soon after its lease a run of a dead backend is taken over.
+const TICK: Duration = Duration::from_secs(5);
 
 /// Runs until the process stops.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
@@ -25,9 +25,9 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Every live run has a driver, every container a live run, every instance that is not over a container.
+/// Every live run that is nobody else's has a driver here, every container a live run, every instance that is not over a container.
 async fn reconcile(app: &App) -> Result<(), Error> {
-    for run in app.store.run_list_live().await? {
+    for run in app.store.lease_list_free(app.owner).await? {
         drive::spawn(app, run);
     }
     let containers = app.containers.list().await?;

@@ -11,6 +11,7 @@ mod entity;
 mod events;
 mod gates;
 mod instances;
+mod leases;
 mod messages;
 mod record;
 mod runs;
@@ -47,6 +48,9 @@ pub enum Error {
     /// The row has changed since it was read.
     #[error("the {0} was changed by someone else in the meantime: read it again")]
     Stale(&'static str),
+    /// Another backend owns the run now.
+    #[error("another backend has taken this run over")]
+    Fenced,
     /// The run's state does not allow this.
     #[error(transparent)]
     Illegal(#[from] api::run::Illegal),

@@ -27,6 +27,8 @@ pub(super) const STOP: &str = "stop";
 pub(super) struct Money {
     store: Store,
     run: RunId,
+    /// Of the lease it is written under.
+    fence: i64,
     spending: Arc<watch::Sender<Spending>>,
 }
 
@@ -61,7 +63,12 @@ impl Money {
             blocked: None,
             over: stopped.then(stop),
         };
-        Self { store: store.clone(), run: run.id, spending: Arc::new(watch::Sender::new(spending)) }
+        Self {
+            store: store.clone(),
+            run: run.id,
+            fence: record.fence,
+            spending: Arc::new(watch::Sender::new(spending)),
+        }
     }
 
     /// Whether a call can come to wait for a person.
@@ -135,7 +142,9 @@ impl Money {
         });
         let (cost, usage) = self.totals();
         let patch = RunPatch { cost: Some(cost), usage: Some(usage), ..RunPatch::default() };
-        let stored = self.store.run_write(RunWrite::of(self.run).patch(patch));
+        let mut write = RunWrite::of(self.run).patch(patch);
+        write.fence = Some(self.fence);
+        let stored = self.store.run_write(write);
         // The driver writes the totals again at the end of the execution.
         if !matches!(tokio::time::timeout(PATIENCE, stored).await, Ok(Ok(_))) {
             tracing::warn!(run.id = %self.run, model, "what a model call cost could not be stored yet");

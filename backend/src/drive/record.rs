@@ -18,7 +18,7 @@ impl Driver {
     /// allow it: someone has cancelled it, and the cancellation is seen elsewhere.
     ///
     /// # Errors
-    /// `Leave` when the process stops first.
+    /// `Leave` when the process stops first, or another backend has taken the run over.
     pub(super) async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> Result<Option<T>, Halt>
     where
         F: Future<Output = Result<T, Error>>,
@@ -28,6 +28,10 @@ impl Driver {
             match ask().await {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(Error::Illegal(_) | Error::Stale(_)) => return Ok(None),
+                Err(Error::Fenced) => {
+                    tracing::warn!(run.id = %self.record.run.id, "another backend drives this run now");
+                    return Err(Halt::Leave);
+                }
                 Err(error) => {
                     tracing::warn!(run.id = %self.record.run.id, %error, "the store cannot be used yet, trying again");
                     if wait(&self.leave, pause).await {
@@ -91,7 +95,9 @@ impl Driver {
 
     /// A write to this run.
     pub(super) fn change(&self) -> RunWrite {
-        RunWrite::of(self.record.run.id)
+        let mut write = RunWrite::of(self.record.run.id);
+        write.fence = Some(self.record.fence);
+        write
     }
 
     pub(super) async fn event(&mut self, body: EventBody) -> Result<(), Halt> {

@@ -19,6 +19,8 @@ pub struct RunRecord {
     pub execution: Option<String>,
     /// The number of the last of those lines.
     pub execution_n: u64,
+    /// Moves each time the run gets an owner: the fence of the newest lease.
+    pub fence: i64,
 }
 
 /// A change to a run: all of it happens, or nothing.
@@ -40,6 +42,8 @@ pub struct RunWrite {
     pub only_in: Option<RunState>,
     /// What has reached the agent with this.
     pub delivered: Option<Delivered>,
+    /// The fence of the lease it is written under; when it has moved, the write is refused as `Fenced`.
+    pub fence: Option<i64>,
 }
 
 /// Something that was kept for an agent and has reached it.
@@ -64,6 +68,7 @@ impl RunWrite {
             execution: None,
             only_in: None,
             delivered: None,
+            fence: None,
         }
     }
 

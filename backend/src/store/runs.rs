@@ -151,23 +151,6 @@ impl Store {
         Ok(page(items, limit, |run| run.id.to_string()))
     }
 
-    /// The runs that are not queued and not ended, oldest first: those that need a driver.
-    ///
-    /// # Errors
-    /// `Database` when they cannot be read.
-    pub async fn run_list_live(&self) -> Result<Vec<RunId>, Error> {
-        let over = [RunState::Queued, RunState::Ended].map(|state| wire_name(&state));
-        let rows: Vec<Uuid> = run::Entity::find()
-            .select_only()
-            .column(run::Column::Id)
-            .filter(run::Column::State.is_not_in(over))
-            .order_by_asc(run::Column::Id)
-            .into_tuple()
-            .all(&self.read)
-            .await?;
-        Ok(rows.into_iter().map(RunId).collect())
-    }
-
     /// The next runs in the queue, oldest first.
     ///
     /// # Errors

@@ -120,6 +120,9 @@ impl RunWrite {
 
 async fn apply(transaction: &DatabaseTransaction, write: &RunWrite) -> Result<Written, Error> {
     let row = run::Entity::find_by_id(write.run.0).one(transaction).await?.ok_or(Error::Missing("run"))?;
+    if write.fence.is_some_and(|fence| fence != row.fence) {
+        return Err(Error::Fenced);
+    }
     let record = RunRecord::try_from(row)?;
     if write.only_in.is_some_and(|state| state != record.run.state) {
         return Err(Error::Stale("run"));

@@ -110,6 +110,7 @@ impl TryFrom<Model> for RunRecord {
             cancel_requested: row.cancel_requested,
             execution: row.execution,
             execution_n: row.execution_n.unsigned_abs(),
+            fence: row.fence,
         })
     }
 }
