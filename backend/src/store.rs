@@ -5,6 +5,7 @@
 //! by the `writer`, which commits the writes of all runs in groups.
 
 mod artifacts;
+mod batches;
 mod bells;
 mod credentials;
 mod entity;
@@ -13,6 +14,7 @@ mod gates;
 mod instances;
 mod leases;
 mod messages;
+mod queue;
 mod record;
 mod runs;
 mod tasks;
@@ -23,9 +25,11 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use tokio::sync::mpsc;
 
+pub use batches::{NewBatch, Spending};
 pub use bells::Partial;
 pub use gates::GateRecord;
 pub use messages::Message;
+pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 

@@ -61,6 +61,25 @@ pub(super) async fn changes(
     }
 }
 
+/// Sends what a stream has until its own end. The reader knows the last item when it sees it.
+pub(super) async fn until_end<T: Serialize + Sync>(
+    sink: SubscriptionSink,
+    items: impl Stream<Item = Result<T, Error>> + Send,
+    stop: CancellationToken,
+) {
+    let mut items = std::pin::pin!(items);
+    while let Some(item) = next(&sink, &mut items, &stop).await {
+        match item {
+            Ok(item) if send(&sink, &item).await => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "a reader is let go because its subject cannot be read");
+                return;
+            }
+        }
+    }
+}
+
 async fn next<S: Stream + Unpin + Send>(
     sink: &SubscriptionSink,
     stream: &mut S,
