@@ -8,7 +8,8 @@ mod system;
 mod tasks;
 
 use api::rpc::{
-    batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer, system::SystemApiServer, tasks::TasksApiServer,
+    batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer, system::SystemApiServer,
+    tasks::TasksApiServer,
 };
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 

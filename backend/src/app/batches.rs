@@ -55,6 +55,8 @@ impl App {
     pub async fn batch_create(&self, create: CreateBatch) -> Result<Batch, Error> {
         check(&create)?;
         let key = create.idempotency_key.as_deref();
+        // Before the key is looked up: a full queue may be full of this very batch.
+        let room = self.queue_room(create.repositories.len()).await;
         if let Some(known) = self.store.batch_by_key(key).await? {
             return self.batch_by_id(known).await;
         }
@@ -64,10 +66,11 @@ impl App {
         let size = serde_json::to_string(&spec).map_or(0, |json| json.len());
         if MAX_COPIES / create.repositories.len() < size {
             let most = MAX_COPIES / size.max(1);
-            let why = format!("each run keeps a copy of its task, and this one is large: give at most {most}");
+            let why =
+                format!("each run keeps a copy of its task, and this one is large: give at most {most}");
             return Err(ApiError::invalid("repositories", why).into());
         }
-        self.queue_room(create.repositories.len()).await?;
+        room?;
         let id = BatchId::mint();
         let run = |repository: &String| {
             let r#ref = create.r#ref.clone();
@@ -143,11 +146,7 @@ impl App {
     }
 
     /// Ends those of these runs that are still queued. Answers the others: they were claimed just now.
-    pub(crate) async fn batch_end_queued(
-        &self,
-        runs: Vec<RunId>,
-        detail: &str,
-    ) -> Result<Vec<RunId>, Error> {
+    pub(crate) async fn batch_end_queued(&self, runs: Vec<RunId>, detail: &str) -> Result<Vec<RunId>, Error> {
         let end = async |id: RunId| {
             let mut end = RunWrite::of(id).end(Reason::CancelledByUser, detail);
             end.only_in = Some(RunState::Queued);

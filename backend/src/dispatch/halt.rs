@@ -34,7 +34,8 @@ pub(super) async fn stop(app: &App, queued: &[QueueRow]) -> Result<HashMap<Batch
         };
         let runs: Vec<RunId> =
             queued.iter().filter(|row| row.batch_id == Some(id)).map(|row| row.id).collect();
-        app.batch_end_queued(runs, &format!("It was not begun, because its batch was stopped: {why}")).await?;
+        app.batch_end_queued(runs, &format!("It was not begun, because its batch was stopped: {why}"))
+            .await?;
     }
     Ok(going)
 }

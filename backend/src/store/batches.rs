@@ -179,9 +179,8 @@ impl Store {
             .into_tuple()
             .all(&self.read)
             .await?;
-        let read = |(id, state): (Uuid, String)| {
-            Ok((RunId(id), super::entity::from_name("run state", &state)?))
-        };
+        let read =
+            |(id, state): (Uuid, String)| Ok((RunId(id), super::entity::from_name("run state", &state)?));
         rows.into_iter().map(read).collect()
     }
 
@@ -266,7 +265,13 @@ async fn insert_runs(
             row.last_seq = Set(1);
             rows.push(row);
             let at = micros(run.created_at);
-            events.values_panic([run.id.0.into(), 1_i64.into(), at.into(), "state".into(), first.clone().into()]);
+            events.values_panic([
+                run.id.0.into(),
+                1_i64.into(),
+                at.into(),
+                "state".into(),
+                first.clone().into(),
+            ]);
         }
         run::Entity::insert_many(rows).exec_without_returning(transaction).await?;
         transaction.execute(&events).await?;

@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn the_same_repository_in_another_spelling_is_there_twice() {
-        let twice = ["acme/web", "https://github.com/acme/web", "https://GitHub.com/acme/web.git/", "acme/api"];
+        let twice =
+            ["acme/web", "https://github.com/acme/web", "https://GitHub.com/acme/web.git/", "acme/api"];
         let refused = check(&list(&twice)).expect_err("refused").to_string();
         let expected = "repositories[1]: is the same as repositories[0]; \
                         repositories[2]: is the same as repositories[0]";

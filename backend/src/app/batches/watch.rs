@@ -27,11 +27,7 @@ pub(crate) fn changes(store: Store, id: BatchId) -> impl Stream<Item = Result<Ba
 }
 
 /// Waits until a run of the batch has changed; `false` when there will be no more changes.
-async fn next(
-    store: &Store,
-    id: BatchId,
-    changed: &mut Receiver<api::id::RunId>,
-) -> Result<bool, Error> {
+async fn next(store: &Store, id: BatchId, changed: &mut Receiver<api::id::RunId>) -> Result<bool, Error> {
     loop {
         let mut runs = match changed.recv().await {
             Ok(run) => vec![run],
