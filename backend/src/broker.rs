@@ -5,13 +5,16 @@
 
 mod git;
 mod headers;
+pub mod json_file;
 #[cfg(test)]
 mod loopback;
-pub mod meter;
+mod meter;
 mod model;
+mod prices;
 mod refusal;
 pub mod scripted;
 mod settings;
+mod usage;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +22,10 @@ use api::id::RunId;
 use axum::Router;
 use url::Url;
 
+pub use self::meter::{Meter, Spent};
+use self::prices::Prices;
 pub use crate::secret::Secret;
+use crate::tasks::Tasks;
 pub use settings::{Credential, Error, Settings, Upstream};
 
 /// How long an upstream may take to accept a connection.
@@ -35,6 +41,9 @@ struct Parts {
     upstream: Upstream,
     github_token: Option<Secret>,
     client: reqwest::Client,
+    prices: Prices,
+    /// Notes what a call cost even when its agent has hung up.
+    tasks: Tasks,
 }
 
 /// Who asks, and for what: one run's rights.
@@ -48,16 +57,16 @@ pub struct Access {
     pub repository: Url,
     /// The only branch it may push to, without `refs/heads/`.
     pub branch: String,
-    /// Who counts what its model calls cost.
-    pub meter: Arc<dyn meter::Meter>,
+    /// What its model calls are counted by.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl Broker {
-    /// Reads and checks the settings; a scripted model's script is read here, once.
+    /// Reads and checks the settings; a scripted model's script and the prices are read here, once.
     ///
     /// # Errors
     /// Names the setting that cannot work and why; never contains a credential.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, tasks: Tasks) -> Result<Self, Error> {
         // Nothing is followed, unpacked or added on the way: what comes back is passed on as it is.
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -68,19 +77,15 @@ impl Broker {
             .map_err(Error::Client)?;
         let upstream = settings.upstream()?;
         let github_token = settings.github_token()?;
-        Ok(Self(Arc::new(Parts { upstream, github_token, client })))
+        let prices = Prices::load(settings.prices.as_deref()).map_err(Error::Prices)?;
+        tracing::info!(prices = prices.describe(), "the prices of models");
+        Ok(Self(Arc::new(Parts { upstream, github_token, client, prices, tasks })))
     }
 
     /// What answers model calls, in a few words for people; never a credential.
     #[must_use]
     pub fn describe(&self) -> String {
         self.0.upstream.describe()
-    }
-
-    /// Whether model calls cost nothing.
-    #[must_use]
-    pub fn is_free(&self) -> bool {
-        matches!(self.0.upstream, Upstream::Scripted(_))
     }
 
     /// Whether model calls can be answered at all.
@@ -91,9 +96,6 @@ impl Broker {
 
     /// Everything one run's container may ask for.
     pub fn router(&self, access: Access) -> Router {
-        let run = access.run;
-        Router::new()
-            .merge(model::router(self.clone(), run, access.model_token.clone()))
-            .merge(git::router(self.clone(), access))
+        Router::new().merge(model::router(self.clone(), &access)).merge(git::router(self.clone(), access))
     }
 }

@@ -157,7 +157,7 @@ impl Driver {
                 () = leave.cancelled() => Err(Halt::Leave),
                 end = lost => Err(Halt::End(end)),
                 end = money.over() => Err(Halt::End(end)),
-                end = self.work(&booted.agent) => end,
+                end = self.work(&booted) => end,
                 () = clock.reaches(limit) => Err(Halt::End(late)),
             }
         };

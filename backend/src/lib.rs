@@ -115,7 +115,7 @@ impl Backend {
         let keys = Keys::load(&config.storage.key_file)?;
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
         let first_token = auth::first_start(&store, config.storage.admin_token.as_ref()).await?;
-        let broker = Broker::new(&broker_settings(&config))?;
+        let broker = Broker::new(&broker_settings(&config), tasks.clone())?;
         let limits = containers::Limits {
             cpus: config.containers.cpus,
             memory_bytes: config.containers.memory_bytes,
@@ -231,5 +231,6 @@ fn broker_settings(config: &Config) -> broker::Settings {
         oauth_token: config.model.oauth_token.clone(),
         base_url: config.model.base_url.as_ref().map(ToString::to_string),
         github_token: config.git.github_token.clone(),
+        prices: config.model.prices.clone(),
     }
 }

@@ -18,7 +18,7 @@ mod streams;
 mod databases;
 #[path = "../../../xtask/src/demo/git_server.rs"]
 mod git_server;
-#[expect(dead_code, reason = "tests need more of it")]
+#[expect(dead_code, unused_imports, reason = "tests need more of it")]
 #[path = "../../tests/e2e/harness.rs"]
 mod harness;
 

@@ -1,6 +1,9 @@
 //! Model calls: who may make them, which ones there are, and who answers.
 
+mod admit;
 mod anthropic;
+mod bill;
+mod reader;
 
 use std::sync::Arc;
 
@@ -15,10 +18,14 @@ use axum::{
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{Broker, Upstream, refusal::Refusal};
+use self::bill::Bill;
+use super::{Access, Broker, Meter, Upstream, refusal::Refusal};
 
 const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
                              CLAUDE_CODE_OAUTH_TOKEN, or CAISSON_MODEL=scripted:FILE";
+
+/// What keeps a client from trying again.
+const NEVER_AGAIN: [(&str, &str); 1] = [("x-should-retry", "false")];
 
 /// The model calls there are. Nothing else is let through to an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +53,12 @@ struct Model {
     broker: Broker,
     run: RunId,
     token: String,
+    meter: Arc<dyn Meter>,
 }
 
 /// The model calls of one run.
-pub(super) fn router(broker: Broker, run: RunId, token: String) -> Router {
+pub(super) fn router(broker: Broker, access: &Access) -> Router {
+    let Access { run, model_token: token, meter, .. } = access.clone();
     // The agent asks this before anything else, to see whether there is a way out at all.
     let hello = get(|| async { Json(json!({"ok": true})) });
     Router::new()
@@ -57,7 +66,7 @@ pub(super) fn router(broker: Broker, run: RunId, token: String) -> Router {
         .route("/api/hello", hello)
         .route("/v1/{*rest}", any(answer))
         .fallback(|| async { no_such_call() })
-        .with_state(Arc::new(Model { broker, run, token }))
+        .with_state(Arc::new(Model { broker, run, token, meter }))
 }
 
 async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
@@ -66,13 +75,45 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
         return Refusal::new(StatusCode::UNAUTHORIZED, why).into_response();
     }
     let Some(call) = Call::of(request.method(), request.uri().path()) else { return no_such_call() };
-    match &model.broker.0.upstream {
-        Upstream::Anthropic { base_url, credential } => {
-            anthropic::forward(&model.broker.0.client, base_url, credential, request).await
-        }
-        Upstream::Scripted(player) => player.answer(model.run, call, request).await,
-        Upstream::None => Refusal::new(StatusCode::UNAUTHORIZED, NO_CREDENTIAL).into_response(),
+    // The other calls cost nothing.
+    if call != Call::Messages {
+        return model.ask(call, request).await.unwrap_or_else(IntoResponse::into_response);
     }
+    match admit::admitted(model.meter.admit(), request).await {
+        Ok(request) => model.ask_metered(request).await,
+        // The one status that the agent neither retries nor rewords.
+        Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
+    }
+}
+
+impl Model {
+    async fn ask_metered(self: Arc<Self>, request: Request) -> Response {
+        let bill = Bill::open(Arc::clone(&self));
+        match self.ask(Call::Messages, request).await {
+            Ok(answer) => bill.follow(answer),
+            Err(error) => {
+                if !error.was_reached {
+                    bill.cancel();
+                }
+                error.into_response()
+            }
+        }
+    }
+
+    async fn ask(&self, call: Call, request: Request) -> Result<Response, anthropic::Unanswered> {
+        match &self.broker.0.upstream {
+            Upstream::Anthropic { base_url, credential } => {
+                anthropic::forward(&self.broker.0.client, base_url, credential, request).await
+            }
+            Upstream::Scripted(player) => Ok(player.answer(self.run, call, request).await),
+            Upstream::None => Ok(refuse_for_good(StatusCode::UNAUTHORIZED, NO_CREDENTIAL)),
+        }
+    }
+}
+
+/// An error that the agent gives up on at once.
+fn refuse_for_good(status: StatusCode, why: impl Into<String>) -> Response {
+    (NEVER_AGAIN, Refusal::new(status, why)).into_response()
 }
 
 fn no_such_call() -> Response {

@@ -1,5 +1,6 @@
 //! A model that plays a script: for tests, the demo and dry runs. The agent, its container and its git
-//! are the real ones; only the answers are written down beforehand, and they cost nothing.
+//! are the real ones; only the answers are written down beforehand, and they cost nothing unless the
+//! operator gave their model a price.
 //!
 //! ```json
 //! {"chunk": 16, "delay_ms": 5,
@@ -48,29 +49,4 @@ mod stream;
 #[cfg(test)]
 mod examples;
 
-use std::{io, path::PathBuf};
-
 pub use player::Player;
-
-/// A script that cannot be played.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file cannot be read.
-    #[error("{} cannot be read", file.display())]
-    Unreadable {
-        /// The script.
-        file: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not JSON, or a key in it is unknown or has a wrong value.
-    #[error("{}: {key}", file.display())]
-    Wrong {
-        /// The script.
-        file: PathBuf,
-        /// The key, as `conversations[0].turns[1].hang`; `.` is the whole file.
-        key: String,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-}

@@ -1,11 +1,11 @@
 //! What the operator gives the broker, and what it makes of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::http::HeaderValue;
 use url::Url;
 
-use super::scripted;
+use super::{json_file, scripted};
 use crate::secret::Secret;
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
@@ -23,6 +23,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// `GITHUB_TOKEN`; used for github.com only.
     pub github_token: Option<Secret>,
+    /// `CAISSON_PRICES`: prices over the built-in ones.
+    pub prices: Option<PathBuf>,
 }
 
 /// Who answers model calls.
@@ -56,7 +58,10 @@ pub enum Error {
     Model(String),
     /// The script cannot be played.
     #[error("the model script cannot be used")]
-    Script(#[from] scripted::Error),
+    Script(#[source] json_file::Error),
+    /// The prices cannot be used.
+    #[error("the prices of models cannot be used")]
+    Prices(#[source] json_file::Error),
     /// The base URL is not one.
     #[error("ANTHROPIC_BASE_URL must be an http or https URL without credentials, query or fragment")]
     BaseUrl,
@@ -75,7 +80,7 @@ impl Settings {
             other => {
                 let file = other.strip_prefix("scripted:").filter(|file| !file.is_empty());
                 let file = file.ok_or_else(|| Error::Model(other.to_owned()))?;
-                Ok(Upstream::Scripted(scripted::Player::load(Path::new(file))?))
+                Ok(Upstream::Scripted(scripted::Player::load(Path::new(file)).map_err(Error::Script)?))
             }
         }
     }
@@ -114,6 +119,16 @@ impl Upstream {
             Self::Scripted(player) => format!("scripted: {}", player.file().display()),
             Self::None => "none: no model credential is set".to_owned(),
         }
+    }
+
+    /// What the upstream said, should it repeat the credential, without it.
+    pub(super) fn without_credential(&self, said: &str) -> String {
+        let Self::Anthropic { credential: Credential::ApiKey(shown) | Credential::OAuth(shown), .. } = self
+        else {
+            return said.to_owned();
+        };
+        let shown = shown.to_str().unwrap_or_default();
+        said.replace(shown.strip_prefix("Bearer ").unwrap_or(shown), "[credential]")
     }
 }
 

@@ -167,8 +167,17 @@ impl Renderer {
     }
 
     fn gate(&mut self, gate: &Gate) -> Line {
-        self.now(Some("waiting for an answer".to_owned()));
-        Line::new().span(Tone::Warn, format!("? {}  ", wire_name(&gate.kind))).span(Tone::Plain, &gate.text)
+        let kind = wire_name(&gate.kind);
+        if let Some(answer) = &gate.answer {
+            self.now(None);
+            return Line::new().span(Tone::Dim, format!("{kind} answered  ")).span(Tone::Plain, answer);
+        }
+        self.now(Some("waiting for an answer: caisson runs answer".to_owned()));
+        let line = Line::new().span(Tone::Warn, format!("? {kind}  ")).span(Tone::Plain, &gate.text);
+        match gate.options.as_slice() {
+            [] => line,
+            options => line.span(Tone::Dim, format!("  [{}]", options.join(" | "))),
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Settings of the model: which upstream the broker speaks to, and with what.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::Args;
 use url::Url;
@@ -33,6 +37,12 @@ pub struct ModelArgs {
     /// Another server that speaks the Anthropic API [default: Anthropic's own]
     #[arg(long, env = "ANTHROPIC_BASE_URL", value_name = "URL")]
     pub anthropic_base_url: Option<String>,
+    /// File with prices of models, over the built-in ones and in the same format: `{"models": {"NAME":
+    /// {"input": 4, "output": 20, "cacheRead": 0.2, "cacheWrite5m": 5, "cacheWrite1h": 8}}}` in US dollars
+    /// for a million tokens; the longest NAME that a model's name begins with counts. A model without a
+    /// price has an unknown price; a scripted one costs nothing unless it is named here
+    #[arg(long, env = "CAISSON_PRICES", value_name = "FILE")]
+    pub prices: Option<PathBuf>,
 }
 
 /// Which model the agents talk to, checked.
@@ -48,6 +58,8 @@ pub struct Model {
     pub oauth_token: Option<Secret>,
     /// Another server that speaks the Anthropic API.
     pub base_url: Option<Url>,
+    /// File with prices over the built-in ones.
+    pub prices: Option<PathBuf>,
 }
 
 /// An upstream of the broker.
@@ -73,10 +85,12 @@ impl FromStr for ModelSource {
 
 impl ModelArgs {
     pub(super) fn validate(self) -> Result<Model, Error> {
-        if let ModelSource::Scripted(file) = &self.model
-            && let Err(source) = std::fs::File::open(file)
-        {
-            return Err(Error::Unreadable { flag: "--model", path: file.clone(), source });
+        if let ModelSource::Scripted(file) = &self.model {
+            check_readable("--model", file)?;
+        }
+        let prices = self.prices.filter(|file| !file.as_os_str().is_empty());
+        if let Some(file) = &prices {
+            check_readable("--prices", file)?;
         }
         Ok(Model {
             source: self.model,
@@ -92,8 +106,14 @@ impl ModelArgs {
                 self.claude_code_oauth_token_file,
             )?,
             base_url: self.anthropic_base_url.filter(|url| !url.is_empty()).map(base_url).transpose()?,
+            prices,
         })
     }
+}
+
+fn check_readable(flag: &'static str, file: &Path) -> Result<(), Error> {
+    let opened = File::open(file);
+    opened.map(drop).map_err(|source| Error::Unreadable { flag, path: file.to_owned(), source })
 }
 
 fn base_url(text: String) -> Result<Url, Error> {

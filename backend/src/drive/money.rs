@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::End;
 use crate::{
     app::talk::new_budget,
-    broker::meter::{Meter, Spent},
+    broker::{Meter, Spent},
     store::{GateRecord, RunPatch, RunRecord, RunWrite, Store},
 };
 

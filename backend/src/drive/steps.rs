@@ -11,7 +11,7 @@ use api::{
 };
 use futures::StreamExt;
 
-use super::{Driver, End, Halt, verdict};
+use super::{Driver, End, Halt, boot::Booted, verdict};
 use crate::{
     agent::{Agent, Error},
     store::RunPatch,
@@ -30,12 +30,13 @@ const CLONE_PERCENT: u8 = 10;
 
 impl Driver {
     /// Does everything the task asks for.
-    pub(super) async fn work(&mut self, agent: &Agent) -> Result<End, Halt> {
+    pub(super) async fn work(&mut self, booted: &Booted) -> Result<End, Halt> {
+        let agent = &booted.agent;
         self.prepare(agent).await?;
         let steps = self.record.run.task.steps.clone();
         let first = self.record.run.step.max(1) as usize;
         for (at, step) in steps.iter().enumerate().skip(first - 1) {
-            self.step(agent, at as u32 + 1, step).await?;
+            self.step(booted, at as u32 + 1, step).await?;
         }
         match self.record.run.head_commit.clone() {
             Some(_) => Ok(End::new(
@@ -111,7 +112,8 @@ impl Driver {
     }
 
     /// One step: the agent works until its checks pass or the attempts are used up.
-    async fn step(&mut self, agent: &Agent, number: u32, step: &Step) -> Result<(), Halt> {
+    async fn step(&mut self, booted: &Booted, number: u32, step: &Step) -> Result<(), Halt> {
+        let agent = &booted.agent;
         let resumed = self.record.run.step == number && 0 < self.record.run.attempt;
         let mut attempt = if resumed { self.record.run.attempt } else { 1 };
         // After a restart in a later attempt: what the checks say now is what the agent is told.
@@ -127,6 +129,7 @@ impl Driver {
             let prompt =
                 feedback.take().map_or_else(|| step.instructions.clone(), |failed| give_back(&failed));
             let exit = self.attempt(agent, number, attempt, prompt).await?;
+            let exit = self.with_engine_word(&booted.container_id, exit).await;
             self.account(&exit).await?;
             if 0 < exit.memory_kills && verdict::judge(&exit).is_ok() {
                 let text =
@@ -181,6 +184,15 @@ impl Driver {
             exit = self.execute(agent, &execute) => exit,
             () = clock.reaches(began + step_limit + EXECUTOR_FIRST) => Err(verdict::step_timeout().into()),
         }
+    }
+
+    /// An agent that was killed: where the container's own count says nothing, the engine is asked.
+    async fn with_engine_word(&self, container: &str, mut exit: Exit) -> Exit {
+        if verdict::was_killed(&exit) && exit.memory_kills == 0 {
+            let killed = self.app.containers.killed_for_memory(container).await.unwrap_or_default();
+            exit.memory_kills = u64::from(killed);
+        }
+        exit
     }
 
     /// Cost and tokens, as the broker has metered them.

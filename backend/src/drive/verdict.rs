@@ -37,13 +37,13 @@ pub(super) fn step_timeout() -> End {
     End::new(Reason::Timeout, "A step took longer than its `stepTimeoutSeconds`; raise it if it needs more.")
 }
 
-/// Whether the kernel killed the agent itself, or a process it needed, because the memory was used up.
-fn ran_out_of_memory(exit: &Exit) -> bool {
-    0 < exit.memory_kills && (exit.signal == Some(SIGKILL) || exit.code == Some(128 + SIGKILL))
+/// Whether the agent was killed, and not by the executor.
+pub(super) fn was_killed(exit: &Exit) -> bool {
+    exit.cause == ExitCause::Exited && (exit.signal == Some(SIGKILL) || exit.code == Some(128 + SIGKILL))
 }
 
 fn judge_result(exit: &Exit) -> Result<(), End> {
-    if ran_out_of_memory(exit) {
+    if 0 < exit.memory_kills && was_killed(exit) {
         let detail = "The container ran out of memory; give it more with `--container-memory`.";
         return Err(End::new(Reason::OutOfMemory, detail));
     }
@@ -79,6 +79,7 @@ fn reason_of(result: &AgentResult) -> Reason {
         ("error_max_turns", ..) => Reason::MaxTurns,
         ("error_max_budget_usd", ..) => Reason::BudgetExhausted,
         (_, Some("api_error"), Some(401 | 403)) => Reason::AuthFailed,
+        (_, Some("api_error"), Some(404)) => Reason::InvalidConfiguration,
         (_, Some("api_error"), Some(429)) => Reason::RateLimited,
         // No status means that the model could not be reached at all.
         (_, Some("api_error"), None | Some(500..)) => Reason::ModelUnavailable,
@@ -138,6 +139,7 @@ mod tests {
             (Some(500), Reason::ModelUnavailable),
             (None, Reason::ModelUnavailable),
             (Some(400), Reason::AgentError),
+            (Some(404), Reason::InvalidConfiguration),
         ] {
             assert_eq!(
                 reason(&exited(Some(1), None, result(true, "success", "api_error", status))),

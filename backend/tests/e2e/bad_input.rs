@@ -17,7 +17,7 @@ use crate::harness::{World, create_task, ended, launch, step};
 async fn end_against(world: &World, client: &WsClient, repository: &str) -> Run {
     let run = launch(client, vec![step("First step.", &[])], repository).await;
     let run = ended(client, run.id).await;
-    assert!(world.containers().is_empty(), "no container is left");
+    world.emptied().await;
     run
 }
 

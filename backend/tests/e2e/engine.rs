@@ -2,10 +2,7 @@
 //!
 //! The engine is reached through a socket of the test's own, which it can close; the engine itself goes on.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
 use api::{
     event::EventBody,
@@ -13,43 +10,11 @@ use api::{
     run::{Outcome, Reason},
 };
 use tempfile::TempDir;
-use tokio::{
-    io::copy_bidirectional,
-    net::{UnixListener, UnixStream},
-    task::JoinSet,
+
+use crate::{
+    harness::{World, ended, follow, launch, output, step},
+    socket::Socket,
 };
-
-use crate::harness::{World, ended, follow, launch, output, step};
-
-/// A socket that leads to the engine until it is dropped.
-struct Socket {
-    path: PathBuf,
-    connections: JoinSet<()>,
-}
-
-impl Socket {
-    fn open(dir: &Path) -> Self {
-        let path = dir.join("engine.sock");
-        let listener = UnixListener::bind(&path).expect("a socket");
-        let mut connections = JoinSet::new();
-        connections.spawn(async move {
-            let mut open = JoinSet::new();
-            while let Ok((mut client, _)) = listener.accept().await {
-                open.spawn(async move {
-                    let mut engine = UnixStream::connect("/var/run/docker.sock").await.expect("the engine");
-                    let _ = copy_bidirectional(&mut client, &mut engine).await;
-                });
-            }
-        });
-        Self { path, connections }
-    }
-
-    /// Cuts every connection; nobody answers any more.
-    async fn close(mut self) {
-        self.connections.shutdown().await;
-        std::fs::remove_file(&self.path).expect("the socket goes");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_without_an_engine_fails_and_says_so() {
@@ -70,7 +35,7 @@ async fn a_run_without_an_engine_fails_and_says_so() {
 async fn an_engine_that_stops_in_the_middle_ends_the_run_and_is_cleaned_up_when_it_is_back() {
     let dir = TempDir::new().expect("a folder");
     let socket = Socket::open(dir.path());
-    let address = format!("--docker-host=unix://{}", socket.path.display());
+    let address = format!("--docker-host=unix://{}", socket.path().display());
     let mut world = World::start(&[&address]).await;
     let client = world.client().await;
     let run = launch(&client, vec![step("[[hang]]", &[])], &world.repository("sample")).await;
@@ -92,5 +57,5 @@ async fn an_engine_that_stops_in_the_middle_ends_the_run_and_is_cleaned_up_when_
     let _socket = Socket::open(dir.path());
     // The reconciler looks at once when the server starts, and every half minute.
     world.restart().await;
-    world.destroyed(&containers).await;
+    world.emptied().await;
 }

@@ -1,27 +1,33 @@
 //! The harness: a `World` is a real server with a fresh database, real containers and a real git server.
 //! Only the model is scripted.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+// Named by their paths because the benchmarks include this file from elsewhere.
+#[path = "harness/containers.rs"]
+mod containers;
+#[path = "../it/postgres.rs"]
+mod postgres;
+#[path = "harness/process.rs"]
+mod process;
+#[path = "harness/repositories.rs"]
+mod repositories;
+#[path = "harness/runs.rs"]
+mod runs;
 
-use api::{
-    event::Event,
-    id::RunId,
-    rpc::{runs::RunsApiClient, tasks::TasksApiClient},
-    run::{Run, RunState},
-    stream::{Cursor, Frame},
-    task::{Step, Task},
-};
+use std::{path::Path, process::Command, time::Duration};
+
 use backend::{Backend, config::Serve};
 use clap::Parser;
 use jsonrpsee::ws_client::{HeaderMap, HeaderValue, WsClient, WsClientBuilder};
 use tempfile::TempDir;
-use tokio::{io::AsyncBufReadExt, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+pub use self::{
+    containers::{docker, image, image_with},
+    postgres::postgres,
+    process::Process,
+    runs::{client_run, create_task, ended, ends, events_of, follow, launch, launch_of, launch_with, step},
+};
 use crate::git_server::GitServer;
 
 /// The longest any test waits for anything.
@@ -46,14 +52,30 @@ pub struct World {
     pub address: String,
 }
 
-struct Running {
-    tasks: backend::tasks::Tasks,
-    ended: JoinHandle<()>,
+/// The server of a world.
+enum Running {
+    /// In this process: quick, and stopped as SIGTERM does.
+    Here { tasks: backend::tasks::Tasks, ended: JoinHandle<()> },
+    /// A process of its own, which can be killed.
+    Apart(Process),
 }
 
 impl World {
     /// A server with the suite's script and these further settings.
     pub async fn start(settings: &[&str]) -> Self {
+        let mut world = Self::prepare(settings);
+        world.open().await;
+        world
+    }
+
+    /// The same as a process of its own, which can be killed.
+    pub async fn start_apart(settings: &[&str]) -> Self {
+        let mut world = Self::prepare(settings);
+        world.open_apart().await;
+        world
+    }
+
+    fn prepare(settings: &[&str]) -> Self {
         let dir = TempDir::new().expect("a folder");
         std::fs::create_dir(dir.path().join("git")).expect("a folder");
         let git = GitServer::start(dir.path().join("git"), 0).expect("a git server");
@@ -62,15 +84,15 @@ impl World {
             "serve".to_owned(),
             format!("--data-dir={}", dir.path().join("data").display()),
             format!("--admin-token={TOKEN}"),
-            format!("--model=scripted:{}", script.display()),
         ];
-        if !settings.iter().any(|setting| setting.starts_with("--image=")) {
-            arguments.push(format!("--image={}", image()));
+        for default in [format!("--model=scripted:{}", script.display()), format!("--image={}", image())] {
+            let name = default.split('=').next().unwrap_or_default();
+            if !settings.iter().any(|setting| setting.split('=').next() == Some(name)) {
+                arguments.push(default);
+            }
         }
         arguments.extend(settings.iter().map(|setting| (*setting).to_owned()));
-        let mut world = Self { dir, git, arguments, running: None, address: "127.0.0.1:0".to_owned() };
-        world.open().await;
-        world
+        Self { dir, git, arguments, running: None, address: "127.0.0.1:0".to_owned() }
     }
 
     async fn open(&mut self) {
@@ -80,14 +102,52 @@ impl World {
         self.address = backend.address().expect("an address").to_string();
         let tasks = backend.tasks();
         let ended = TaskTracker::new().spawn(async move { backend.run().await.expect("a clean end") });
-        self.running = Some(Running { tasks, ended });
+        self.running = Some(Running::Here { tasks, ended });
+    }
+
+    async fn open_apart(&mut self) {
+        let listen = format!("--listen={}", self.address);
+        let process = Process::start(self.arguments.iter().cloned().chain([listen])).await;
+        self.address.clone_from(&process.address);
+        self.running = Some(Running::Apart(process));
+    }
+
+    /// Kills a server that is a process of its own: nothing of it has the time to do anything.
+    pub async fn kill(&mut self) {
+        match self.running.take() {
+            Some(Running::Apart(process)) => process.kill().await,
+            _ => panic!("there is no process to kill"),
+        }
+    }
+
+    /// Starts the killed server again on the same data and the same port.
+    pub async fn resume_apart(&mut self) {
+        self.open_apart().await;
+    }
+
+    /// The arguments of a second server on the same database and with the same key, in a folder of its own.
+    pub fn twin_arguments(&self, folder: &str) -> impl Iterator<Item = String> {
+        let data = self.dir.path().join("data");
+        let twin = format!("--data-dir={}", self.dir.path().join(folder).display());
+        let key = format!("--key-file={}", data.join("server.key").display());
+        let same = self.arguments.iter().filter(|argument| !argument.starts_with("--data-dir=")).cloned();
+        same.chain([twin, key, "--listen=127.0.0.1:0".to_owned()])
+    }
+
+    /// The folder with everything of this world.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Asks the server to stop, as SIGTERM does, and waits until it has.
     pub async fn stop(&mut self) {
-        let running = self.running.take().expect("it runs");
-        running.tasks.stop();
-        within("the server's stop", running.ended).await.expect("no panic");
+        match self.running.take().expect("it runs") {
+            Running::Here { tasks, ended } => {
+                tasks.stop();
+                within("the server's stop", ended).await.expect("no panic");
+            }
+            Running::Apart(process) => process.stop().await,
+        }
     }
 
     /// Starts the server again on the same data and the same port.
@@ -103,103 +163,25 @@ impl World {
 
     /// A typed client.
     pub async fn client(&self) -> WsClient {
-        let mut headers = HeaderMap::new();
-        headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {TOKEN}")).expect("a header"));
-        let url = format!("ws://{}/rpc", self.address);
-        WsClientBuilder::default().set_headers(headers).build(url).await.expect("a connection")
+        client_of(&self.address).await
     }
+}
 
-    /// A fresh bare repository with one commit on `main`; answers its URL.
-    pub fn repository(&self, name: &str) -> String {
-        let bare = self.bare(name);
-        let work = self.dir.path().join(format!("work-{name}"));
-        let shown = |path: &Path| path.display().to_string();
-        git(&["init", "--quiet", "--bare", "--initial-branch=main", &shown(&bare)]);
-        git(&["-C", &shown(&bare), "config", "http.receivepack", "true"]);
-        git(&["clone", "--quiet", &shown(&bare), &shown(&work)]);
-        self.commit(name, "README.md", "# Sample\n");
-        self.git.url(&format!("{name}.git"))
-    }
-
-    /// Adds a file to `main` of a repository.
-    pub fn commit(&self, name: &str, file: &str, content: &str) {
-        let work = self.dir.path().join(format!("work-{name}"));
-        std::fs::write(work.join(file), content).expect("a file");
-        let work = work.display().to_string();
-        git(&["-C", &work, "add", "--all"]);
-        git(&[
-            "-C",
-            &work,
-            "-c",
-            "user.name=T",
-            "-c",
-            "user.email=t@localhost",
-            "commit",
-            "--quiet",
-            "-m",
-            file,
-        ]);
-        git(&["-C", &work, "push", "--quiet", "origin", "HEAD:main"]);
-    }
-
-    /// A bare repository without a commit.
-    pub fn empty_repository(&self, name: &str) -> String {
-        git(&["init", "--quiet", "--bare", &self.bare(name).display().to_string()]);
-        self.git.url(&format!("{name}.git"))
-    }
-
-    /// The URL a repository of this name would have.
-    pub fn url(&self, name: &str) -> String {
-        self.git.url(&format!("{name}.git"))
-    }
-
-    fn bare(&self, name: &str) -> PathBuf {
-        self.dir.path().join("git").join(format!("{name}.git"))
-    }
-
-    /// What git says of a repository.
-    pub fn git(&self, name: &str, arguments: &[&str]) -> String {
-        let bare = self.bare(name).display().to_string();
-        git(&[&["-C", &bare], arguments].concat())
-    }
-
-    /// Waits until these containers are gone: asks the engine's own record, which also tells the past.
-    pub async fn destroyed(&self, containers: &[String]) {
-        for container in containers {
-            let filters = ["--filter", "event=destroy", "--filter", &format!("container={container}")];
-            let mut events = tokio::process::Command::new("docker")
-                .args(["events", "--since=1"])
-                .args(filters)
-                .stdout(std::process::Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()
-                .expect("docker runs");
-            let mut lines = tokio::io::BufReader::new(events.stdout.take().expect("a pipe")).lines();
-            let line = within("the container's end", lines.next_line()).await.expect("readable");
-            assert!(line.is_some(), "docker events ended");
-        }
-        assert!(self.containers().is_empty());
-    }
-
-    /// The server's name on the labels of its containers.
-    fn server_id(&self) -> String {
-        backend::keys::Keys::load(&self.dir.path().join("data/server.key")).expect("the key").server_id()
-    }
-
-    /// The containers of this server that exist now.
-    pub fn containers(&self) -> Vec<String> {
-        let server = self.server_id();
-        let filter = format!("label=caisson.server={server}");
-        let listed = output(Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]));
-        listed.lines().map(str::to_owned).collect()
-    }
+/// A typed client of the server at an address.
+pub async fn client_of(address: &str) -> WsClient {
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {TOKEN}")).expect("a header"));
+    let url = format!("ws://{address}/rpc");
+    WsClientBuilder::default().set_headers(headers).build(url).await.expect("a connection")
 }
 
 impl Drop for World {
     fn drop(&mut self) {
         // A test that failed half-way must not leave containers behind.
-        if let Some(running) = &self.running {
-            running.tasks.stop();
+        match self.running.take() {
+            Some(Running::Here { tasks, .. }) => tasks.stop(),
+            // Killed when it is dropped.
+            Some(Running::Apart(_)) | None => {}
         }
         for container in self.containers() {
             let _ = Command::new("docker").args(["rm", "--force", &container]).output();
@@ -209,84 +191,11 @@ impl Drop for World {
     }
 }
 
-/// The image under test.
-pub fn image() -> String {
-    std::env::var("CAISSON_TEST_IMAGE").unwrap_or_else(|_| "caisson-executor:dev".to_owned())
-}
-
-/// A step with these checks.
-pub fn step(instructions: &str, checks: &[&str]) -> Step {
-    Step { instructions: instructions.to_owned(), checks: checks.iter().map(|&check| check.into()).collect() }
-}
-
-/// Creates a task with the default settings.
-pub async fn create_task(client: &WsClient, steps: Vec<Step>) -> Task {
-    let name = "A task".to_owned();
-    TasksApiClient::create(
-        client, name, steps, None, None, None, None, None, None, None, None, None, None, None,
-    )
-    .await
-    .expect("a task")
-}
-
-/// Creates a task of these steps and a run of it.
-pub async fn launch(client: &WsClient, steps: Vec<Step>, repository: &str) -> Run {
-    let task = create_task(client, steps).await;
-    RunsApiClient::create(client, task.id, repository.to_owned(), None, None, None).await.expect("a run")
-}
-
-/// Follows a run from the first event to its end.
-pub async fn events_of(client: &WsClient, run: RunId) -> Vec<Event> {
-    let mut events = Vec::new();
-    follow(client, run, |event| {
-        events.push(event.clone());
-        false
-    })
-    .await;
-    events
-}
-
-/// Follows a run until this holds for an event, or to its end. Answers whether it held.
-pub async fn follow(client: &WsClient, run: RunId, mut until: impl FnMut(&Event) -> bool) -> bool {
-    let mut frames = client.on_message(run, None).await.expect("a subscription");
-    let mut cursor = Cursor::default();
-    loop {
-        match within("the next frame", frames.next()).await.expect("no cut").expect("a frame") {
-            Frame::Item { event } => {
-                assert_eq!(cursor.accept(event.seq), Ok(true), "no gap and no double");
-                if until(&event) {
-                    return true;
-                }
-            }
-            Frame::End => return false,
-            Frame::Partial { .. } | Frame::CaughtUp { .. } => {}
-            Frame::Resync { after } => panic!("let go after {after}"),
-        }
-    }
-}
-
-/// Waits for the end of a run and answers it as it is then.
-pub async fn ended(client: &WsClient, run: RunId) -> Run {
-    follow(client, run, |_| false).await;
-    let run = client_run(client, run).await;
-    assert_eq!(run.state, RunState::Ended);
-    run
-}
-
-/// The run as it is now.
-pub async fn client_run(client: &WsClient, run: RunId) -> Run {
-    RunsApiClient::by_id(client, run).await.expect("the run")
-}
-
 /// Waits, but not for ever.
 pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future)
         .await
         .unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
-}
-
-fn git(arguments: &[&str]) -> String {
-    output(Command::new("git").args(arguments))
 }
 
 /// Runs a command that must succeed.

@@ -2,15 +2,21 @@
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod adoption;
 mod bad_input;
 mod browser;
+mod chaos;
 mod containers;
+mod door;
 mod engine;
+mod gates;
 // The demo's: one real git server is enough.
 #[path = "../../../xtask/src/demo/git_server.rs"]
 mod git_server;
 mod harness;
+mod reasons;
 mod recovery;
 mod runs;
 mod sandbox;
+mod socket;
 mod streams;

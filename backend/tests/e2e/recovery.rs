@@ -41,7 +41,7 @@ async fn a_run_goes_on_while_the_server_is_restarted() {
     let unique: std::collections::BTreeSet<_> = raw.iter().collect();
     assert_eq!(unique.len(), raw.len(), "no line came twice");
     assert_eq!(world.git("sample", &["log", "--format=%s", &run.branch]).lines().count(), 3);
-    assert!(world.containers().is_empty());
+    world.emptied().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,5 +72,5 @@ async fn a_container_that_is_killed_ends_its_run_lost() {
     }
     let run = crate::harness::ended(&client, run.id).await;
     assert_eq!((run.outcome, run.reason), (Some(Outcome::Lost), Some(Reason::InstanceLost)));
-    assert!(world.containers().is_empty(), "the dead container was removed");
+    world.emptied().await;
 }

@@ -73,7 +73,7 @@ async fn two_steps_give_two_commits_on_a_pushed_branch() {
         })
         .collect();
     assert_eq!(sessions.len(), 1, "both steps are one conversation");
-    assert!(world.containers().is_empty(), "the container does not outlive its run");
+    world.emptied().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,11 @@ async fn a_check_that_never_passes_fails_the_run_and_the_work_is_kept() {
     let run = ended(&client, run.id).await;
     assert_eq!((run.outcome, run.reason), (Some(Outcome::Failed), Some(Reason::CheckFailed)));
     assert!(run.detail.expect("a detail").contains("no-such-command"));
-    assert_eq!(world.git("sample", &["show", &format!("{}:one.txt", run.branch)]), "one");
+    assert_eq!(
+        world.git("sample", &["show", &format!("{}:one.txt", run.branch)]),
+        "one",
+        "it was committed before its checks"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +175,7 @@ async fn cancel_when(instructions: &str, moment: impl Fn(&EventBody) -> bool) {
     assert!(matches!(again.state, RunState::Stopping | RunState::Ended));
     let run = ended(&client, run.id).await;
     assert_eq!((run.outcome, run.reason), (Some(Outcome::Cancelled), Some(Reason::CancelledByUser)));
-    assert!(world.containers().is_empty(), "nothing is left");
+    world.emptied().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

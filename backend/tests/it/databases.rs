@@ -1,5 +1,9 @@
 //! Each test runs on both databases: `SQLite` in a file, and PostgreSQL from `CAISSON_TEST_POSTGRES`.
 
+// Named by its path because the benchmarks include this file from elsewhere.
+#[path = "postgres.rs"]
+mod postgres;
+
 use api::{
     Timestamp,
     id::RunId,
@@ -7,8 +11,9 @@ use api::{
     task::{Step, TaskSpec},
 };
 use backend::{store::Store, tasks::Tasks};
-use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
+
+use self::postgres::postgres;
 
 /// A fresh database of one kind.
 pub struct Fresh {
@@ -43,19 +48,6 @@ pub async fn both() -> [Fresh; 2] {
     let file = dir();
     let sqlite = format!("sqlite://{}?mode=rwc", file.path().join("test.db").display());
     [Fresh::open("SQLite", sqlite, file).await, Fresh::open("PostgreSQL", postgres().await, dir()).await]
-}
-
-/// A database of its own in the cluster that `cargo xtask test` has started.
-async fn postgres() -> String {
-    let cluster = std::env::var("CAISSON_TEST_POSTGRES").expect(
-        "CAISSON_TEST_POSTGRES is the URL of a PostgreSQL cluster: run the tests with `cargo xtask test`",
-    );
-    let name = format!("caisson_{}", uuid::Uuid::now_v7().simple());
-    let admin = Database::connect(&cluster).await.expect("the cluster answers");
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
-    let mut url = url::Url::parse(&cluster).expect("a URL");
-    url.set_path(&name);
-    url.to_string()
 }
 
 /// A queued run, stored.

@@ -28,8 +28,14 @@ fn agent_line(n: u64, raw: String) -> ExecutionLine {
 }
 
 fn end(n: u64) -> ExecutionLine {
-    let exit =
-        Exit { cause: ExitCause::Exited, code: Some(0), signal: None, result: None, stderr: String::new() };
+    let exit = Exit {
+        cause: ExitCause::Exited,
+        code: Some(0),
+        signal: None,
+        result: None,
+        stderr: String::new(),
+        memory_kills: 0,
+    };
     ExecutionLine::End { n, at: api::Timestamp::UNIX_EPOCH, exit }
 }
 
@@ -99,7 +105,7 @@ async fn requests_are_what_the_wire_says() {
     let push = Push { branch: "b".to_owned(), base_commit: "c".to_owned(), stall_seconds: 120 };
     assert_eq!(agent.push(&push).await.unwrap().commits, 2);
     agent.ack("step-1", 7).await.unwrap();
-    agent.input("step-1", "go on".to_owned()).await.unwrap();
+    agent.input("step-1", &Input::Message { id: "a".to_owned(), text: "go on".to_owned() }).await.unwrap();
     agent.cancel("a/../b c").await.unwrap();
 
     let asked: Vec<_> = executor.asked().into_iter().map(|(_, uri, body)| (uri, body)).collect();

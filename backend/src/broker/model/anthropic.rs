@@ -14,13 +14,27 @@ const BETA: &str = "anthropic-beta";
 /// What the API wants to see beside an OAuth token.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
-/// Passes a call on and its answer back. An upstream that does not answer is a 503 the agent retries.
+/// An upstream that does not answer: a 503, which the agent retries.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    refusal: Refusal,
+    /// Whether the call may have arrived all the same.
+    pub was_reached: bool,
+}
+
+impl IntoResponse for Unanswered {
+    fn into_response(self) -> Response {
+        self.refusal.into_response()
+    }
+}
+
+/// Passes a call on and its answer back.
 pub(super) async fn forward(
     client: &reqwest::Client,
     base_url: &Url,
     credential: &Credential,
     request: Request,
-) -> Response {
+) -> Result<Response, Unanswered> {
     let (parts, body) = request.into_parts();
     let url = target(base_url, parts.uri.path(), parts.uri.query());
     let call = client
@@ -30,9 +44,11 @@ pub(super) async fn forward(
     match call.send().await {
         Ok(answer) => {
             let (status, headers) = (answer.status(), headers::of_response(answer.headers()));
-            (status, headers, Body::from_stream(answer.bytes_stream())).into_response()
+            Ok((status, headers, Body::from_stream(answer.bytes_stream())).into_response())
         }
-        Err(error) => unreachable(base_url, &error).into_response(),
+        Err(error) => {
+            Err(Unanswered { refusal: unreachable(base_url, &error), was_reached: !error.is_connect() })
+        }
     }
 }
 
@@ -44,6 +60,8 @@ fn target(base_url: &Url, path: &str, query: Option<&str>) -> Url {
 }
 
 fn with_credential(mut headers: HeaderMap, credential: &Credential) -> HeaderMap {
+    // What is packed could not be metered.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     match credential {
         Credential::ApiKey(key) => {
             headers.insert("x-api-key", key.clone());

@@ -3,12 +3,26 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
-use crate::broker::Settings;
+use crate::{
+    broker::{Settings, meter::recorder::Recorder},
+    tasks::Tasks,
+};
+
+/// The rights of a run with this token.
+pub(super) fn access(token: &str, meter: Arc<dyn Meter>) -> Access {
+    Access {
+        run: RunId::mint(),
+        model_token: token.to_owned(),
+        repository: "https://example.com/a/b".parse().unwrap(),
+        branch: "work".to_owned(),
+        meter,
+    }
+}
 
 /// The answer to a call, to a broker without any model credential.
 async fn ask(method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
-    let broker = Broker::new(&Settings::default()).unwrap();
-    let router = router(broker, RunId::mint(), "token-of-this-run".to_owned());
+    let broker = Broker::new(&Settings::default(), Tasks::default()).unwrap();
+    let router = router(broker, &access("token-of-this-run", Recorder::open()));
     let request = Request::builder().method(method).uri(path);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();

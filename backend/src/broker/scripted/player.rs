@@ -23,7 +23,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Error, body,
+    body,
     choose::{self, Place},
     fill::Names,
     message::Message,
@@ -31,7 +31,7 @@ use super::{
     script::{Failure, Script},
     stream::{self, Pace},
 };
-use crate::broker::{model::Call, refusal::Refusal};
+use crate::broker::{json_file, model::Call, refusal::Refusal};
 
 /// How many places are counted at once. A container can make up prompts without end.
 const MAX_COUNTED: usize = 10_000;
@@ -62,7 +62,7 @@ impl Player {
     ///
     /// # Errors
     /// The file cannot be read, or a key in it is unknown or wrong; both are named.
-    pub fn load(file: &Path) -> Result<Self, Error> {
+    pub fn load(file: &Path) -> Result<Self, json_file::Error> {
         let script = Script::load(file)?;
         let id_prefix = Uuid::now_v7().simple().to_string();
         let (next_id, attempts) = (AtomicU64::new(1), Mutex::default());

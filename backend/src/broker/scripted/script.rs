@@ -2,14 +2,14 @@
 //!
 //! Patterns are those of the crate `regex`: no look-around, no back-references; a dot matches line ends.
 
-use std::{collections::BTreeMap, fs, num::NonZeroUsize, path::Path};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::Path};
 
 use axum::http::StatusCode;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
-use super::Error;
+use crate::broker::json_file;
 
 /// A whole script.
 #[derive(Debug, Deserialize)]
@@ -234,18 +234,8 @@ impl<'de> Deserialize<'de> for Pattern {
 
 impl Script {
     /// Reads a script from a file.
-    pub(super) fn load(file: &Path) -> Result<Self, Error> {
-        let text =
-            fs::read_to_string(file).map_err(|source| Error::Unreadable { file: file.to_owned(), source })?;
-        Self::parse(&text).map_err(|error| {
-            let (key, source) = (error.path().to_string(), error.into_inner());
-            Error::Wrong { file: file.to_owned(), key, source }
-        })
-    }
-
-    /// Reads a script. The error knows the key.
-    pub(super) fn parse(text: &str) -> Result<Self, serde_path_to_error::Error<serde_json::Error>> {
-        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+    pub(super) fn load(file: &Path) -> Result<Self, json_file::Error> {
+        json_file::load(file)
     }
 }
 

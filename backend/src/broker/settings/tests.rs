@@ -1,19 +1,19 @@
 use std::error::Error as _;
 
 use super::*;
-use crate::broker::Broker;
+use crate::{broker::Broker, tasks::Tasks};
 
 fn key() -> Option<Secret> {
     Some(Secret::new("sk-real-key"))
 }
 
 fn refused(settings: &Settings) -> Error {
-    Broker::new(settings).err().unwrap()
+    Broker::new(settings, Tasks::default()).err().unwrap()
 }
 
 #[test]
 fn the_description_says_what_answers_and_with_what() {
-    let describe = |settings: &Settings| Broker::new(settings).unwrap().describe();
+    let describe = |settings: &Settings| Broker::new(settings, Tasks::default()).unwrap().describe();
     let settings = Settings { api_key: key(), ..Settings::default() };
     assert_eq!(describe(&settings), "Anthropic with an API key");
     let settings =
@@ -29,16 +29,41 @@ fn the_description_says_what_answers_and_with_what() {
 }
 
 #[test]
-fn a_scripted_model_is_ready_and_free() {
+fn a_scripted_model_is_ready_and_so_is_one_with_a_key() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/demo.json");
     let settings = Settings { model: Some(format!("scripted:{file}")), ..Settings::default() };
-    let broker = Broker::new(&settings).unwrap();
-    assert!(broker.is_ready() && broker.is_free());
+    let broker = Broker::new(&settings, Tasks::default()).unwrap();
+    assert!(broker.is_ready());
     assert_eq!(broker.describe(), format!("scripted: {file}"));
-    let broker = Broker::new(&Settings { api_key: key(), ..Settings::default() }).unwrap();
-    assert!(broker.is_ready() && !broker.is_free());
-    let broker = Broker::new(&Settings::default()).unwrap();
-    assert!(!broker.is_ready() && !broker.is_free());
+    let broker = Broker::new(&Settings { api_key: key(), ..Settings::default() }, Tasks::default()).unwrap();
+    assert!(broker.is_ready());
+    let broker = Broker::new(&Settings::default(), Tasks::default()).unwrap();
+    assert!(!broker.is_ready());
+}
+
+#[test]
+fn prices_that_cannot_be_read_are_refused_with_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let prices = folder.path().join("prices.json");
+    std::fs::write(&prices, r#"{"models": {"sonnet": {"input": 1, "output": 2}}}"#).unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/demo.json");
+    let model = Some(format!("scripted:{file}"));
+    let settings = Settings { model, prices: Some(prices.clone()), ..Settings::default() };
+    assert!(Broker::new(&settings, Tasks::default()).unwrap().is_ready());
+    std::fs::write(&prices, r#"{"models": {"sonnet": {"input": "1", "output": 2}}}"#).unwrap();
+    let refused = refused(&settings);
+    assert!(refused.source().unwrap().to_string().ends_with("prices.json: models.sonnet.input"));
+}
+
+#[test]
+fn a_credential_that_the_upstream_repeats_is_taken_out() {
+    for settings in [
+        Settings { api_key: key(), ..Settings::default() },
+        Settings { oauth_token: key(), ..Settings::default() },
+    ] {
+        let said = settings.upstream().unwrap().without_credential("the key sk-real-key is wrong");
+        assert_eq!(said, "the key [credential] is wrong");
+    }
 }
 
 #[test]

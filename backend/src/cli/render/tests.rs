@@ -162,12 +162,15 @@ fn notices_gates_refusals_retries_and_errors() {
     });
     let gate = json!({
         "id": "019a0000-0000-7000-8000-000000000000", "kind": "budget", "text": "Spend more?",
-        "since": "2027-01-15T08:00:00Z", "until": null,
+        "options": ["stop"], "since": "2027-01-15T08:00:00Z", "until": null, "answer": null,
     });
+    let mut answered = gate.clone();
+    answered["answer"] = json!("2.50");
     assert_snapshot!(shown(&[
         (0, 1, "notice", json!({ "about": "silence", "text": "no output for 5 min\nthe process lives" })),
         (1, 1, "egress", json!({ "host": "evil.example", "port": 443, "allowed": false })),
         (2, 1, "gate", gate),
+        (2, 1, "gate", answered),
         (3, 1, "user", json!({ "text": "go on" })),
         (4, 1, "agent", json!({ "type": "retry", "raw": retry.to_string() })),
         (5, 1, "agent", json!({ "type": "result", "raw": stopped.to_string() })),

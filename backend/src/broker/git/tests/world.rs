@@ -13,8 +13,9 @@ use tokio::{io::AsyncWriteExt, process::Command};
 
 use super::*;
 use crate::{
-    broker::{Settings, loopback::Loopback},
+    broker::{Settings, loopback::Loopback, meter::recorder::Recorder},
     secret::Secret,
+    tasks::Tasks,
 };
 
 type Seen = Arc<Mutex<Vec<(String, HeaderMap)>>>;
@@ -117,9 +118,10 @@ pub(super) fn run_of(repository: &Url) -> (Broker, Access) {
         model_token: "token".to_owned(),
         repository: repository.clone(),
         branch: "work".to_owned(),
+        meter: Recorder::open(),
     };
     let settings = Settings { github_token: Some(Secret::new("github-token")), ..Settings::default() };
-    (Broker::new(&settings).unwrap(), access)
+    (Broker::new(&settings, Tasks::default()).unwrap(), access)
 }
 
 /// The gateway of such a run.

@@ -3,7 +3,6 @@ use std::{
     time::Duration,
 };
 
-use api::id::RunId;
 use axum::{Router, http::request::Parts};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -12,8 +11,9 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::*;
 use crate::{
-    broker::{Access, Broker, Settings, loopback::Loopback},
+    broker::{Broker, Settings, loopback::Loopback, meter::recorder::Recorder, model::tests::access},
     secret::Secret,
+    tasks::Tasks,
 };
 
 const TOKEN: &str = "token-of-this-run";
@@ -53,13 +53,8 @@ impl World {
 }
 
 async fn serve(settings: &Settings) -> Loopback {
-    let access = Access {
-        run: RunId::mint(),
-        model_token: TOKEN.to_owned(),
-        repository: "https://example.com/a/b".parse().unwrap(),
-        branch: "work".to_owned(),
-    };
-    Loopback::serve(Broker::new(settings).unwrap().router(access)).await
+    let broker = Broker::new(settings, Tasks::default()).unwrap();
+    Loopback::serve(broker.router(access(TOKEN, Recorder::open()))).await
 }
 
 fn with_key() -> Settings {
@@ -79,6 +74,7 @@ async fn a_call_is_passed_on_with_the_real_key_instead_of_the_runs() {
             ("anthropic-version", "2023-06-01"),
             ("anthropic-beta", "a"),
             ("anthropic-beta", "b"),
+            ("accept-encoding", "gzip, br"),
             ("cookie", "c=d"),
             ("proxy-authorization", "Basic x"),
             ("connection", "x-private"),
@@ -91,6 +87,7 @@ async fn a_call_is_passed_on_with_the_real_key_instead_of_the_runs() {
     assert_eq!(values(&parts, "anthropic-version"), ["2023-06-01"]);
     assert_eq!(values(&parts, "anthropic-beta"), ["a", "b"]);
     assert_eq!(values(&parts, "content-length"), ["8"]);
+    assert_eq!(values(&parts, "accept-encoding"), ["identity"], "what is packed could not be metered");
     for gone in ["authorization", "cookie", "proxy-authorization", "x-private"] {
         assert!(!parts.headers.contains_key(gone), "{gone}");
     }

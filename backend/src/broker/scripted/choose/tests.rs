@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn script(script: &Value) -> Script {
-    Script::parse(&script.to_string()).unwrap()
+    serde_json::from_value(script.clone()).unwrap()
 }
 
 /// What the script says to this prompt after so many turns, and from where.

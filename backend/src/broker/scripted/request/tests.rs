@@ -86,7 +86,7 @@ fn every_pattern_of_a_match_must_be_found() {
         (json!({"prompt": "last", "model": "haiku"}), false),
     ] {
         let script = json!({"conversations": [{"match": wanted}]}).to_string();
-        let script = Script::parse(&script).unwrap();
+        let script = serde_json::from_str::<Script>(&script).unwrap();
         assert_eq!(request.matches(&script.conversations[0].r#match), matches, "{wanted}");
     }
 }

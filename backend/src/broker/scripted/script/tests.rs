@@ -1,15 +1,22 @@
 use serde_json::json;
 
 use super::*;
+use crate::broker::json_file::Error;
+
+fn read(script: &Value) -> Result<Script, Error> {
+    json_file::parse(Path::new("script.json"), &script.to_string())
+}
 
 fn parse(script: &Value) -> Script {
-    Script::parse(&script.to_string()).unwrap()
+    read(script).unwrap()
 }
 
 /// The key and the reason a script is refused for.
 fn refused(script: &Value) -> (String, String) {
-    let error = Script::parse(&script.to_string()).unwrap_err();
-    (error.path().to_string(), error.inner().to_string())
+    match read(script) {
+        Err(Error::Wrong { key, source, .. }) => (key, source.to_string()),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -91,7 +98,7 @@ fn an_error_names_the_file_and_the_key() {
     let file = folder.path().join("script.json");
     let missing = Script::load(&file).unwrap_err().to_string();
     assert!(missing.contains("script.json"), "{missing}");
-    fs::write(&file, r#"{"turns": [{"hang": 3}]}"#).unwrap();
+    std::fs::write(&file, r#"{"turns": [{"hang": 3}]}"#).unwrap();
     let wrong = Script::load(&file).unwrap_err().to_string();
     assert!(wrong.ends_with("script.json: turns[0].hang"), "{wrong}");
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::broker::scripted::request::Request;
 
 fn script(turn: &Value) -> Script {
-    Script::parse(&json!({"delay_ms": 0, "chunk": 10, "turns": [turn]}).to_string()).unwrap()
+    serde_json::from_value(json!({"delay_ms": 0, "chunk": 10, "turns": [turn]})).unwrap()
 }
 
 fn message(script: &Script) -> Message {

@@ -1,0 +1,62 @@
+//! A server as its users start it: the program `caisson`, in a process of its own.
+
+use std::process::Stdio;
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    task::JoinSet,
+};
+
+use super::within;
+
+/// A running `caisson serve`.
+pub struct Process {
+    child: Child,
+    /// Reads its log for as long as it lives: a full pipe would stop it.
+    _log: JoinSet<()>,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl Process {
+    /// Starts it with these arguments and waits until it says where it listens.
+    pub async fn start(arguments: impl Iterator<Item = String>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_caisson"))
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("caisson starts");
+        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut said = String::new();
+        let address = loop {
+            let mut line = String::new();
+            let read = within("the server's address", log.read_line(&mut line)).await.expect("readable");
+            assert_ne!(read, 0, "the server ended: {said}");
+            if let Some((_, address)) = line.trim().split_once("Caisson listens on http://") {
+                break address.to_owned();
+            }
+            said += &line;
+        };
+        let mut reading = JoinSet::new();
+        reading.spawn(async move { drop(tokio::io::copy(&mut log, &mut tokio::io::sink()).await) });
+        Self { child, _log: reading, address }
+    }
+
+    /// SIGKILL.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it could be killed");
+    }
+
+    /// SIGTERM, and the wait for its end.
+    pub async fn stop(mut self) {
+        let pid = i32::try_from(self.child.id().expect("it lives")).expect("a pid");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it could be asked");
+        within("the server's stop", self.child.wait()).await.expect("an end");
+    }
+}
