@@ -8,7 +8,10 @@ pub(crate) struct Migration;
 
 const INDEXES: [(&str, &[&str]); 4] = [
     ("runs_of_queue", &["state", "priority", "id", "task_id", "batch_id", "repository"]),
-    ("runs_of_batch", &["batch_id", "repository", "id", "state", "outcome", "cost_usd", "cost_known", "ended_at"]),
+    (
+        "runs_of_batch",
+        &["batch_id", "repository", "id", "state", "outcome", "cost_usd", "cost_known", "ended_at"],
+    ),
     ("runs_by_outcome", &["outcome", "reason"]),
     ("runs_to_clean", &["events_removed_at", "ended_at"]),
 ];

@@ -33,6 +33,14 @@ pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result
             // Heard before reading: a write that lands during the read rings it again.
             bell.mark_unchanged();
             let page: Vec<Event> = store.event_list(run, cursor, PAGE).await?;
+            // Nothing, or not the next one: they may have been removed because they were old.
+            if page.first().is_none_or(|first| first.seq != cursor + 1) && store.events_removed(run).await? {
+                if !caught_up {
+                    yield Frame::CaughtUp { seq: cursor };
+                }
+                yield Frame::End;
+                return;
+            }
             let full = page.len() as u64 == PAGE;
             for event in page {
                 cursor = event.seq;

@@ -147,6 +147,9 @@ impl App {
             );
         }
         let after = self.check_after(id, after).await?;
+        if self.store.events_removed(id).await? {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
         let items = self.store.event_list(id, after, u64::from(limit) + 1).await?;
         let more = (limit as usize) < items.len();
         let items: Vec<Event> = items.into_iter().take(limit as usize).collect();

@@ -131,6 +131,13 @@ impl Server {
                     why: "the server turns this client away".into(),
                 });
             }
+            Some(WsHandshakeError::Rejected { status_code: 503 }) => {
+                return Failure::Refused(ApiError::Unavailable {
+                    what: "database".to_owned(),
+                    why: "the server cannot look up tokens: see its log, and whether its database runs and its disk has room".to_owned(),
+                    retry_after_ms: 1_000,
+                });
+            }
             Some(WsHandshakeError::Io(error)) => error.to_string(),
             Some(WsHandshakeError::Timeout(limit)) => format!("no answer within {} s", limit.as_secs()),
             _ => error.to_string(),

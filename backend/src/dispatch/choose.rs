@@ -87,7 +87,7 @@ fn next<'a>(lines: &mut Lines<'a>, busy: &Busy<'a>, turn: u64) -> Option<&'a Can
         }
     }
     lines.retain(|_, line| !line.is_empty());
-    let group = if turn % OLDEST_EVERY == OLDEST_EVERY - 1 {
+    let group = if turn.is_multiple_of(OLDEST_EVERY) {
         lines.iter().min_by_key(|(_, line)| line.front().map(|run| run.id))
     } else {
         lines.iter().min_by_key(|(group, line)| (busy.of(**group), line.front().map(|run| run.id)))
