@@ -6,6 +6,8 @@ mod batches;
 mod client;
 mod databases;
 mod queue;
+mod rest;
+mod retention;
 mod rpc;
 mod served;
 mod server;
