@@ -22,7 +22,7 @@ use api::id::RunId;
 use axum::Router;
 use url::Url;
 
-pub use self::meter::{Meter, Spent};
+pub use self::meter::{Meter, Permit, Spent};
 use self::prices::Prices;
 pub use crate::secret::Secret;
 use crate::tasks::Tasks;

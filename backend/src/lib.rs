@@ -151,6 +151,12 @@ impl Backend {
         self.app.tasks.clone()
     }
 
+    /// What it remembers.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        self.app.store.clone()
+    }
+
     /// Works until it is asked to stop. Runs go on in their containers and are adopted by the next start.
     ///
     /// # Errors

@@ -72,7 +72,7 @@ pub(crate) fn begin() {
     LazyLock::force(&process::STARTED);
 }
 
-/// All figures in the OpenMetrics text format. What cannot be found out is left out.
+/// All figures in the text format of `OpenMetrics`. What cannot be found out is left out.
 pub(crate) async fn text(app: &App) -> String {
     let (figures, engine) = tokio::join!(app.store.figures(), app.engine_part());
     let mut registry = Registry::with_prefix("caisson");

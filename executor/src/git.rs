@@ -1,10 +1,13 @@
 //! Git, done by a worker process as the agent's uid: a hang can be killed, a hostile repository meets no
 //! privilege. This side starts the worker, watches that it gets on, and reads its answer.
 
+mod message;
+
 use std::{net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
-use api::executor::{CloneLine, Commit, GitClone, GitFailure, GitFailureCode, Push, PushResult};
-use serde::{Deserialize, Serialize};
+use api::executor::{
+    CloneLine, Commit, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Child,
@@ -13,87 +16,14 @@ use tokio::{
 
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
 
+pub(crate) use message::{Answer, Request};
+
 /// The worker is known by this in its environment.
 const JOB: &str = "git";
+/// How often a diff is tried.
+const DIFF_TRIES: u32 = 3;
 /// Nothing that needs no network takes this long.
 const LOCAL_STALL: Duration = Duration::from_secs(600);
-
-/// What the worker is asked; JSON on its standard input.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Request {
-    /// Clone into the workspace.
-    Clone {
-        /// Where the work goes.
-        workspace: PathBuf,
-        /// As the caller asked for it.
-        clone: GitClone,
-        /// Where it is fetched from: the relay.
-        relay_url: String,
-    },
-    /// Empty the workspace after a clone that failed.
-    Clear {
-        /// The folder.
-        workspace: PathBuf,
-    },
-    /// Commit everything.
-    Commit {
-        /// The repository.
-        workspace: PathBuf,
-        /// The message.
-        message: String,
-        /// Whose commit it is.
-        name: String,
-        /// Their address.
-        email: String,
-    },
-    /// Push `HEAD`.
-    Push {
-        /// The repository.
-        workspace: PathBuf,
-        /// As the caller asked for it.
-        push: Push,
-        /// The relay's address.
-        relay: SocketAddr,
-    },
-    /// Set the author in the agent's own git settings.
-    Identify {
-        /// The agent's home.
-        home: PathBuf,
-        /// The name.
-        name: String,
-        /// The address.
-        email: String,
-    },
-}
-
-/// What the worker says; one JSON a line, the last one is not `Progress` or `Alive`.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Answer {
-    /// A whole per cent more.
-    Progress {
-        /// Of what.
-        phase: String,
-        /// How much.
-        percent: u8,
-    },
-    /// Something moves.
-    Alive,
-    /// The clone is there.
-    Cloned {
-        /// The commit it started at.
-        commit: String,
-        /// The branch that is checked out.
-        branch: String,
-    },
-    /// The new commit, if there was anything to commit.
-    Committed(Option<String>),
-    /// It was pushed, or there was nothing to push.
-    Pushed(PushResult),
-    /// Done, with nothing to say.
-    Done,
-    /// It failed.
-    Failed(GitFailure),
-}
 
 /// Starts workers, one at a time.
 #[derive(Clone)]
@@ -168,6 +98,22 @@ impl Git {
         match self.detached(request, LOCAL_STALL).await? {
             Answer::Committed(commit) => Ok(commit),
             answer => Err(unexpected(&answer)),
+        }
+    }
+
+    /// Compares the files with a commit, also while the agent works: then a file may change while it is read,
+    /// and at the agent's end all processes of its account are killed. So it is tried again.
+    pub(crate) async fn diff(&self, diff: Diff) -> Result<DiffResult, GitFailure> {
+        let mut tries = DIFF_TRIES;
+        loop {
+            let request = Request::Diff { workspace: self.0.workspace.clone(), diff: diff.clone() };
+            tries -= 1;
+            match self.detached(request, LOCAL_STALL).await {
+                Ok(Answer::Compared(result)) => return Ok(result),
+                Ok(answer) => return Err(unexpected(&answer)),
+                Err(failure) if tries == 0 || failure.code != GitFailureCode::Other => return Err(failure),
+                Err(failure) => tracing::debug!(failure.message, "a diff is made again"),
+            }
         }
     }
 

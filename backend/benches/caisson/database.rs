@@ -118,6 +118,11 @@ impl Fresh {
         (begun.elapsed().as_secs_f64(), found)
     }
 
+    /// Runs a statement as it is.
+    pub async fn execute(&self, sql: &str) {
+        self.connect().await.execute_unprepared(sql).await.expect("done");
+    }
+
     /// One connection, with the settings that the store has.
     async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(&self.url);

@@ -11,10 +11,12 @@ use api::{
 };
 
 use super::{App, Error, before, not_found, page_size, repository, validate};
-use crate::store::{self, RunFilter, RunWrite};
+use crate::store::{self, PageLimit, RunFilter, RunWrite};
 
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
+/// The most bytes of events in one page, which the last one may exceed.
+const MAX_EVENT_BYTES: u32 = 4 << 20;
 
 /// What `runs.create` is asked for.
 #[derive(Clone, Debug)]
@@ -150,10 +152,12 @@ impl App {
         if self.store.events_removed(id).await? {
             return Ok(Page { items: Vec::new(), next: None });
         }
-        let items = self.store.event_list(id, after, u64::from(limit) + 1).await?;
-        let more = (limit as usize) < items.len();
-        let items: Vec<Event> = items.into_iter().take(limit as usize).collect();
-        let next = items.last().filter(|_| more).map(|event| event.seq.to_string());
+        let most = PageLimit { events: limit + 1, bytes: MAX_EVENT_BYTES };
+        let page = self.store.event_page(id, after, most).await?;
+        let items = page.events.iter().take(limit as usize).map(|stored| stored.event());
+        let items = items.collect::<Result<Vec<Event>, _>>()?;
+        let next = items.last().filter(|_| !page.is_last || items.len() < page.events.len());
+        let next = next.map(|event| event.seq.to_string());
         Ok(Page { items, next })
     }
 

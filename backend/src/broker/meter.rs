@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 pub trait Meter: Send + Sync + 'static {
     /// Waits until the run may make one more call; `Err` says in a sentence why it never may.
     /// The wait may take hours. It is dropped when the agent hangs up.
-    fn admit(&self) -> BoxFuture<'_, Result<(), String>>;
+    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>>;
 
     /// A call was answered, wholly or in part. Awaited before the last bytes go to the agent, and to its
     /// end even when the agent has hung up.
@@ -21,6 +21,9 @@ pub trait Meter: Send + Sync + 'static {
     /// credential.
     fn refused(&self, status: u16, message: String);
 }
+
+/// What an admitted call holds until it is over and what it cost is noted.
+pub type Permit = Box<dyn Send + Sync>;
 
 /// One model call.
 #[derive(Clone, Debug, PartialEq)]

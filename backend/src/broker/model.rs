@@ -19,7 +19,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use self::bill::Bill;
-use super::{Access, Broker, Meter, Upstream, refusal::Refusal};
+use super::{Access, Broker, Meter, Permit, Upstream, refusal::Refusal};
 
 const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
                              CLAUDE_CODE_OAUTH_TOKEN, or CAISSON_MODEL=scripted:FILE";
@@ -80,15 +80,15 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
         return model.ask(call, request).await.unwrap_or_else(IntoResponse::into_response);
     }
     match admit::admitted(model.meter.admit(), request).await {
-        Ok(request) => model.ask_metered(request).await,
+        Ok((permit, request)) => model.ask_metered(permit, request).await,
         // The one status that the agent neither retries nor rewords.
         Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
     }
 }
 
 impl Model {
-    async fn ask_metered(self: Arc<Self>, request: Request) -> Response {
-        let bill = Bill::open(Arc::clone(&self));
+    async fn ask_metered(self: Arc<Self>, permit: Permit, request: Request) -> Response {
+        let bill = Bill::open(Arc::clone(&self), permit);
         match self.ask(Call::Messages, request).await {
             Ok(answer) => bill.follow(answer),
             Err(error) => {

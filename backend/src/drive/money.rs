@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::End;
 use crate::{
     app::talk::new_budget,
-    broker::{Meter, Spent},
+    broker::{Meter, Permit, Spent},
     store::{GateRecord, RunPatch, RunRecord, RunWrite, Store},
 };
 
@@ -40,7 +40,11 @@ struct Spending {
     limit: Option<f64>,
     /// A person has said that it may go on although a price is unknown.
     unknown_accepted: bool,
-    /// Why a call waits, if one does.
+    /// How many calls are on their way.
+    calls: u32,
+    /// What the dearest call has cost so far, in US dollars.
+    dearest: f64,
+    /// Why a call waits for a person, if one does.
     blocked: Option<String>,
     /// Why the run must end: a person has said stop, or the upstream takes no more calls.
     over: Option<End>,
@@ -60,6 +64,8 @@ impl Money {
             usage: run.usage,
             limit: run.task.budget_usd.map(|limit| raised.map_or(limit, |raised| limit.max(raised))),
             unknown_accepted: raised.is_some(),
+            calls: 0,
+            dearest: 0.0,
             blocked: None,
             over: stopped.then(stop),
         };
@@ -118,13 +124,25 @@ impl Money {
         }
     }
 
+    /// Waits until one more call may leave; it is on its way when this returns.
     async fn wait_for_room(&self) {
         let mut changes = self.spending.subscribe();
         loop {
-            let Some(question) = changes.borrow_and_update().question() else { return };
-            if changes.borrow().blocked.is_none() {
-                self.spending.send_modify(|spending| spending.blocked = Some(question));
+            let mut admitted = false;
+            self.spending.send_if_modified(|spending| {
+                let question = spending.question();
+                admitted = question.is_none() && spending.has_room();
+                spending.calls += u32::from(admitted);
+                let asks = question.is_some() && spending.blocked.is_none();
+                if asks {
+                    spending.blocked = question;
+                }
+                asks
+            });
+            if admitted {
+                return;
             }
+            // It cannot close: `self` holds the other end.
             let _ = changes.changed().await;
         }
     }
@@ -133,6 +151,7 @@ impl Money {
         let Spent { model, usage, usd } = call;
         self.spending.send_modify(|spending| {
             spending.cost.usd += usd.unwrap_or_default();
+            spending.dearest = spending.dearest.max(usd.unwrap_or_default());
             spending.cost.known &= usd.is_some();
             let sum = &mut spending.usage;
             sum.input_tokens += usage.input_tokens;
@@ -157,6 +176,14 @@ fn stop() -> End {
 }
 
 impl Spending {
+    /// Whether one more call beside those on their way stays within the limit, if none is dearer than those
+    /// before. Alone a call may always leave: so a run goes over its limit by one call at most.
+    fn has_room(&self) -> bool {
+        let Some(limit) = self.limit else { return true };
+        let on_their_way = f64::from(self.calls + 1) * self.dearest;
+        self.calls == 0 || (0.0 < self.dearest && self.cost.usd + on_their_way <= limit)
+    }
+
     /// What to ask a person before another call, if anything.
     fn question(&self) -> Option<String> {
         let limit = self.limit?;
@@ -168,18 +195,27 @@ impl Spending {
         }
         (!self.cost.known && !self.unknown_accepted).then(|| {
             format!(
-                "The price of this model is unknown, so the budget of {limit:.4} US dollars cannot be held. \
-                 Set a limit for what is known, or stop?"
+                "What a call has cost is unknown (the model has no price, or the answer was cut off), so the \
+                 budget of {limit:.4} US dollars cannot be held. Set a limit for what is known, or stop?"
             )
         })
     }
 }
 
+/// A call on its way, until this is dropped.
+struct OnItsWay(Arc<watch::Sender<Spending>>);
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|spending| spending.calls -= 1);
+    }
+}
+
 impl Meter for Money {
-    fn admit(&self) -> BoxFuture<'_, Result<(), String>> {
+    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>> {
         Box::pin(async {
             self.wait_for_room().await;
-            Ok(())
+            Ok(Box::new(OnItsWay(self.spending.clone())) as Permit)
         })
     }
 
@@ -192,5 +228,49 @@ impl Meter for Money {
             "The model refused the server's credential ({status}: {message}); give the server a valid one."
         );
         self.spending.send_modify(|spending| spending.over = Some(End::new(Reason::AuthFailed, why)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spending(limit: f64, spent: f64, calls: u32, dearest: f64) -> Spending {
+        let cost = Cost { usd: spent, known: true };
+        let usage = Usage::default();
+        Spending {
+            cost,
+            usage,
+            limit: Some(limit),
+            unknown_accepted: false,
+            calls,
+            dearest,
+            blocked: None,
+            over: None,
+        }
+    }
+
+    #[test]
+    fn calls_side_by_side_stay_within_the_limit_and_one_alone_may_go_over_it() {
+        assert!(spending(1.0, 0.0, 0, 0.0).has_room());
+        assert!(!spending(1.0, 0.0, 1, 0.0).has_room(), "nobody knows yet what a call costs");
+        assert!(spending(1.0, 0.2, 1, 0.2).has_room());
+        assert!(!spending(1.0, 0.7, 1, 0.2).has_room());
+        assert!(spending(1.0, 0.95, 0, 0.2).has_room());
+        assert!(Spending { limit: None, ..spending(1.0, 9.0, 9, 1.0) }.has_room());
+    }
+
+    #[test]
+    fn at_the_line_and_when_a_cost_is_unknown_a_person_is_asked() {
+        assert_eq!(spending(1.0, 0.5, 0, 0.1).question(), None);
+        assert!(
+            spending(1.0, 1.0, 0, 0.1)
+                .question()
+                .is_some_and(|question| question.contains("1.0000 of 1.0000"))
+        );
+        let unknown = Spending { cost: Cost { usd: 0.5, known: false }, ..spending(1.0, 0.5, 0, 0.1) };
+        assert!(unknown.question().is_some_and(|question| question.contains("unknown")));
+        assert_eq!(Spending { unknown_accepted: true, ..unknown.clone() }.question(), None);
+        assert_eq!(Spending { limit: None, ..unknown }.question(), None);
     }
 }

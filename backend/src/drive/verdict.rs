@@ -79,6 +79,8 @@ fn reason_of(result: &AgentResult) -> Reason {
         ("error_max_turns", ..) => Reason::MaxTurns,
         ("error_max_budget_usd", ..) => Reason::BudgetExhausted,
         (_, Some("api_error"), Some(401 | 403)) => Reason::AuthFailed,
+        // The account behind the credential has nothing left.
+        (_, Some("api_error"), Some(402)) => Reason::BudgetExhausted,
         (_, Some("api_error"), Some(404)) => Reason::InvalidConfiguration,
         (_, Some("api_error"), Some(429)) => Reason::RateLimited,
         // No status means that the model could not be reached at all.
@@ -139,6 +141,7 @@ mod tests {
             (Some(500), Reason::ModelUnavailable),
             (None, Reason::ModelUnavailable),
             (Some(400), Reason::AgentError),
+            (Some(402), Reason::BudgetExhausted),
             (Some(404), Reason::InvalidConfiguration),
         ] {
             assert_eq!(

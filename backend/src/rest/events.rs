@@ -20,7 +20,10 @@ use serde::Deserialize;
 
 use super::{Answer, refuse, run_id};
 use crate::{
-    app::{App, follow},
+    app::{
+        App,
+        follow::{self, Outgoing},
+    },
     server::Refusal,
     store::Error,
 };
@@ -67,15 +70,18 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
 }
 
 /// The frames as they are sent. One that cannot be read cuts the stream: without `end` the reader comes back.
-fn sent(frames: impl Stream<Item = Result<Frame, Error>>) -> impl Stream<Item = Result<Event, Infallible>> {
-    let event = |frame: Result<Frame, Error>| {
+fn sent(
+    frames: impl Stream<Item = Result<Outgoing, Error>>,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    let event = |frame: Result<Outgoing, Error>| {
         let frame = frame.inspect_err(|error| tracing::warn!(%error, "a reader is cut")).ok()?;
         let (name, id) = match &frame {
-            Frame::Item { event } => ("item", Some(event.seq)),
-            Frame::Partial { .. } => ("partial", None),
-            Frame::CaughtUp { .. } => ("caughtUp", None),
-            Frame::End => ("end", None),
-            Frame::Resync { .. } => ("resync", None),
+            Outgoing::Item { event } => ("item", Some(event.seq)),
+            Outgoing::Other(Frame::Item { event }) => ("item", Some(event.seq)),
+            Outgoing::Other(Frame::Partial { .. }) => ("partial", None),
+            Outgoing::Other(Frame::CaughtUp { .. }) => ("caughtUp", None),
+            Outgoing::Other(Frame::End) => ("end", None),
+            Outgoing::Other(Frame::Resync { .. }) => ("resync", None),
         };
         let event = Event::default().event(name).json_data(&frame).ok()?;
         Some(Ok(match id {

@@ -12,8 +12,11 @@ use futures::Stream;
 use super::{Answer, refuse, run_id};
 use crate::{
     app::App,
-    store::{Error, Store},
+    store::{Error, PageLimit, Store},
 };
+
+/// How much is read at once, and all that is held in memory.
+const PAGE: PageLimit = PageLimit { events: 256, bytes: 512 << 10 };
 
 pub(super) async fn log(State(app): State<App>, Path(id): Path<String>) -> Answer {
     let id = run_id(&id)?;
@@ -34,13 +37,12 @@ fn lines(store: Store, run: RunId) -> impl Stream<Item = Result<Bytes, Error>> {
     async_stream::try_stream! {
         let mut after = 0;
         loop {
-            // Few: an event can be large, and a page of them is all that is held in memory.
-            let page = store.event_list(run, after, 64).await?;
-            let Some(last) = page.last() else { return };
+            let page = store.event_page(run, after, PAGE).await?;
+            let Some(last) = page.events.last() else { return };
             after = last.seq;
             let mut text = Vec::new();
-            for event in &page {
-                let json = serde_json::to_writer(&mut text, event);
+            for event in &page.events {
+                let json = serde_json::to_writer(&mut text, &**event);
                 json.map_err(|error| Error::Corrupt { what: "event", why: error.to_string() })?;
                 text.push(b'\n');
             }

@@ -73,7 +73,6 @@ impl BatchesApiServer for Batches {
         }
         let sink = pending.accept().await?;
         let changes = watch::changes(self.0.store.clone(), id);
-        pump::until_end(sink, changes, self.0.tasks.stopping()).await;
-        Ok(())
+        pump::until_end(sink, changes, self.0.tasks.stopping()).await
     }
 }

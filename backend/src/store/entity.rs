@@ -37,6 +37,11 @@ pub(super) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Stri
     serde_json::to_string(value).map_err(|error| Error::Corrupt { what, why: error.to_string() })
 }
 
+/// A text as any database holds it: PostgreSQL refuses a NUL character in a text column, so it becomes U+FFFD.
+pub(super) fn clean(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
 /// A stored document.
 pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| Error::Corrupt { what, why: error.to_string() })

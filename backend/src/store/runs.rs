@@ -12,13 +12,12 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::Expr,
 };
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
     Error, RunRecord, RunWrite, Store, Written,
     entity::{micros, run, to_json},
-    writer::Job,
 };
 
 /// Which runs to list.
@@ -191,9 +190,7 @@ impl Store {
     /// `Illegal` when the state does not allow it, `Missing` when there is no such run, `Database` when the
     /// group it was in could not be committed: nothing of it is written then.
     pub async fn run_write(&self, write: RunWrite) -> Result<Written, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.writer.send(Job { write, reply }).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        self.writer.write(write).await
     }
 
     /// The ids of runs as they change; live only.

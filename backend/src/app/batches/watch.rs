@@ -36,11 +36,8 @@ async fn next(store: &Store, id: BatchId, changed: &mut Receiver<api::id::RunId>
             Err(RecvError::Closed) => return Ok(false),
         };
         tokio::time::sleep(GATHER).await;
-        loop {
-            match changed.try_recv() {
-                Ok(run) => runs.push(run),
-                Err(_) => break,
-            }
+        while let Ok(run) = changed.try_recv() {
+            runs.push(run);
         }
         if store.batch_has_any(id, &runs).await? {
             return Ok(true);

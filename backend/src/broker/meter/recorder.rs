@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::{Meter, Spent};
+use super::{Meter, Permit, Spent};
 
 /// What the meter was told, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,13 +71,13 @@ impl Drop for Waiting<'_> {
 }
 
 impl Meter for Recorder {
-    fn admit(&self) -> BoxFuture<'_, Result<(), String>> {
+    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>> {
         self.note(Note::Asked);
         async {
             let mut waiting = Waiting(self, true);
             let answer = self.admitted.subscribe().wait_for(Option::is_some).await.unwrap().clone();
             waiting.1 = false;
-            answer.unwrap()
+            answer.unwrap().map(|()| Box::new(()) as Permit)
         }
         .boxed()
     }

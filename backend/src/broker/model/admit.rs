@@ -3,17 +3,19 @@
 use axum::{body::Body, extract::Request};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 
+use crate::broker::meter::Permit;
+
 /// How much of a call is read while it waits. A connection whose request was read to its end is seen to
 /// be closed, and the call is dropped; a larger call that was given up fails when its rest is sent on.
 const READ_AHEAD: usize = 1 << 20;
 
 /// The call, once the run may make it; otherwise why it never may.
 pub(super) async fn admitted(
-    mut admit: BoxFuture<'_, Result<(), String>>,
+    mut admit: BoxFuture<'_, Result<Permit, String>>,
     call: Request,
-) -> Result<Request, String> {
+) -> Result<(Permit, Request), String> {
     if let Some(answer) = (&mut admit).now_or_never() {
-        return answer.map(|()| call);
+        return answer.map(|permit| (permit, call));
     }
     let (parts, body) = call.into_parts();
     let mut body = body.into_data_stream().fuse();
@@ -29,7 +31,7 @@ pub(super) async fn admitted(
         }
     };
     let body = Body::from_stream(stream::iter(held).chain(body));
-    answer.map(|()| Request::from_parts(parts, body))
+    answer.map(|permit| (permit, Request::from_parts(parts, body)))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{
     Model,
     reader::{Heard, Reader, Whole},
 };
-use crate::broker::{Spent, Upstream};
+use crate::broker::{Spent, Upstream, meter::Permit};
 
 /// What a model is called that did not get to say its name.
 const UNKNOWN: &str = "unknown";
@@ -27,6 +27,8 @@ const LONGEST_MESSAGE: usize = 500;
 pub(super) struct Bill {
     model: Arc<Model>,
     state: State,
+    /// Given back when what the call cost is noted.
+    permit: Option<Permit>,
 }
 
 enum State {
@@ -42,8 +44,8 @@ enum State {
 
 impl Bill {
     /// Opens the bill of a call that is about to leave.
-    pub(super) const fn open(model: Arc<Model>) -> Self {
-        Self { model, state: State::Asked }
+    pub(super) fn open(model: Arc<Model>, permit: Permit) -> Self {
+        Self { model, state: State::Asked, permit: Some(permit) }
     }
 
     /// The call never reached a model.
@@ -118,8 +120,10 @@ impl Bill {
         let spent = self.spent(heard);
         let meter = Arc::clone(&self.model.meter);
         let (done, noted) = oneshot::channel();
+        let permit = self.permit.take();
         self.model.broker.0.tasks.spawn("meter", |_| async move {
             meter.spent(spent).await;
+            drop(permit);
             // Nobody waits when the agent has hung up.
             let _ = done.send(());
         });

@@ -38,7 +38,7 @@ fn bill(settings: &Settings, meter: &Arc<Recorder>) -> Bill {
 
 fn bill_of(broker: Broker, meter: &Arc<Recorder>) -> Bill {
     let Access { run, model_token: token, meter, .. } = access("token", Arc::<Recorder>::clone(meter));
-    Bill::open(Arc::new(Model { broker, run, token, meter }))
+    Bill::open(Arc::new(Model { broker, run, token, meter }), Box::new(()))
 }
 
 /// A streamed answer of these pieces.
