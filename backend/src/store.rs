@@ -5,16 +5,20 @@
 //! by the `writer`, which commits the writes of all runs in groups.
 
 mod artifacts;
+mod batches;
 mod bells;
 mod credentials;
 mod entity;
 mod events;
+mod figures;
 mod gates;
 mod instances;
 mod leases;
 mod messages;
+mod queue;
 mod record;
 mod remote;
+mod retention;
 mod runs;
 mod tasks;
 mod writer;
@@ -27,10 +31,13 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+pub use batches::{NewBatch, Spending};
 pub use bells::Partial;
 pub use events::{EventPage, PageLimit, StoredEvent};
+pub use figures::Figures;
 pub use gates::GateRecord;
 pub use messages::Message;
+pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 

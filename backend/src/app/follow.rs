@@ -60,6 +60,8 @@ pub(crate) trait Log {
     fn recent(&self, after: i64) -> Option<EventPage>;
     /// The events after a number, as the database has them.
     fn page(&self, after: i64, limit: PageLimit) -> impl Future<Output = Result<EventPage, Error>> + Send;
+    /// Whether the events were removed because they were old.
+    fn is_removed(&self) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
 struct RunLog {
@@ -82,6 +84,10 @@ impl Log for RunLog {
 
     async fn page(&self, after: i64, limit: PageLimit) -> Result<EventPage, Error> {
         self.store.event_page(self.run, after, limit).await
+    }
+
+    async fn is_removed(&self) -> Result<bool, Error> {
+        self.store.events_removed(self.run).await
     }
 }
 
@@ -118,6 +124,14 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
                     }
                 }
             };
+            // Nothing, or not the next one: they may have been removed because they were old.
+            if page.events.first().is_none_or(|first| first.seq != cursor + 1) && log.is_removed().await? {
+                if !caught_up {
+                    yield Outgoing::Other(Frame::CaughtUp { seq: cursor });
+                }
+                yield Outgoing::Other(Frame::End);
+                return;
+            }
             // While this page is sent, the database is at work on the next one.
             if let Some(last) = page.events.last().filter(|_| !page.is_last) {
                 ahead = Some(begun(log.page(last.seq, PAGE)).await);

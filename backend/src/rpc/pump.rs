@@ -100,6 +100,28 @@ fn cut(why: &str) -> SubscriptionError {
     why.into()
 }
 
+/// Sends what a stream has until its own end. The reader knows the last item when it sees it.
+///
+/// # Errors
+/// When it cannot be read or the reader is too far behind: jsonrpsee tells it that its subscription is over.
+pub(super) async fn until_end<T: Serialize + Sync>(
+    sink: SubscriptionSink,
+    items: impl Stream<Item = Result<T, Error>> + Send,
+    stop: CancellationToken,
+) -> SubscriptionResult {
+    let mut items = std::pin::pin!(items);
+    while let Some(item) = next(&sink, &mut items, &stop).await {
+        let item = item.map_err(|error| {
+            tracing::warn!(%error, "a reader is let go because its subject cannot be read");
+            cut("it cannot be read now: subscribe again")
+        })?;
+        if !send(&sink, &item, PATIENCE).await? {
+            return Err(cut("this reader is too slow: subscribe again"));
+        }
+    }
+    Ok(())
+}
+
 async fn next<S: Stream + Unpin + Send>(
     sink: &SubscriptionSink,
     stream: &mut S,

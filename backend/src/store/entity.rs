@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "sea-orm's derives need the models to be `pub`")]
 
 pub(super) mod artifact;
+pub(super) mod batch;
 pub(super) mod gate;
 pub(super) mod instance;
 pub(super) mod message;

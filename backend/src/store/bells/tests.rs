@@ -82,6 +82,10 @@ impl Log for Model {
         yield_now().await;
         Ok(page)
     }
+
+    async fn is_removed(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 fn rows(seqs: std::ops::Range<i64>, end: i64) -> Vec<Row<'static>> {
