@@ -135,7 +135,10 @@ impl Account {
         let living = self.processes(job);
         let used: Vec<f64> = living.iter().filter_map(|pid| process::cpu_seconds(*pid)).collect();
         let known = living.is_empty() || !used.is_empty();
-        (u32::try_from(living.len()).unwrap_or(u32::MAX), known.then(|| used.iter().sum()))
+        (
+            u32::try_from(living.len()).unwrap_or(u32::MAX),
+            known.then(|| used.iter().fold(0.0, |sum, used| sum + used)),
+        )
     }
 
     /// The living processes of the job, or of the user.

@@ -11,7 +11,7 @@ use api::executor::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Child,
-    sync::{Mutex, mpsc},
+    sync::{RwLock, mpsc},
 };
 
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
@@ -25,7 +25,7 @@ const DIFF_TRIES: u32 = 3;
 /// Nothing that needs no network takes this long.
 const LOCAL_STALL: Duration = Duration::from_secs(600);
 
-/// Starts workers, one at a time.
+/// Starts workers; one that changes the workspace is alone.
 #[derive(Clone)]
 pub(crate) struct Git(Arc<Inner>);
 
@@ -37,7 +37,8 @@ struct Inner {
     relay: SocketAddr,
     clone_stall: Duration,
     tasks: Tasks,
-    turn: Mutex<()>,
+    /// Held by what changes the workspace alone, by what only reads it together.
+    turn: RwLock<()>,
 }
 
 impl Git {
@@ -51,7 +52,7 @@ impl Git {
             relay,
             clone_stall: Duration::from_secs(config.clone_stall_seconds),
             tasks,
-            turn: Mutex::new(()),
+            turn: RwLock::new(()),
         }))
     }
 
@@ -60,7 +61,7 @@ impl Git {
         let (lines, receiver) = mpsc::channel(128);
         let git = self.clone();
         self.0.tasks.spawn("git clone", async move {
-            let _turn = git.0.turn.lock().await;
+            let _turn = git.0.turn.write().await;
             let last = match git.clone_now(clone, &lines).await {
                 Ok(Answer::Cloned { commit, branch }) => CloneLine::Done { commit, branch },
                 Ok(answer) => CloneLine::Failed(unexpected(&answer)),
@@ -141,7 +142,12 @@ impl Git {
     async fn detached(&self, request: Request, stall: Duration) -> Result<Answer, GitFailure> {
         let git = self.clone();
         let work = self.0.tasks.spawn("git", async move {
-            let _turn = git.0.turn.lock().await;
+            // A push that hangs must not keep anybody from seeing what has changed.
+            let _turns = if request.only_reads() {
+                (Some(git.0.turn.read().await), None)
+            } else {
+                (None, Some(git.0.turn.write().await))
+            };
             git.work(&request, stall, |_, _| {}).await
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))

@@ -127,7 +127,9 @@ impl Fresh {
     async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(&self.url);
         options.max_connections(1).sqlx_logging(false);
-        options.map_sqlx_sqlite_opts(|sqlite| sqlite.pragma("synchronous", "NORMAL"));
+        options.map_sqlx_sqlite_opts(|sqlite| {
+            sqlite.pragma("synchronous", "NORMAL").pragma("wal_autocheckpoint", "8000")
+        });
         Database::connect(options).await.expect("the database opens")
     }
 }

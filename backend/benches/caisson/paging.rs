@@ -31,7 +31,7 @@ pub async fn measure(kind: &Kind, report: &mut Report) {
         runs.push(insert_run(&fresh.store).await);
     }
     fresh.execute("UPDATE runs SET state = 'ended'").await;
-    fresh.execute(&events(kind, "(SELECT MAX(id) FROM runs)", "n", PAGE)).await;
+    fresh.execute(&events(kind, "(SELECT id FROM runs ORDER BY id DESC LIMIT 1)", "n", PAGE)).await;
     let newest = runs[runs.len() - 1];
     let world = World::start(&[&format!("--database-url={}", fresh.url)]).await;
     let client = world.client().await;

@@ -99,7 +99,7 @@ fn corrupt(why: &str) -> Error {
     Error::Corrupt { what: "event", why: why.to_owned() }
 }
 
-/// A page as one text, a line an event: a row for each of them would cost several times as much.
+/// A page as one text, a line an event: so what each row costs the driver is paid once.
 /// The first part finds out how far the bytes reach, without reading a text.
 const PAGE: &str = "
     WITH sizes AS (

@@ -5,6 +5,7 @@
 mod batches;
 mod client;
 mod databases;
+mod events;
 mod queue;
 mod rest;
 mod retention;

@@ -19,9 +19,9 @@ const SWITCHES: [&str; 4] = [
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS",
 ];
 
-/// A model call may wait for hours until a person gives it money, in milliseconds. The agent's own limit
-/// on a silent stream (5 minutes) counts only once the answer has begun.
-const MODEL_PATIENCE: &str = "86400000";
+/// A model call may wait for hours until a person gives it money: 24 h in milliseconds for the whole call, and
+/// no limit of 5 minutes on a connection that is silent. A stream that has begun is still watched.
+const MODEL_PATIENCE: [(&str, &str); 2] = [("API_TIMEOUT_MS", "86400000"), ("API_FORCE_IDLE_TIMEOUT", "0")];
 
 /// Without a person at a terminal the agent could enter the planning mode, and then do nothing but plan.
 const NO_TOOLS: &str = "EnterPlanMode,ExitPlanMode";
@@ -77,8 +77,8 @@ pub(crate) fn environment(
     let mut own = vec![
         ("ANTHROPIC_BASE_URL", format!("http://{relay}")),
         ("ANTHROPIC_API_KEY", request.model_token.clone()),
-        ("API_TIMEOUT_MS", MODEL_PATIENCE.to_owned()),
     ];
+    own.extend(MODEL_PATIENCE.map(|(name, value)| (name, value.to_owned())));
     own.extend(request.model_retries.map(|most| ("CLAUDE_CODE_MAX_RETRIES", most.to_string())));
     own.extend(SWITCHES.map(|name| (name, "1".to_owned())));
     if let Some(Author { name, email }) = author {

@@ -5,7 +5,7 @@ use api::executor::Execute;
 use crate::refusal::Refusal;
 
 /// Variables that are the executor's to set, or that would take their place.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "HOME",
     "PATH",
     "LANG",
@@ -17,6 +17,7 @@ const OURS: [&str; 13] = [
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
     "DISABLE_TELEMETRY",
     "DISABLE_AUTOUPDATER",
+    "API_FORCE_IDLE_TIMEOUT",
     "API_TIMEOUT_MS",
     "CLAUDE_CODE_MAX_RETRIES",
 ];

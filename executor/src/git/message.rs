@@ -60,6 +60,16 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// Whether the workspace stays as it is.
+    pub(crate) const fn only_reads(&self) -> bool {
+        match self {
+            Self::Diff { .. } | Self::Push { .. } => true,
+            Self::Clone { .. } | Self::Clear { .. } | Self::Commit { .. } | Self::Identify { .. } => false,
+        }
+    }
+}
+
 /// What the worker says; one JSON a line, the last one is not `Progress` or `Alive`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Answer {

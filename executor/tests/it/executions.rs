@@ -78,6 +78,7 @@ echo '{"type":"result","is_error":false}'"#;
         "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
         "DISABLE_AUTOUPDATER=1",
         "API_TIMEOUT_MS=86400000",
+        "API_FORCE_IDLE_TIMEOUT=0",
         "CLAUDE_CODE_MAX_RETRIES=2",
         &format!("HOME={home}"),
         workspace.to_str().unwrap(),

@@ -55,6 +55,7 @@ fn a_run_says_nothing_of_what_is_not_yet() {
         budget_usd: Some(1.5),
         timeout_seconds: Some(60),
         step_timeout_seconds: Some(30),
+        priority: Some(5),
     };
     check_lines("overrides", &[Overrides::default(), overrides]);
     assert_eq!(serde_json::from_str::<Overrides>("{}").expect("all of it is optional"), Overrides::default());
