@@ -5,6 +5,7 @@
 
 mod boot;
 mod clock;
+mod engine;
 mod execution;
 mod finish;
 mod gates;

@@ -1,28 +1,16 @@
 //! From a claimed run to an executor that answers: the container, its firewall, the link back.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use api::{
-    Timestamp,
-    id::InstanceId,
-    instance::{Egress, Instance, InstanceState},
-    run::Reason,
-};
+use api::{id::InstanceId, instance::InstanceState, run::Reason};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Driver, End, Halt, wait};
-use crate::{
-    agent::Agent,
-    app::{App, repository},
-    broker::Access,
-    containers::{self, Live, Wanted},
-    store::RunPatch,
+use super::{
+    Driver, End, Halt,
+    engine::{end_of, patiently, stopped},
+    wait,
 };
-
-/// The exit code with which the firewall refuses to start the executor (`EX_CONFIG`).
-const FIREWALL_REFUSED: i64 = 78;
-/// How long an engine that is away may take to come back before its containers are given up.
-const ENGINE_GRACE: Duration = Duration::from_secs(10);
+use crate::{agent::Agent, app::repository, broker::Access, containers::Live};
 
 /// How long a container that is started once more may take.
 const REVIVAL: Duration = Duration::from_secs(15);
@@ -74,10 +62,11 @@ impl Driver {
     }
 
     async fn adopt(&mut self, instance: InstanceId) -> Result<Booted, Halt> {
-        let found = self.app.containers.find(instance).await;
-        let live = match found {
+        let live = match patiently(|| self.app.containers.find(instance)).await {
             Ok(Some(live)) if live.running => live,
-            Ok(_) => {
+            // It died while nobody looked: how, is found out as with any other.
+            Ok(Some(live)) => return Ok(self.booted(instance, live.container_id, self.nobody(instance))),
+            Ok(None) => {
                 let detail = "The container was gone when the server came back; retry the run.";
                 return Err(End::new(Reason::InstanceLost, detail).into());
             }
@@ -91,9 +80,14 @@ impl Driver {
         Ok(self.booted(instance, live.container_id, agent))
     }
 
+    /// The client of an executor that is not there.
+    fn nobody(&self, instance: InstanceId) -> Agent {
+        Agent::new(0, self.app.keys.instance_token(instance))
+    }
+
     /// Starts the container of a run again that was stopped, unless it is gone.
     pub(super) async fn revive(&self, booted: &Booted) -> Option<Agent> {
-        let live = self.app.containers.start_again(booted.instance).await.ok().flatten()?;
+        let live = patiently(|| self.app.containers.start_again(booted.instance)).await.ok().flatten()?;
         let agent = Agent::new(live.port?, self.app.keys.instance_token(booted.instance));
         let _ = self
             .app
@@ -128,128 +122,12 @@ impl Driver {
         }
         Booted { instance, container_id, agent, link: stop.drop_guard() }
     }
-
-    async fn create(&mut self) -> Result<Live, Halt> {
-        let run = self.record.run.id;
-        let instance = Instance {
-            id: InstanceId::mint(),
-            run_id: run,
-            state: InstanceState::Creating,
-            container_id: None,
-            image: self.app.config.containers.image.clone(),
-            host: None,
-            cpu_percent: None,
-            memory_bytes: None,
-            memory_limit_bytes: self.app.config.containers.memory_bytes,
-            egress: Egress::default(),
-            created_at: Timestamp::now(),
-            ready_at: None,
-            removed_at: None,
-        };
-        let internal = |error: crate::store::Error| {
-            End::new(Reason::Internal, format!("The instance could not be stored: {error}"))
-        };
-        self.app.store.instance_insert(&instance).await.map_err(internal)?;
-        let patch = RunPatch { instance_id: Some(instance.id), ..RunPatch::default() };
-        let write = self.change().patch(patch);
-        self.write(write).await?;
-        let wanted = Wanted {
-            instance: instance.id,
-            run,
-            image: instance.image,
-            token: self.app.keys.instance_token(instance.id),
-            env: Vec::new(),
-        };
-        match self.app.containers.start(&wanted).await {
-            Ok(live) => {
-                let host = live.host();
-                let stored =
-                    self.app.store.instance_set_container(instance.id, &live.container_id, host.as_deref());
-                stored.await.map_err(internal)?;
-                Ok(live)
-            }
-            Err(error) => {
-                let _ = self.app.store.instance_set_state(instance.id, InstanceState::Failed).await;
-                Err(end_of(&error).into())
-            }
-        }
-    }
-
-    /// Why a container that was started does not answer.
-    async fn why_not_ready(&self, live: &Live, error: &crate::agent::Error) -> End {
-        let exit = self.app.containers.exit(&live.container_id).await.ok().flatten();
-        let _ = self.app.containers.remove(&live.container_id).await;
-        let _ = self.app.store.instance_set_state(live.instance, InstanceState::Failed).await;
-        match exit {
-            Some(exit) if exit.out_of_memory => {
-                End::new(Reason::OutOfMemory, "The container ran out of memory while it started.")
-            }
-            Some(exit) if exit.code == Some(FIREWALL_REFUSED) => End::new(
-                Reason::FirewallFailed,
-                format!("The firewall refused to let the executor start: {}", exit.log_tail.trim()),
-            ),
-            Some(exit) => End::new(
-                Reason::Internal,
-                format!(
-                    "The container ended while it started (exit code {:?}): {}",
-                    exit.code,
-                    exit.log_tail.trim()
-                ),
-            ),
-            None => End::new(
-                Reason::InstanceLost,
-                format!("The executor in the container did not answer: {error}"),
-            ),
-        }
-    }
 }
 
 impl Booted {
-    /// Resolves, with the reason, when the container is no longer there.
-    pub(super) fn lost(&self, app: &App) -> impl Future<Output = End> + use<> {
-        let (app, container) = (app.clone(), self.container_id.clone());
-        async move {
-            stopped(&app, &container).await;
-            match app.containers.exit(&container).await {
-                Ok(Some(exit)) if exit.out_of_memory => End::new(
-                    Reason::OutOfMemory,
-                    "The container ran out of memory; give it more with `--container-memory`.",
-                ),
-                Ok(Some(exit)) => {
-                    let code =
-                        exit.code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
-                    End::new(
-                        Reason::InstanceLost,
-                        format!("The container ended with {code}: {}", exit.log_tail.trim()),
-                    )
-                }
-                Ok(None) => End::new(Reason::InstanceLost, "The container was removed by someone else."),
-                Err(error) => end_of(&error),
-            }
-        }
-    }
-
     /// Lets the container go on alone.
     pub(super) fn leave(self) {
         tracing::info!(instance.id = %self.instance, "left a container to go on alone");
-    }
-}
-
-/// Resolves when a container no longer runs, or its engine is away for good.
-async fn stopped(app: &App, container: &str) {
-    let mut away_since = None;
-    loop {
-        match app.containers.wait(container).await {
-            Ok(()) => return,
-            Err(error) => {
-                let since = *away_since.get_or_insert_with(tokio::time::Instant::now);
-                tracing::warn!(container, %error, "the engine cannot say whether a container runs");
-                if ENGINE_GRACE < since.elapsed() {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-        }
     }
 }
 
@@ -269,14 +147,4 @@ async fn keep_link(agent: &Agent, router: axum::Router, stop: CancellationToken)
 
 fn port_of(live: &Live) -> Result<u16, End> {
     live.port.ok_or_else(|| End::new(Reason::Internal, "The engine published no port for the container."))
-}
-
-/// The end that an engine's refusal means.
-pub(super) fn end_of(error: &containers::Error) -> End {
-    let reason = match error {
-        containers::Error::ImageMissing { .. } => Reason::ImageMissing,
-        containers::Error::EngineAway { .. } => Reason::EngineUnavailable,
-        containers::Error::PortRefused { .. } | containers::Error::Refused { .. } => Reason::Internal,
-    };
-    End::new(reason, error.to_string())
 }

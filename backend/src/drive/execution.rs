@@ -18,7 +18,23 @@ use crate::{
 /// The most lines written at once.
 const BATCH: usize = 256;
 /// How long an executor that does not answer is asked again before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
+
+/// Asks an executor for something that may be asked twice, again when the connection is cut.
+pub(super) async fn insist<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let began = tokio::time::Instant::now();
+    loop {
+        match ask().await {
+            Err(Error::Unreachable(_)) if began.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            answer => return answer,
+        }
+    }
+}
 
 impl Driver {
     /// Runs the agent, or goes on reading an execution that is under way, until its end.
@@ -51,7 +67,7 @@ impl Driver {
                         let detail = format!("The executor in the container no longer answers: {why}");
                         return Err(End::new(api::run::Reason::InstanceLost, detail).into());
                     }
-                    if wait(&self.leave, Duration::from_millis(200)).await {
+                    if wait(&self.leave, PAUSE).await {
                         return Err(Halt::Leave);
                     }
                 }

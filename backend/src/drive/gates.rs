@@ -167,7 +167,10 @@ impl Driver {
                 write.transition = (state == RunState::Waiting).then_some(Transition::Work);
             }
         }
-        self.write(write).await
+        self.write(write).await?;
+        // A run that waits gives its place to another.
+        self.app.queue_bell.notify_one();
+        Ok(())
     }
 
     /// Closes the gates that only this execution could still use, or all of them (`None`).

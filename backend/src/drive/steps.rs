@@ -11,7 +11,12 @@ use api::{
 };
 use futures::StreamExt;
 
-use super::{Driver, End, Halt, boot::Booted, verdict};
+use super::{
+    Driver, End, Halt,
+    boot::Booted,
+    execution::{PATIENCE, PAUSE, insist},
+    verdict,
+};
 use crate::{
     agent::{Agent, Error},
     store::RunPatch,
@@ -58,8 +63,7 @@ impl Driver {
             ssh_private_key: None,
             ssh_public_key: None,
         };
-        agent
-            .init_git(&init)
+        insist(|| agent.init_git(&init))
             .await
             .map_err(|error| broken(Reason::InvalidConfiguration, "git could not be set up", &error))?;
         self.clone_repository(agent).await?;
@@ -82,19 +86,40 @@ impl Driver {
             depth: None,
             work_branch: Some(run.branch.clone()),
         };
-        let cannot = |error: &Error| broken(Reason::CloneFailed, "The repository could not be cloned", error);
-        let lines = agent.clone_repository(&body).await.map_err(|error| cannot(&error))?;
+        let began = tokio::time::Instant::now();
+        loop {
+            match self.clone_once(agent, &body).await? {
+                Ok(()) => return Ok(()),
+                // Only the connection was cut: the clone goes on, and the next call hears how it ended.
+                Err(Error::Unreachable(_)) if began.elapsed() < PATIENCE => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => {
+                    return Err(
+                        broken(Reason::CloneFailed, "The repository could not be cloned", &error).into()
+                    );
+                }
+            }
+        }
+    }
+
+    /// Clones, or hears how a clone goes on that was begun before.
+    async fn clone_once(&mut self, agent: &Agent, body: &GitClone) -> Result<Result<(), Error>, Halt> {
+        let lines = match agent.clone_repository(body).await {
+            Ok(lines) => lines,
+            Err(error) => return Ok(Err(error)),
+        };
         let mut lines = std::pin::pin!(lines);
         let mut shown = (String::new(), 0);
         while let Some(line) = lines.next().await {
-            match line.map_err(|error| cannot(&error))? {
-                CloneLine::Progress { phase, percent } => {
+            match line {
+                Ok(CloneLine::Progress { phase, percent }) => {
                     if shown.0 != phase || shown.1 + CLONE_PERCENT <= percent {
                         self.progress("clone", format!("{phase} {percent} %"), Some(percent)).await?;
                         shown = (phase, percent);
                     }
                 }
-                CloneLine::Done { commit, branch } => {
+                Ok(CloneLine::Done { commit, branch }) => {
                     if self.record.run.base_commit.is_none() {
                         let short: String = commit.chars().take(10).collect();
                         let patch = RunPatch { base_commit: Some(commit), ..RunPatch::default() };
@@ -103,12 +128,13 @@ impl Driver {
                         self.progress("clone", format!("Cloned at {short}, on branch {branch}."), Some(100))
                             .await?;
                     }
-                    return Ok(());
+                    return Ok(Ok(()));
                 }
-                CloneLine::Failed(failure) => return Err(git_end(Reason::CloneFailed, &failure).into()),
+                Ok(CloneLine::Failed(failure)) => return Err(git_end(Reason::CloneFailed, &failure).into()),
+                Err(error) => return Ok(Err(error)),
             }
         }
-        Err(End::new(Reason::CloneFailed, "The clone ended without a result.").into())
+        Ok(Err(Error::Unreachable("the clone ended without a result".to_owned())))
     }
 
     /// One step: the agent works until its checks pass or the attempts are used up.
@@ -214,8 +240,7 @@ impl Driver {
             attempt,
             env: self.record.run.task.env.clone(),
         };
-        let ran = agent
-            .checks(&body)
+        let ran = insist(|| agent.checks(&body))
             .await
             .map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;
         let mut failed = None;
@@ -231,7 +256,7 @@ impl Driver {
     /// Commits what the agent left uncommitted.
     pub(super) async fn commit(&mut self, agent: &Agent, message: &str) -> Result<(), Halt> {
         let body = Commit { message: message.to_owned() };
-        let done = agent.commit(&body).await.map_err(|error| match &error {
+        let done = insist(|| agent.commit(&body)).await.map_err(|error| match &error {
             Error::Refused { failure, .. }
                 if failure.git.as_ref().is_some_and(|git| git.code == GitFailureCode::DiskFull) =>
             {
@@ -249,7 +274,7 @@ impl Driver {
     pub(super) async fn push(&mut self, agent: &Agent, stall_seconds: u64) -> Result<(), Halt> {
         let Some(base_commit) = self.record.run.base_commit.clone() else { return Ok(()) };
         let body = Push { branch: self.record.run.branch.clone(), base_commit, stall_seconds };
-        let pushed = agent.push(&body).await.map_err(|error| match &error {
+        let pushed = insist(|| agent.push(&body)).await.map_err(|error| match &error {
             Error::Refused { failure, .. } => match &failure.git {
                 Some(git) => git_end(Reason::PushFailed, git),
                 None => End::new(Reason::PushFailed, failure.error.clone()),

@@ -65,10 +65,12 @@ async fn round(seed: u64) {
         followers.insert(run, Follower::start(&world.address, run));
     }
     let rng = StdRng::seed_from_u64(seed);
-    let (world, killed) = Storm { rng, world, database, engine }.rage(&mut followers).await;
+    let mut storm = Storm { rng, world, database, engine };
+    let killed = storm.rage(&mut followers).await;
+    let world = &storm.world;
     for (run, follower) in followers {
         let events = follower.finish().await;
-        judge(&world, run, &events, killed.contains(&run)).await;
+        judge(world, run, &events, killed.contains(&run)).await;
     }
     world.emptied().await;
 }

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use api::{event::Event, id::RunId};
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Command,
@@ -35,9 +36,17 @@ impl Follower {
             let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
             let mut events: Vec<Event> = Vec::new();
             while let Some(line) = lines.next_line().await.expect("readable") {
-                events.push(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")));
+                let line: Value =
+                    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                // The run itself is the last word.
+                if line.get("seq").is_none() {
+                    continue;
+                }
+                events.push(serde_json::from_value(line).expect("an event"));
                 news.send_replace(events.len() as u64);
             }
+            let status = child.wait().await.expect("an end");
+            assert!(matches!(status.code(), Some(0 | 1)), "the run is over, well or not: {status}");
             events
         });
         Self { reading, seen }

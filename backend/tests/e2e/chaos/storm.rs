@@ -46,15 +46,12 @@ const BLOWS: [Blow; 6] =
 
 impl Storm {
     /// Strikes again and again until every run is over; answers which runs lost their container.
-    pub(super) async fn rage(
-        mut self,
-        followers: &mut BTreeMap<RunId, Follower>,
-    ) -> (World, BTreeSet<RunId>) {
+    pub(super) async fn rage(&mut self, followers: &mut BTreeMap<RunId, Follower>) -> BTreeSet<RunId> {
         let mut killed = BTreeSet::new();
         loop {
             let calm = self.rng.random_range(5..60);
             if !progress(followers, calm).await {
-                return (self.world, killed);
+                return killed;
             }
             let blow = *BLOWS.choose(&mut self.rng).expect("there are some");
             println!("chaos: {blow:?}");

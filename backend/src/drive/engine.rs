@@ -1,0 +1,186 @@
+//! The container of a run as its engine has it: made, waited for, and how it ended.
+
+use std::{future::Future, time::Duration};
+
+use api::{
+    Timestamp,
+    id::InstanceId,
+    instance::{Egress, Instance, InstanceState},
+    run::Reason,
+};
+use tokio::time::Instant;
+
+use super::{Driver, End, Halt, boot::Booted};
+use crate::{
+    app::App,
+    containers::{self, Live, Wanted},
+    store::RunPatch,
+};
+
+/// The exit code with which the firewall refuses to start the executor (`EX_CONFIG`).
+const FIREWALL_REFUSED: i64 = 78;
+/// How long an engine that is away may take to come back before its containers are given up.
+const ENGINE_GRACE: Duration = Duration::from_secs(10);
+/// Between two tries to reach it.
+const PAUSE: Duration = Duration::from_millis(300);
+
+impl Driver {
+    pub(super) async fn create(&mut self) -> Result<Live, Halt> {
+        let run = self.record.run.id;
+        let instance = Instance {
+            id: InstanceId::mint(),
+            run_id: run,
+            state: InstanceState::Creating,
+            container_id: None,
+            image: self.app.config.containers.image.clone(),
+            host: None,
+            cpu_percent: None,
+            memory_bytes: None,
+            memory_limit_bytes: self.app.config.containers.memory_bytes,
+            egress: Egress::default(),
+            created_at: Timestamp::now(),
+            ready_at: None,
+            removed_at: None,
+        };
+        let internal = |error: crate::store::Error| {
+            End::new(Reason::Internal, format!("The instance could not be stored: {error}"))
+        };
+        self.app.store.instance_insert(&instance).await.map_err(internal)?;
+        let patch = RunPatch { instance_id: Some(instance.id), ..RunPatch::default() };
+        let write = self.change().patch(patch);
+        self.write(write).await?;
+        let wanted = Wanted {
+            instance: instance.id,
+            run,
+            image: instance.image,
+            token: self.app.keys.instance_token(instance.id),
+            env: Vec::new(),
+        };
+        match self.start(&wanted).await {
+            Ok(live) => {
+                let host = live.host();
+                let stored =
+                    self.app.store.instance_set_container(instance.id, &live.container_id, host.as_deref());
+                stored.await.map_err(internal)?;
+                Ok(live)
+            }
+            Err(error) => {
+                let _ = self.app.store.instance_set_state(instance.id, InstanceState::Failed).await;
+                Err(end_of(&error).into())
+            }
+        }
+    }
+
+    /// Why a container that was started does not answer.
+    pub(super) async fn why_not_ready(&self, live: &Live, error: &crate::agent::Error) -> End {
+        let exit = patiently(|| self.app.containers.exit(&live.container_id)).await.ok().flatten();
+        let _ = self.app.containers.remove(&live.container_id).await;
+        let _ = self.app.store.instance_set_state(live.instance, InstanceState::Failed).await;
+        match exit {
+            Some(exit) if exit.out_of_memory => {
+                End::new(Reason::OutOfMemory, "The container ran out of memory while it started.")
+            }
+            Some(exit) if exit.code == Some(FIREWALL_REFUSED) => End::new(
+                Reason::FirewallFailed,
+                format!("The firewall refused to let the executor start: {}", exit.log_tail.trim()),
+            ),
+            Some(exit) => End::new(
+                Reason::Internal,
+                format!(
+                    "The container ended while it started (exit code {:?}): {}",
+                    exit.code,
+                    exit.log_tail.trim()
+                ),
+            ),
+            None => End::new(
+                Reason::InstanceLost,
+                format!("The executor in the container did not answer: {error}"),
+            ),
+        }
+    }
+
+    /// Starts a container. An engine that goes away meanwhile may have made it all the same: that one goes first.
+    async fn start(&self, wanted: &Wanted) -> Result<Live, containers::Error> {
+        let mut tried = false;
+        patiently(|| {
+            let again = std::mem::replace(&mut tried, true);
+            async move {
+                if again && let Some(left) = self.app.containers.find(wanted.instance).await? {
+                    self.app.containers.remove(&left.container_id).await?;
+                }
+                self.app.containers.start(wanted).await
+            }
+        })
+        .await
+    }
+}
+
+impl Booted {
+    /// Resolves, with the reason, when the container is no longer there.
+    pub(super) fn lost(&self, app: &App) -> impl Future<Output = End> + use<> {
+        let (app, container) = (app.clone(), self.container_id.clone());
+        async move {
+            stopped(&app, &container).await;
+            match patiently(|| app.containers.exit(&container)).await {
+                Ok(Some(exit)) if exit.out_of_memory => End::new(
+                    Reason::OutOfMemory,
+                    "The container ran out of memory; give it more with `--container-memory`.",
+                ),
+                Ok(Some(exit)) => {
+                    let code =
+                        exit.code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
+                    End::new(
+                        Reason::InstanceLost,
+                        format!("The container ended with {code}: {}", exit.log_tail.trim()),
+                    )
+                }
+                Ok(None) => End::new(Reason::InstanceLost, "The container was removed by someone else."),
+                Err(error) => end_of(&error),
+            }
+        }
+    }
+}
+
+/// Resolves when a container no longer runs, or its engine is away for good.
+pub(super) async fn stopped(app: &App, container: &str) {
+    let mut away_since = None;
+    loop {
+        match app.containers.wait(container).await {
+            Ok(()) => return,
+            Err(error) => {
+                let since = *away_since.get_or_insert_with(tokio::time::Instant::now);
+                tracing::warn!(container, %error, "the engine cannot say whether a container runs");
+                if ENGINE_GRACE < since.elapsed() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+}
+
+/// Asks the engine, again while it is away, for as long as it may take to come back.
+pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, containers::Error>
+where
+    F: Future<Output = Result<T, containers::Error>>,
+{
+    let began = Instant::now();
+    loop {
+        match ask().await {
+            Err(containers::Error::EngineAway { .. }) if began.elapsed() < ENGINE_GRACE => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// The end that an engine's refusal means.
+pub(super) fn end_of(error: &containers::Error) -> End {
+    let reason = match error {
+        containers::Error::ImageMissing { .. } => Reason::ImageMissing,
+        containers::Error::EngineAway { .. } => Reason::EngineUnavailable,
+        containers::Error::PortRefused { .. } | containers::Error::Refused { .. } => Reason::Internal,
+    };
+    End::new(reason, error.to_string())
+}
