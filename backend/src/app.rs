@@ -1,5 +1,6 @@
 //! The app: every verb there is, for RPC, REST and the CLI alike. Decides; the layers below touch the world.
 
+mod batches;
 pub mod follow;
 mod instances;
 pub mod repository;
@@ -9,6 +10,8 @@ pub(crate) mod talk;
 mod tasks;
 mod validate;
 
+pub use batches::CreateBatch;
+pub(crate) use batches::{targets, watch};
 pub use runs::CreateRun;
 
 use std::{

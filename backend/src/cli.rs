@@ -1,5 +1,6 @@
 //! The command line: what `caisson` can be told, and the exit code it answers with.
 
+mod batch;
 mod client;
 mod doctor;
 mod failure;
@@ -62,9 +63,12 @@ enum Command {
     Serve(Box<crate::config::Serve>),
     /// Starts a run of a task, or of a prompt, against a repository.
     Run(run::Start),
-    /// Lists, shows, follows and stops runs.
+    /// Lists, shows, follows, answers and stops runs.
     #[command(subcommand)]
     Runs(runs::Verb),
+    /// Starts, follows, stops and repeats runs of one task against many repositories.
+    #[command(subcommand)]
+    Batch(batch::Verb),
     /// Lists, creates and deletes tasks.
     #[command(subcommand)]
     Tasks(tasks::Verb),
@@ -110,6 +114,7 @@ impl Cli {
             Command::Serve(config) => crate::serve(*config).await.map_err(Failure::serve),
             Command::Run(start) => run::start(server()?.connect().await?, start, output).await,
             Command::Runs(verb) => runs::run(server()?.connect().await?, verb, output).await,
+            Command::Batch(verb) => batch::run(&server()?, verb, output).await,
             Command::Tasks(verb) => tasks::run(&server()?.connect().await?, verb, output).await,
             Command::Instances(verb) => instances::run(&server()?.connect().await?, verb, output).await,
             Command::Doctor => doctor::run(&server()?, output).await,

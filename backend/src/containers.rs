@@ -2,6 +2,7 @@
 
 mod engine;
 mod exit;
+mod leftovers;
 mod live;
 mod network;
 mod spec;

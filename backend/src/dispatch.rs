@@ -1,25 +1,39 @@
-//! The dispatcher: gives queued runs a place, oldest first, as many as there are slots.
+//! The dispatcher: gives queued runs a place. Which ones is decided in `choose`, which batches begin no further
+//! run in `halt`.
 
-use std::time::Duration;
+mod choose;
+mod halt;
 
-use api::run::{RunState, Transition};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use api::{
+    id::{BatchId, RunId},
+    run::{RunState, Transition},
+};
 use tokio_util::sync::CancellationToken;
 
+use self::choose::{Candidate, Limits, choose};
 use crate::{
-    app::App,
+    app::{App, Error, targets},
     drive,
-    store::{Error, RunWrite},
+    store::{self, BatchLimits, QueueRow, RunWrite},
 };
 
 /// How often the queue is looked at without a bell.
 const TICK: Duration = Duration::from_secs(5);
+/// How many runs of the queue are looked at, from its front: bounds the memory of a look.
+const WINDOW: u64 = 20_000;
 
 /// Runs until the process stops.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
+    let mut claimed = 0;
     loop {
         let bell = app.queue_bell.notified();
-        if let Err(error) = fill(&app).await {
-            tracing::warn!(%error, "the queue cannot be read, trying again");
+        if let Err(error) = fill(&app, &mut claimed).await {
+            tracing::warn!(%error, "the queue cannot be worked off, trying again");
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -29,21 +43,66 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Claims as many runs as there are free slots, and starts a driver for each.
-async fn fill(app: &App) -> Result<(), Error> {
-    let free = (app.config.runs.slots as usize).saturating_sub(app.drivers().len());
+/// Claims as many runs as there are free places, and starts a driver for each.
+async fn fill(app: &App, claimed: &mut u64) -> Result<(), Error> {
+    let working = app.store.queue_list_working().await?;
+    let free = free_slots(app, &working);
     if free == 0 {
         return Ok(());
     }
-    for id in app.store.run_list_queued(free as u64).await? {
-        let mut claim = RunWrite::of(id).transition(Transition::Claim);
-        claim.only_in = Some(RunState::Queued);
-        match app.store.run_write(claim).await {
-            Ok(_) => drop(drive::spawn(app, id)),
-            // Cancelled in this very moment, or claimed by another backend.
-            Err(Error::Stale(_) | Error::Illegal(_)) => {}
-            Err(error) => return Err(error),
+    let queued = app.store.queue_list(WINDOW).await?;
+    if queued.is_empty() {
+        return Ok(());
+    }
+    // After the queue was read: what has failed since then counts.
+    let batches = halt::stop(app, &queued).await?;
+    let queued = queued.into_iter().filter(|row| row.batch_id.is_none_or(|id| batches.contains_key(&id)));
+    let queued: Vec<Candidate> = queued.map(candidate).collect();
+    let working: Vec<Candidate> =
+        working.into_iter().filter(|row| row.state != RunState::Waiting).map(candidate).collect();
+    let limits = Limits { free, per_repository: app.config.runs.slots_per_repository, batches: of(&batches) };
+    for id in choose(&queued, &working, &limits, *claimed) {
+        if claim(app, id).await? {
+            *claimed += 1;
         }
     }
     Ok(())
+}
+
+/// The places that are free here: a run that waits for a person gives its place up, and takes it again when it
+/// is answered, even if there are too many then.
+fn free_slots(app: &App, working: &[QueueRow]) -> usize {
+    let waiting: HashSet<RunId> =
+        working.iter().filter(|row| row.state == RunState::Waiting).map(|row| row.id).collect();
+    let taken = app.drivers().keys().filter(|id| !waiting.contains(id)).count();
+    (app.config.runs.slots as usize).saturating_sub(taken)
+}
+
+async fn claim(app: &App, id: RunId) -> Result<bool, Error> {
+    let mut claim = RunWrite::of(id).transition(Transition::Claim);
+    claim.only_in = Some(RunState::Queued);
+    match app.store.run_write(claim).await {
+        Ok(_) => {
+            drive::spawn(app, id);
+            Ok(true)
+        }
+        // Cancelled in this very moment, or claimed by another backend.
+        Err(store::Error::Stale(_) | store::Error::Illegal(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn of(batches: &HashMap<BatchId, BatchLimits>) -> HashMap<BatchId, u32> {
+    batches.iter().filter_map(|(id, limits)| Some((*id, limits.concurrency?))).collect()
+}
+
+fn candidate(row: QueueRow) -> Candidate {
+    // What is stored was accepted once; should it no longer be, it is its own repository.
+    let repository = targets::identity(&row.repository).unwrap_or(row.repository);
+    Candidate {
+        id: row.id,
+        group: row.batch_id.map_or(choose::Group::Task(row.task_id), choose::Group::Batch),
+        repository,
+        priority: row.priority,
+    }
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -37,8 +38,22 @@ pub(crate) fn owner(data_dir: &Path) -> Result<Uuid, (PathBuf, io::Error)> {
 
 /// Renews until the process stops; then gives the leases up, when the drivers have let go.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
-    while tokio::time::timeout(RENEWAL, stop.cancelled()).await.is_err() {
-        if let Err(error) = renew(&app).await {
+    let mut remote = app.store.remote_changes();
+    let mut renewal = tokio::time::interval(RENEWAL);
+    loop {
+        let done = tokio::select! {
+            () = stop.cancelled() => break,
+            _ = renewal.tick() => renew(&app).await,
+            changed = remote.recv() => match changed {
+                // Asked of another backend about a run of this one: an answer, a message, a cancellation.
+                Ok(run) if app.knock_here(run) => cancel(&app).await,
+                Ok(_) => Ok(()),
+                // Too many at once: the next renewal looks at everything.
+                Err(RecvError::Lagged(_)) => Ok(()),
+                Err(RecvError::Closed) => break,
+            },
+        };
+        if let Err(error) = done {
             tracing::warn!(%error, "the leases of this backend's runs could not be renewed, trying again");
         }
     }
@@ -49,7 +64,11 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 
 async fn renew(app: &App) -> Result<(), crate::store::Error> {
     app.store.lease_renew(app.owner, TERM).await?;
-    // What was asked of another backend about a run of this one.
+    cancel(app).await
+}
+
+/// Stops the runs of this backend that somebody wants to stop.
+async fn cancel(app: &App) -> Result<(), crate::store::Error> {
     for id in app.store.lease_list_cancelled(app.owner).await? {
         if let Some(driver) = app.drivers().get(&id) {
             driver.cancel.cancel();

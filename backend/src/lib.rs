@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 mod hex;
 pub mod keys;
+mod metrics;
 pub mod secret;
 pub mod telemetry;
 
@@ -11,6 +12,7 @@ pub mod auth;
 pub mod server;
 mod ui;
 
+mod rest;
 mod rpc;
 
 pub mod app;
@@ -44,6 +46,14 @@ use keys::Keys;
 use secret::Secret;
 use store::Store;
 use tasks::Tasks;
+
+/// The commit this was built from, where the build said so.
+const fn commit() -> &'static str {
+    match option_env!("CAISSON_COMMIT") {
+        Some(commit) => commit,
+        None => "unknown",
+    }
+}
 
 /// How long everything may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -141,6 +151,12 @@ impl Backend {
         self.app.tasks.clone()
     }
 
+    /// What it remembers.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        self.app.store.clone()
+    }
+
     /// Works until it is asked to stop. Runs go on in their containers and are adopted by the next start.
     ///
     /// # Errors
@@ -153,7 +169,7 @@ impl Backend {
         let parts = server::Parts {
             http: app.config.http.clone(),
             methods: methods.into(),
-            rest: axum::Router::new(),
+            rest: rest::routes(app.clone()),
             store: app.store.clone(),
             ready: Arc::new(move || {
                 let app = asked.clone();
@@ -167,6 +183,7 @@ impl Backend {
         // A service: it gives the leases up after the drivers have let go.
         app.tasks.spawn_service("lease", |stop| lease::run(app.clone(), stop));
         app.tasks.spawn("reconcile", |stop| reconcile::run(app.clone(), stop));
+        app.tasks.spawn("keep", |stop| reconcile::keep::run(app.clone(), stop));
         app.tasks.spawn("dispatch", |stop| dispatch::run(app.clone(), stop));
         server::serve(listener, parts, &app.tasks).await;
         if !app.tasks.drain(GRACE).await {

@@ -1,5 +1,8 @@
 //! The reconciler: compares what should be with what is, at start and on a timer. It is also crash recovery.
 
+pub(crate) mod keep;
+mod leftovers;
+
 use std::{collections::HashSet, time::Duration};
 
 use api::{id::InstanceId, instance::InstanceState, run::RunState};
@@ -13,10 +16,13 @@ use crate::{
 /// How often: also how soon after its lease a run of a dead backend is taken over.
 const TICK: Duration = Duration::from_secs(5);
 
+/// How many ticks go by between two looks for leftovers.
+const LEFTOVERS: u64 = 12;
+
 /// Runs until the process stops.
 pub(crate) async fn run(app: App, stop: CancellationToken) {
-    loop {
-        if let Err(error) = reconcile(&app).await {
+    for tick in 0_u64.. {
+        if let Err(error) = reconcile(&app, tick).await {
             tracing::warn!(%error, "wanted and actual could not be compared, trying again");
         }
         if tokio::time::timeout(TICK, stop.cancelled()).await.is_ok() {
@@ -26,7 +32,7 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 }
 
 /// Every live run that is nobody else's has a driver here, every container a live run, every instance that is not over a container.
-async fn reconcile(app: &App) -> Result<(), Error> {
+async fn reconcile(app: &App, tick: u64) -> Result<(), Error> {
     for run in app.store.lease_list_free(app.owner).await? {
         drive::spawn(app, run);
     }
@@ -48,11 +54,20 @@ async fn reconcile(app: &App) -> Result<(), Error> {
         app.containers.remove(&orphan.container_id).await?;
         app.store.instance_set_state(orphan.instance, InstanceState::Removed).await?;
     }
+    // Less often: nothing of ours makes any, so they are left over from other versions or by hand.
+    if tick.is_multiple_of(LEFTOVERS) {
+        leftovers::remove(app).await?;
+    }
     Ok(())
 }
 
 /// Whether a container belongs to a driver that is just writing it down.
 async fn is_young(app: &App, instance: InstanceId) -> Result<bool, Error> {
     let Some(known) = app.store.instance_fetch(instance).await? else { return Ok(false) };
-    Ok(app.drivers().contains_key(&known.run_id))
+    if app.drivers().contains_key(&known.run_id) {
+        return Ok(true);
+    }
+    // Another backend's driver may be at it.
+    let run = app.store.run_fetch(known.run_id).await?;
+    Ok(run.is_some_and(|run| run.state != RunState::Ended && run.instance_id.is_none()))
 }

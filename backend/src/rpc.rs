@@ -1,5 +1,6 @@
 //! RPC: the namespaces merged. Handlers translate and call `app`, nothing else.
 
+mod batches;
 mod instances;
 mod pump;
 mod runs;
@@ -7,7 +8,8 @@ mod system;
 mod tasks;
 
 use api::rpc::{
-    instances::InstancesApiServer, runs::RunsApiServer, system::SystemApiServer, tasks::TasksApiServer,
+    batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer, system::SystemApiServer,
+    tasks::TasksApiServer,
 };
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 
@@ -23,5 +25,6 @@ pub(crate) fn methods(app: &App) -> Result<RpcModule<()>, RegisterMethodError> {
     module.merge(instances::Instances(app.clone()).into_rpc())?;
     module.merge(tasks::Tasks(app.clone()).into_rpc())?;
     module.merge(runs::Runs(app.clone()).into_rpc())?;
+    module.merge(batches::Batches(app.clone()).into_rpc())?;
     Ok(module)
 }

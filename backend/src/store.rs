@@ -5,27 +5,39 @@
 //! by the `writer`, which commits the writes of all runs in groups.
 
 mod artifacts;
+mod batches;
 mod bells;
 mod credentials;
 mod entity;
 mod events;
+mod figures;
 mod gates;
 mod instances;
 mod leases;
 mod messages;
+mod queue;
 mod record;
+mod remote;
+mod retention;
 mod runs;
 mod tasks;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
+use api::id::RunId;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
-use tokio::sync::mpsc;
 
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+pub use batches::{NewBatch, Spending};
 pub use bells::Partial;
+pub use events::{EventPage, PageLimit, StoredEvent};
+pub use figures::Figures;
 pub use gates::GateRecord;
 pub use messages::Message;
+pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 
@@ -76,11 +88,10 @@ pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
     bells: Arc<bells::Bells>,
-    writer: mpsc::Sender<writer::Job>,
+    /// This process, to the other backends on the same database.
+    origin: Uuid,
+    writer: writer::Queue,
 }
-
-/// How many writes may wait for the writer before their senders wait too.
-const WRITER_QUEUE: usize = 1024;
 
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
@@ -102,10 +113,31 @@ impl Store {
         // A write that changes nothing: a database that is read-only is refused now, not at the first run.
         write.execute_unprepared("DELETE FROM sessions WHERE expires_at < 0").await.map_err(cannot)?;
         let bells = Arc::new(bells::Bells::default());
-        let (sender, jobs) = mpsc::channel(WRITER_QUEUE);
-        let writer = writer::Writer::new(write.clone(), bells.clone(), jobs);
-        tasks.spawn_service("store.writer", |stop| writer.run(stop));
-        Ok(Self { read, write, bells, writer: sender })
+        let origin = Uuid::now_v7();
+        let (queue, jobs) = writer::queue();
+        let (database, rung) = (write.clone(), bells.clone());
+        tasks.spawn_service("store.writer", |stop| {
+            writer::Writer::new(database, rung, origin, jobs, stop).run()
+        });
+        if !sqlite {
+            let (url, rung) = (url.to_owned(), bells.clone());
+            tasks.spawn_service("store.remote", |stop| remote::listen(url, origin, rung, stop));
+        }
+        Ok(Self { read, write, bells, origin, writer: queue })
+    }
+
+    /// Runs that another backend has changed, or whose changes may have been missed; live only.
+    #[must_use]
+    pub fn remote_changes(&self) -> broadcast::Receiver<RunId> {
+        self.bells.remote()
+    }
+
+    /// Tells the other backends to look at a run.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be said.
+    pub async fn announce(&self, run: RunId) -> Result<(), Error> {
+        remote::announce(&self.write, self.origin, std::iter::once(run)).await
     }
 
     /// Whether the database answers.
@@ -123,11 +155,19 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbEr
         .max_connections(connections)
         .connect_timeout(Duration::from_secs(10))
         .acquire_timeout(Duration::from_secs(30))
+        // A connection to a server may have been cut; one to a file cannot.
+        .test_before_acquire(!url.starts_with("sqlite"))
         .sqlx_logging(false);
     options.map_sqlx_sqlite_opts(|sqlite| {
         // NORMAL may lose the last commits in a power cut, never consistency. That is safe for events only
         // because the executor's spool replays what was not acknowledged.
-        sqlite.pragma("synchronous", "NORMAL").pragma("busy_timeout", "5000").pragma("foreign_keys", "ON")
+        // Appending for many runs touches the same pages of the index again and again: a log of 32 MiB is
+        // copied back to the database once for many commits, not every few.
+        sqlite
+            .pragma("synchronous", "NORMAL")
+            .pragma("busy_timeout", "5000")
+            .pragma("foreign_keys", "ON")
+            .pragma("wal_autocheckpoint", "8000")
     });
     Database::connect(options).await
 }

@@ -4,6 +4,8 @@
 //! With a user of its own, `kill -1` as that user hits all of its processes and no others. Without one
 //! (tests), each process is known by a marker in its environment, which children inherit.
 
+mod process;
+
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -13,7 +15,7 @@ use std::{
 
 use nix::{
     sys::signal::{self, Signal},
-    unistd::{Pid, User},
+    unistd::Pid,
 };
 use tokio::process::Command;
 
@@ -97,7 +99,7 @@ impl Account {
         let mut seen_none = false;
         for _ in 0..KILL_ROUNDS {
             let none = self.processes(job).is_empty();
-            // Twice, since a process in the middle of an exec shows no environment.
+            // Twice, since a process that was forked meanwhile may have been overlooked.
             if none && seen_none {
                 return;
             }
@@ -105,8 +107,10 @@ impl Account {
             if !none {
                 self.signal(Signal::SIGKILL, job).await;
             }
-            // Dying takes a moment, and what forks just now is seen in the next round.
-            tokio::time::sleep(KILL_PAUSE).await;
+            // Dying takes a moment. In the middle of an exec a process shows no environment, but its user.
+            if !none || self.user.is_none() {
+                tokio::time::sleep(KILL_PAUSE).await;
+            }
         }
         tracing::error!("some of the agent's processes cannot be killed");
     }
@@ -126,12 +130,23 @@ impl Account {
         }
     }
 
+    /// How many processes the job, or the user, has, and the processor time they have used, in seconds.
+    pub(crate) fn usage(&self, job: &str) -> (u32, Option<f64>) {
+        let living = self.processes(job);
+        let used: Vec<f64> = living.iter().filter_map(|pid| process::cpu_seconds(*pid)).collect();
+        let known = living.is_empty() || !used.is_empty();
+        (
+            u32::try_from(living.len()).unwrap_or(u32::MAX),
+            known.then(|| used.iter().fold(0.0, |sum, used| sum + used)),
+        )
+    }
+
     /// The living processes of the job, or of the user.
     fn processes(&self, job: &str) -> Vec<Pid> {
         let marker = format!("{MARKER}={}", self.mark(job));
         let ours = |process: &Path| match &self.user {
-            Some(user) => belongs_to(process, user),
-            None => carries(process, &marker),
+            Some(user) => process::belongs_to(process, user),
+            None => process::carries(process, &marker),
         };
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
@@ -145,23 +160,4 @@ impl Account {
     fn mark(&self, job: &str) -> String {
         format!("{}#{job}", self.workspace.display())
     }
-}
-
-/// Whether the process has this variable; a dead one has none.
-fn carries(process: &Path, marker: &str) -> bool {
-    let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
-}
-
-/// Whether the process is of this user, given as a name or a number, and lives.
-fn belongs_to(process: &Path, user: &str) -> bool {
-    let uid = user.parse().ok().or_else(|| Some(User::from_name(user).ok()??.uid.as_raw()));
-    // Not the folder's owner: a process may hide its own.
-    let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
-    let field = |name: &str| {
-        let value = status.lines().find_map(|line| line.strip_prefix(name));
-        value.and_then(|value| value.split_whitespace().next())
-    };
-    let lives = !matches!(field("State:"), Some("Z" | "X") | None);
-    lives && uid.is_some() && field("Uid:").and_then(|uid| uid.parse::<u32>().ok()) == uid
 }

@@ -1,5 +1,7 @@
 //! Checks: commands that decide whether a step is done; run by the executor, not by the agent.
 
+mod vacuous;
+
 use std::{
     os::fd::OwnedFd,
     process::{ExitStatus, Stdio},
@@ -176,7 +178,11 @@ fn judge(
             Some(regex) => {
                 (Verdict::Passed, format!("exit code 0, and the output matches {:?}", regex.as_str()))
             }
-            None => (Verdict::Passed, "exit code 0".to_owned()),
+            // Who expects a certain output has said what counts.
+            None => match vacuous::says_nothing(output) {
+                Some(line) => (Verdict::Vacuous, format!("exit code 0, but no test was run: {line:?}")),
+                None => (Verdict::Passed, "exit code 0".to_owned()),
+            },
         },
         Some(code) => (Verdict::Failed, format!("exit code {code}")),
     };

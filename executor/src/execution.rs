@@ -3,17 +3,21 @@
 //! Its driver is the only writer of its spool. Everybody else reads the spool or sends the driver a request.
 
 pub(crate) mod claude;
+mod clock;
 mod driver;
 pub(crate) mod follow;
+mod inbox;
 mod lines;
+mod memory;
 pub(crate) mod request;
+mod speak;
 pub(crate) mod spool;
 
 use std::{io, path::Path, sync::Arc};
 
 use api::{
     Timestamp,
-    executor::{ExecutionLine, Exit, ExitCause},
+    executor::{ExecutionLine, ExecutionStatus, Exit, ExitCause, Input},
 };
 use axum::body::Body;
 use tokio::sync::{broadcast, mpsc};
@@ -21,26 +25,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{account::Account, refusal::Refusal};
 use follow::Partial;
+use inbox::Inbox;
 use spool::{Log, Spool};
 
 pub(crate) use driver::{Driver, keep_tail};
 
 /// How many tokens wait for a slow reader before it misses some, which it may.
 const PARTIALS: usize = 256;
-/// How many messages to the agent may wait for it to read them.
-const INPUTS: usize = 16;
 
 /// The handle to an execution, running or over.
 pub(crate) struct Execution {
     log: Arc<Log>,
     partials: broadcast::Sender<Partial>,
-    input: mpsc::Sender<String>,
+    inbox: Arc<Inbox>,
     cancel: CancellationToken,
 }
 
 /// The driver's ends of the handle.
 struct Ends {
     partials: broadcast::Sender<Partial>,
+    inbox: Arc<Inbox>,
     input: mpsc::Receiver<String>,
     cancel: CancellationToken,
 }
@@ -52,10 +56,11 @@ impl Execution {
     }
 
     fn new(log: Arc<Log>) -> (Self, Ends) {
-        let (input, receiver) = mpsc::channel(INPUTS);
+        let (inbox, input) = Inbox::new();
+        let inbox = Arc::new(inbox);
         let (partials, cancel) = (broadcast::Sender::new(PARTIALS), CancellationToken::new());
-        let ends = Ends { partials: partials.clone(), input: receiver, cancel: cancel.clone() };
-        (Self { log, partials, input, cancel }, ends)
+        let ends = Ends { partials: partials.clone(), inbox: inbox.clone(), input, cancel: cancel.clone() };
+        (Self { log, partials, inbox, cancel }, ends)
     }
 
     /// Whether it runs.
@@ -88,19 +93,18 @@ impl Execution {
         self.log.acknowledge(n);
     }
 
-    /// A message to the agent.
+    /// Something for the agent; what was given before is taken and not repeated.
     ///
     /// # Errors
-    /// `Conflict` when the agent takes no more of them.
-    pub(crate) fn say(&self, text: &str) -> Result<(), Refusal> {
-        self.input.try_send(claude::message(text)).map_err(|error| {
-            Refusal::Conflict(match error {
-                mpsc::error::TrySendError::Full(_) => format!("{INPUTS} messages wait for the agent already"),
-                mpsc::error::TrySendError::Closed(_) => {
-                    "the agent has given its result and takes no more messages".to_owned()
-                }
-            })
-        })
+    /// `Conflict` when the agent takes no more, or has not asked this.
+    pub(crate) fn give(&self, input: &Input) -> Result<(), Refusal> {
+        self.inbox.give(input)
+    }
+
+    /// What is known of it from outside.
+    pub(crate) fn status(&self, id: &str, account: &Account) -> ExecutionStatus {
+        let (processes, cpu_seconds) = account.usage(id);
+        ExecutionStatus { running: self.runs(), processes, cpu_seconds, n: self.log.bell().borrow().n }
     }
 
     /// Asks it to end. Asking again changes nothing.
@@ -119,7 +123,8 @@ pub(crate) async fn recover(path: &Path, id: &str, account: &Account) -> io::Res
     if !spool.mark().ended {
         account.kill(id).await;
         let cause = ExitCause::ExecutorRestarted;
-        let exit = Exit { cause, code: None, signal: None, result: None, stderr: String::new() };
+        let exit =
+            Exit { cause, code: None, signal: None, result: None, stderr: String::new(), memory_kills: 0 };
         spool.append(|n| ExecutionLine::End { n, at: Timestamp::now(), exit })?;
     }
     Ok(Execution::over(spool.log().clone()))

@@ -93,7 +93,7 @@ impl Executions {
                 "execution {id} is still running: one agent per container"
             )));
         }
-        let mut command = self.command(&request, author)?;
+        let mut command = self.command(&request, author);
         let path = self.config.spool.join(format!("{}{SUFFIX}", request.execution_id));
         let spool = Spool::create(&path).map_err(Refusal::system("making the spool"))?;
         let result_grace = Duration::from_secs(self.config.result_grace_seconds);
@@ -110,12 +110,12 @@ impl Executions {
         Ok(execution)
     }
 
-    fn command(&self, request: &Execute, author: Option<&Author>) -> Result<Command, Refusal> {
+    fn command(&self, request: &Execute, author: Option<&Author>) -> Command {
         let mut command = self.account.command(&self.config.agent_bin, &request.execution_id);
-        claude::add_arguments(&mut command, request)?;
+        claude::add_arguments(&mut command, request);
         command.envs(&request.env).envs(claude::environment(request, self.relay, author));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Ok(command)
+        command
     }
 
     fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Execution>>> {

@@ -1,101 +1,31 @@
 //! Git, done by a worker process as the agent's uid: a hang can be killed, a hostile repository meets no
 //! privilege. This side starts the worker, watches that it gets on, and reads its answer.
 
+mod message;
+
 use std::{net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
-use api::executor::{CloneLine, Commit, GitClone, GitFailure, GitFailureCode, Push, PushResult};
-use serde::{Deserialize, Serialize};
+use api::executor::{
+    CloneLine, Commit, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Child,
-    sync::{Mutex, mpsc},
+    sync::{RwLock, mpsc},
 };
 
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
 
+pub(crate) use message::{Answer, Request};
+
 /// The worker is known by this in its environment.
 const JOB: &str = "git";
+/// How often a diff is tried.
+const DIFF_TRIES: u32 = 3;
 /// Nothing that needs no network takes this long.
 const LOCAL_STALL: Duration = Duration::from_secs(600);
 
-/// What the worker is asked; JSON on its standard input.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Request {
-    /// Clone into the workspace.
-    Clone {
-        /// Where the work goes.
-        workspace: PathBuf,
-        /// As the caller asked for it.
-        clone: GitClone,
-        /// Where it is fetched from: the relay.
-        relay_url: String,
-    },
-    /// Empty the workspace after a clone that failed.
-    Clear {
-        /// The folder.
-        workspace: PathBuf,
-    },
-    /// Commit everything.
-    Commit {
-        /// The repository.
-        workspace: PathBuf,
-        /// The message.
-        message: String,
-        /// Whose commit it is.
-        name: String,
-        /// Their address.
-        email: String,
-    },
-    /// Push `HEAD`.
-    Push {
-        /// The repository.
-        workspace: PathBuf,
-        /// As the caller asked for it.
-        push: Push,
-        /// The relay's address.
-        relay: SocketAddr,
-    },
-    /// Set the author in the agent's own git settings.
-    Identify {
-        /// The agent's home.
-        home: PathBuf,
-        /// The name.
-        name: String,
-        /// The address.
-        email: String,
-    },
-}
-
-/// What the worker says; one JSON a line, the last one is not `Progress` or `Alive`.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Answer {
-    /// A whole per cent more.
-    Progress {
-        /// Of what.
-        phase: String,
-        /// How much.
-        percent: u8,
-    },
-    /// Something moves.
-    Alive,
-    /// The clone is there.
-    Cloned {
-        /// The commit it started at.
-        commit: String,
-        /// The branch that is checked out.
-        branch: String,
-    },
-    /// The new commit, if there was anything to commit.
-    Committed(Option<String>),
-    /// It was pushed, or there was nothing to push.
-    Pushed(PushResult),
-    /// Done, with nothing to say.
-    Done,
-    /// It failed.
-    Failed(GitFailure),
-}
-
-/// Starts workers, one at a time.
+/// Starts workers; one that changes the workspace is alone.
 #[derive(Clone)]
 pub(crate) struct Git(Arc<Inner>);
 
@@ -107,7 +37,8 @@ struct Inner {
     relay: SocketAddr,
     clone_stall: Duration,
     tasks: Tasks,
-    turn: Mutex<()>,
+    /// Held by what changes the workspace alone, by what only reads it together.
+    turn: RwLock<()>,
 }
 
 impl Git {
@@ -121,7 +52,7 @@ impl Git {
             relay,
             clone_stall: Duration::from_secs(config.clone_stall_seconds),
             tasks,
-            turn: Mutex::new(()),
+            turn: RwLock::new(()),
         }))
     }
 
@@ -130,7 +61,7 @@ impl Git {
         let (lines, receiver) = mpsc::channel(128);
         let git = self.clone();
         self.0.tasks.spawn("git clone", async move {
-            let _turn = git.0.turn.lock().await;
+            let _turn = git.0.turn.write().await;
             let last = match git.clone_now(clone, &lines).await {
                 Ok(Answer::Cloned { commit, branch }) => CloneLine::Done { commit, branch },
                 Ok(answer) => CloneLine::Failed(unexpected(&answer)),
@@ -171,6 +102,22 @@ impl Git {
         }
     }
 
+    /// Compares the files with a commit, also while the agent works: then a file may change while it is read,
+    /// and at the agent's end all processes of its account are killed. So it is tried again.
+    pub(crate) async fn diff(&self, diff: Diff) -> Result<DiffResult, GitFailure> {
+        let mut tries = DIFF_TRIES;
+        loop {
+            let request = Request::Diff { workspace: self.0.workspace.clone(), diff: diff.clone() };
+            tries -= 1;
+            match self.detached(request, LOCAL_STALL).await {
+                Ok(Answer::Compared(result)) => return Ok(result),
+                Ok(answer) => return Err(unexpected(&answer)),
+                Err(failure) if tries == 0 || failure.code != GitFailureCode::Other => return Err(failure),
+                Err(failure) => tracing::debug!(failure.message, "a diff is made again"),
+            }
+        }
+    }
+
     /// Pushes `HEAD` to the branch, unless nothing was committed since the base.
     pub(crate) async fn push(&self, push: Push) -> Result<PushResult, GitFailure> {
         let stall = Duration::from_secs(push.stall_seconds.max(1));
@@ -195,7 +142,12 @@ impl Git {
     async fn detached(&self, request: Request, stall: Duration) -> Result<Answer, GitFailure> {
         let git = self.clone();
         let work = self.0.tasks.spawn("git", async move {
-            let _turn = git.0.turn.lock().await;
+            // A push that hangs must not keep anybody from seeing what has changed.
+            let _turns = if request.only_reads() {
+                (Some(git.0.turn.read().await), None)
+            } else {
+                (None, Some(git.0.turn.write().await))
+            };
             git.work(&request, stall, |_, _| {}).await
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))

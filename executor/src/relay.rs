@@ -2,8 +2,10 @@
 //!
 //! Nobody dials out. Each connection that comes in here becomes one stream of the link, which the backend
 //! has dialled, and is answered at its other end by the broker. Without a link a connection waits for one.
+//! Model requests survive the loss of their link (`replay`).
 
 mod link;
+mod replay;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -11,14 +13,18 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
+    time::error::Elapsed,
 };
-use tokio_util::compat::FuturesAsyncReadCompatExt;
+use tokio_util::{compat::FuturesAsyncReadCompatExt, sync::CancellationToken};
 
 use crate::tasks::Tasks;
 use link::Link;
+use replay::{Kept, MODEL};
 
-/// How long a connection waits for a link: a backend that restarts is back by then.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection waits for a link: a backend that restarts or is replaced is back by then.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How much later than its streams a link is seen to be gone, at most.
+const LINK_END: Duration = Duration::from_secs(2);
 /// The most connections at once, waiting or linked.
 const CONNECTIONS: usize = 256;
 /// Pause after a failed accept: out of descriptors, most likely.
@@ -32,13 +38,14 @@ const UNAVAILABLE: &str = r#"{"type":"error","error":{"type":"overloaded_error",
 #[derive(Clone)]
 pub(crate) struct Relay {
     link: watch::Sender<Option<Link>>,
+    kept: Kept,
     tasks: Tasks,
 }
 
 impl Relay {
     /// Begins to accept the container's connections.
     pub(crate) fn start(listener: TcpListener, tasks: &Tasks) -> Self {
-        let relay = Self { link: watch::Sender::new(None), tasks: tasks.clone() };
+        let relay = Self { link: watch::Sender::new(None), kept: Kept::default(), tasks: tasks.clone() };
         tasks.spawn("relay", relay.clone().accept(listener));
         relay
     }
@@ -83,28 +90,51 @@ impl Relay {
         }
     }
 
-    async fn carry(&self, mut socket: TcpStream) -> io::Result<()> {
+    async fn carry(self, mut socket: TcpStream) -> io::Result<()> {
         socket.set_nodelay(true)?;
-        let Ok(stream) = tokio::time::timeout(PATIENCE, self.open()).await else {
-            return refuse(socket).await;
-        };
-        tokio::io::copy_bidirectional(&mut socket, &mut stream.compat()).await.map(drop)
+        let begun = begin(&mut socket).await?;
+        if begun == MODEL {
+            let (reader, writer) = socket.into_split();
+            let socket = tokio::io::join(io::Cursor::new(begun).chain(reader), writer);
+            return replay::serve(&self, socket).await.map_err(io::Error::other);
+        }
+        let Ok((stream, _)) = self.open_in_time().await else { return refuse(socket).await };
+        let mut stream = stream.compat();
+        stream.write_all(&begun).await?;
+        tokio::io::copy_bidirectional(&mut socket, &mut stream).await.map(drop)
+    }
+
+    /// A new stream of the link, and what is cancelled when that link ends.
+    async fn open_in_time(&self) -> Result<(yamux::Stream, CancellationToken), Elapsed> {
+        tokio::time::timeout(PATIENCE, self.open()).await
     }
 
     /// A new stream of the link, as soon as there is one.
-    async fn open(&self) -> yamux::Stream {
+    async fn open(&self) -> (yamux::Stream, CancellationToken) {
         let mut links = self.link.subscribe();
         loop {
             let link = links.borrow_and_update().clone();
             if let Some(link) = link
-                && let Some(stream) = link.open().await
+                && let Some(opened) = link.open().await
             {
-                return stream;
+                return opened;
             }
             // It cannot close: `self` holds the other end.
             let _ = links.changed().await;
         }
     }
+}
+
+/// Reads until it is clear whether this is a request to the model: those bytes, or what came instead.
+async fn begin(socket: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut begun = Vec::with_capacity(MODEL.len());
+    while begun.len() < MODEL.len() && MODEL.starts_with(&begun) {
+        let left = MODEL.len() - begun.len();
+        if (&mut *socket).take(left as u64).read_buf(&mut begun).await? == 0 {
+            break;
+        }
+    }
+    Ok(begun)
 }
 
 async fn refuse(mut socket: TcpStream) -> io::Result<()> {

@@ -6,8 +6,8 @@ mod link;
 use std::sync::Arc;
 
 use api::executor::{
-    Ack, Checks, ChecksResult, Commit, CommitResult, Execute, GitClone, Health, InitGit, InitGitResult,
-    Input, Push, PushResult,
+    Ack, Checks, ChecksResult, Commit, CommitResult, Diff, DiffResult, Execute, ExecutionStatus, GitClone,
+    Health, InitGit, InitGitResult, Input, Push, PushResult,
 };
 use axum::{
     Json, Router,
@@ -35,12 +35,14 @@ pub(crate) fn router(state: Arc<Shared>) -> Router {
         .route("/init-git", post(init_git))
         .route("/git-clone", post(git_clone))
         .route("/execute", post(execute))
+        .route("/executions/{id}", get(status))
         .route("/executions/{id}/events", get(events))
         .route("/executions/{id}/ack", post(ack))
         .route("/executions/{id}/input", post(input))
         .route("/executions/{id}/cancel", post(cancel))
         .route("/checks", post(run_checks))
         .route("/commit", post(commit))
+        .route("/diff", post(diff))
         .route("/push", post(push))
         .route("/link", get(link::attach))
         .route_layer(middleware::from_fn_with_state(state.clone(), auth::admit))
@@ -96,6 +98,10 @@ async fn events(State(state): Parts, Path(id): Path<String>, after: After) -> Re
     Ok(ndjson(state.executions.get(&id)?.events(after.0)?))
 }
 
+async fn status(State(state): Parts, Path(id): Path<String>) -> Answer<ExecutionStatus> {
+    Ok(Json(state.executions.get(&id)?.status(&id, &state.account)))
+}
+
 async fn ack(
     State(state): Parts,
     Path(id): Path<String>,
@@ -108,9 +114,9 @@ async fn ack(
 async fn input(
     State(state): Parts,
     Path(id): Path<String>,
-    Fields(Input { text }): Fields<Input>,
+    Fields(input): Fields<Input>,
 ) -> Result<StatusCode, Refusal> {
-    state.executions.get(&id)?.say(&text)?;
+    state.executions.get(&id)?.give(&input)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -139,6 +145,11 @@ async fn commit(State(state): Parts, Fields(request): Fields<Commit>) -> Answer<
     let author = state.identity.author();
     let author = author.ok_or_else(|| Refusal::Conflict("whose commit? call /init-git first".to_owned()))?;
     Ok(Json(CommitResult { commit: state.git.commit(request, author).await? }))
+}
+
+/// Also while the agent works: it reads only.
+async fn diff(State(state): Parts, Fields(request): Fields<Diff>) -> Answer<DiffResult> {
+    Ok(Json(state.git.diff(request).await?))
 }
 
 async fn push(State(state): Parts, Fields(request): Fields<Push>) -> Answer<PushResult> {

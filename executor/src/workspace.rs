@@ -5,6 +5,7 @@
 
 mod clone;
 mod commit;
+mod diff;
 mod failure;
 mod push;
 mod report;
@@ -41,6 +42,7 @@ fn answer(request: Request, report: &Report) -> Result<Answer, GitFailure> {
         Request::Commit { workspace, message, name, email } => {
             commit::run(&workspace, &message, &name, &email)
         }
+        Request::Diff { workspace, diff } => diff::run(&workspace, &diff, report),
         Request::Push { workspace, push, relay } => push::run(&workspace, &push, relay, report),
         Request::Identify { home, name, email } => identify(&home, &name, &email),
     }

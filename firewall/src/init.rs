@@ -29,6 +29,8 @@ pub(crate) fn supervise(executor: Child) -> Result<ExitCode> {
     loop {
         // Before the wait: a child may have ended before its signal was blocked.
         if let Some(code) = reap(executor)? {
+            // It is not started again: what it knew of the run is gone, and the backend decides what comes next.
+            eprintln!("firewall: the executor has ended with code {code}; the container ends with it");
             return Ok(ExitCode::from(code));
         }
         match awaited.wait().context("signals cannot be awaited")? {

@@ -13,6 +13,7 @@ mod m0007_gates;
 mod m0008_messages;
 mod m0009_artifacts;
 mod m0010_batches;
+mod m0011_run_indexes;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_messages::Migration),
             Box::new(m0009_artifacts::Migration),
             Box::new(m0010_batches::Migration),
+            Box::new(m0011_run_indexes::Migration),
         ]
     }
 }

@@ -19,6 +19,8 @@ mod base;
 pub(crate) const TAG: &str = "caisson-executor:dev";
 
 const LABEL: &str = "caisson.fingerprint";
+/// How they are built, and the folder that cargo puts them into.
+const PROFILE: &str = "image";
 const PROGRAMS: [&str; 2] = ["caisson-executor", "caisson-firewall"];
 /// Where Debian keeps the certificates this machine trusts.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -31,9 +33,10 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     engine::ensure()?;
     let base = base::ensure()?;
     let mut build = run::cargo(root);
-    build.args(["build", "--quiet"]).args(PROGRAMS.iter().flat_map(|name| ["--bin", name]));
+    // Only these two, so that nothing is compiled that only the server needs.
+    build.args(["build", "--quiet", "--profile", PROFILE, "--package", "executor", "--package", "firewall"]);
     run::run(&mut build)?;
-    let programs = run::target_folder()?.join("debug");
+    let programs = run::target_folder()?.join(PROFILE);
     let fingerprint = fingerprint(root, &programs, &base)?;
     if label().is_ok_and(|label| label == fingerprint) {
         println!("image: {TAG} is up to date");
@@ -72,7 +75,7 @@ fn image_id(name: &str) -> Result<String> {
     run::output(Command::new("docker").args(["image", "inspect", "--format", "{{.Id}}", name]))
 }
 
-/// The build context: the recipe, the machine's certificates, the programs without debug information.
+/// The build context: the recipe, the machine's certificates, the programs.
 fn stage(root: &Path, programs: &Path) -> Result<tempfile::TempDir> {
     let context = tempfile::tempdir()?;
     fs::copy(root.join("devcontainer/Dockerfile"), context.path().join("Dockerfile"))
@@ -81,9 +84,7 @@ fn stage(root: &Path, programs: &Path) -> Result<tempfile::TempDir> {
     let bin = context.path().join("bin");
     fs::create_dir(&bin)?;
     for name in PROGRAMS {
-        run::run(
-            Command::new("strip").arg("--strip-debug").arg("-o").arg(bin.join(name)).arg(programs.join(name)),
-        )?;
+        fs::copy(programs.join(name), bin.join(name)).with_context(|| format!("{name} was not built"))?;
     }
     Ok(context)
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Timestamp, id::RunId};
+
 /// The answer of `system.version`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
@@ -40,6 +42,45 @@ pub struct Status {
     pub image: Part,
     /// The model's upstream.
     pub model: Part,
+    /// How many runs wait for a person.
+    #[serde(default)]
+    pub gates_waiting: u64,
+    /// Since when the oldest run of the queue waits.
+    #[serde(default)]
+    pub oldest_queued_at: Option<Timestamp>,
+    /// How many events were ever stored.
+    #[serde(default)]
+    pub events_stored: u64,
+    /// How many batches have runs that are not over.
+    #[serde(default)]
+    pub batches_active: u64,
+    /// Room on the disk of the data folder, in bytes; `null` when it is not known.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
+    /// The size of that disk, in bytes.
+    #[serde(default)]
+    pub disk_total_bytes: Option<u64>,
+    /// Runs at work of which nothing was heard for long; at most 20.
+    #[serde(default)]
+    pub stalled: Vec<RunId>,
+    /// The server's clock.
+    #[serde(default)]
+    pub now: Option<Timestamp>,
+    /// What else was looked at: the disk, the queue, the progress of runs, the clock.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+}
+
+/// Something that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// What: `disk`, `queue`, `progress`, `clock`.
+    pub name: String,
+    /// Whether it is well.
+    pub ok: bool,
+    /// How it is, or what is wrong and what to do.
+    pub detail: String,
 }
 
 /// Something the server needs, and whether it is well.

@@ -118,11 +118,18 @@ impl Fresh {
         (begun.elapsed().as_secs_f64(), found)
     }
 
+    /// Runs a statement as it is.
+    pub async fn execute(&self, sql: &str) {
+        self.connect().await.execute_unprepared(sql).await.expect("done");
+    }
+
     /// One connection, with the settings that the store has.
     async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(&self.url);
         options.max_connections(1).sqlx_logging(false);
-        options.map_sqlx_sqlite_opts(|sqlite| sqlite.pragma("synchronous", "NORMAL"));
+        options.map_sqlx_sqlite_opts(|sqlite| {
+            sqlite.pragma("synchronous", "NORMAL").pragma("wal_autocheckpoint", "8000")
+        });
         Database::connect(options).await.expect("the database opens")
     }
 }

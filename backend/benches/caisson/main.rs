@@ -2,15 +2,20 @@
 //!
 //! Machines differ and are busy, so what counts are ratios: both sides measured in turns, in one process, on
 //! the same machine. Nothing here fails because it is slow. Run by `cargo xtask bench`; its arguments, if
-//! any, name the parts to measure: `cold_start`, `streams`, `replay`, `memory`.
+//! any, name the parts to measure: `cold_start`, `streams`, `replay`, `latency`, `paging`, `memory`.
 #![allow(unreachable_pub, reason = "nobody depends on a benchmark")]
 
 mod cold_start;
 mod database;
+mod latency;
+mod long_run;
 mod memory;
+mod paging;
 mod phases;
+mod program;
 mod replay;
 mod report;
+mod socket;
 mod streams;
 
 #[expect(dead_code, reason = "tests need more of it")]
@@ -21,6 +26,9 @@ mod git_server;
 #[expect(dead_code, unused_imports, reason = "tests need more of it")]
 #[path = "../../tests/e2e/harness.rs"]
 mod harness;
+#[expect(dead_code, reason = "tests need more of it")]
+#[path = "../../tests/it/served.rs"]
+mod served;
 
 use report::{Report, Samples};
 
@@ -44,6 +52,13 @@ async fn main() {
         }
         if wanted("replay") {
             replay::measure(&kind, &mut report).await;
+            long_run::measure(&kind, &mut report).await;
+        }
+        if wanted("latency") {
+            latency::measure(&kind, &mut report).await;
+        }
+        if wanted("paging") {
+            paging::measure(&kind, &mut report).await;
         }
     }
     load.push(load_average());

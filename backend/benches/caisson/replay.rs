@@ -40,7 +40,7 @@ pub async fn measure(kind: &Kind, report: &mut Report) {
     }
     report.add(&bare);
     report.add(&replayed);
-    report.add_ratio(format!("replayed : bare select, {name}"), &replayed, &bare);
+    report.add_ratio(format!("replayed : bare select, {name}"), &replayed, &bare, None);
     drop(world);
     fresh.remove().await;
 }

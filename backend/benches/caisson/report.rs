@@ -22,9 +22,20 @@ struct Figure {
     /// What a ratio was made of.
     #[serde(skip_serializing_if = "Option::is_none")]
     sides: Option<[Side; 2]>,
-    /// What it should not exceed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<f64>,
+    /// What it should reach.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    target: Option<Target>,
+}
+
+/// What a figure should reach.
+#[derive(Clone, Copy, Serialize)]
+pub enum Target {
+    /// Not more than this.
+    #[serde(rename = "target")]
+    AtMost(f64),
+    /// Not less than this.
+    #[serde(rename = "targetAtLeast")]
+    AtLeast(f64),
 }
 
 /// One side of a ratio: its own median.
@@ -74,19 +85,25 @@ impl Report {
         self.push(samples, None, None);
     }
 
-    /// Adds what was measured, and what it should not exceed.
-    pub fn add_with_target(&mut self, samples: &Samples, target: f64) {
+    /// Adds what was measured, and what it should reach.
+    pub fn add_with_target(&mut self, samples: &Samples, target: Target) {
         self.push(samples, None, Some(target));
     }
 
     /// Adds `of` in units of `against`. Both were measured in turns: each pair gives one ratio.
-    pub fn add_ratio(&mut self, name: impl Into<String>, of: &Samples, against: &Samples) {
+    pub fn add_ratio(
+        &mut self,
+        name: impl Into<String>,
+        of: &Samples,
+        against: &Samples,
+        target: Option<Target>,
+    ) {
         let mut ratios = Samples::new(name, "ratio");
         ratios.values.extend(of.values.iter().zip(&against.values).map(|(of, against)| of / against));
-        self.push(&ratios, Some([of.side(), against.side()]), None);
+        self.push(&ratios, Some([of.side(), against.side()]), target);
     }
 
-    fn push(&mut self, samples: &Samples, sides: Option<[Side; 2]>, target: Option<f64>) {
+    fn push(&mut self, samples: &Samples, sides: Option<[Side; 2]>, target: Option<Target>) {
         let values = samples.sorted();
         let (Some(&min), Some(&max)) = (values.first(), values.last()) else { return };
         let name = samples.name.clone();
@@ -113,8 +130,12 @@ impl fmt::Display for Figure {
             write!(to, "  {} : {} {}", short(of.value), short(against.value), against.unit)?;
         }
         if let Some(target) = self.target {
-            write!(to, "  at most {} {}", short(target), self.unit)?;
-            to.write_str(if self.value <= target { "" } else { ", missed" })?;
+            let (words, target, met) = match target {
+                Target::AtMost(most) => ("at most", most, self.value <= most),
+                Target::AtLeast(least) => ("at least", least, least <= self.value),
+            };
+            write!(to, "  {words} {} {}", short(target), self.unit)?;
+            to.write_str(if met { "" } else { ", missed" })?;
         }
         Ok(())
     }

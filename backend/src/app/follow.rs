@@ -1,57 +1,159 @@
 //! Following a run: a page, the bell, a page. The database is the stream.
 
+use std::{
+    future::{poll_fn, ready},
+    sync::Arc,
+    task::Poll,
+};
+
 use api::{
-    event::Event,
     id::{BatchId, RunId, TaskId},
     run::Run,
     stream::Frame,
 };
-use futures::Stream;
-use tokio::sync::broadcast::error::RecvError;
+use futures::{Stream, future::BoxFuture};
+use serde::Serialize;
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
 
-use crate::store::{Error, Partial, Store};
+use crate::store::{Error, EventPage, PageLimit, Partial, Store, StoredEvent};
 
-/// How many events are read at once: bounds the memory of one reader.
-const PAGE: u64 = 256;
+/// How much is read at once: bounds the memory of one reader.
+const PAGE: PageLimit = PageLimit { events: 256, bytes: 512 << 10 };
+
+/// A frame on its way out: the same JSON as a `Frame`, in which an event's text is passed on as it is stored.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Outgoing {
+    /// The next event.
+    Item {
+        /// The event.
+        event: Arc<StoredEvent>,
+    },
+    /// Any other frame.
+    #[serde(untagged)]
+    Other(Frame),
+}
+
+impl Outgoing {
+    /// The frame as its reader sees it.
+    ///
+    /// # Errors
+    /// `Corrupt` when the event is not one.
+    pub fn frame(&self) -> Result<Frame, Error> {
+        Ok(match self {
+            Self::Item { event } => Frame::Item { event: event.event()? },
+            Self::Other(frame) => frame.clone(),
+        })
+    }
+}
+
+/// A log that grows, as its follower sees it.
+pub(crate) trait Log {
+    /// Rings after each commit.
+    fn bell(&self) -> watch::Receiver<()>;
+    /// Tokens as they come.
+    fn partials(&self) -> broadcast::Receiver<Partial>;
+    /// The newest events after a number, if they are at hand.
+    fn recent(&self, after: i64) -> Option<EventPage>;
+    /// The events after a number, as the database has them.
+    fn page(&self, after: i64, limit: PageLimit) -> impl Future<Output = Result<EventPage, Error>> + Send;
+    /// Whether the events were removed because they were old.
+    fn is_removed(&self) -> impl Future<Output = Result<bool, Error>> + Send;
+}
+
+struct RunLog {
+    store: Store,
+    run: RunId,
+}
+
+impl Log for RunLog {
+    fn bell(&self) -> watch::Receiver<()> {
+        self.store.event_bell(self.run)
+    }
+
+    fn partials(&self) -> broadcast::Receiver<Partial> {
+        self.store.partials(self.run)
+    }
+
+    fn recent(&self, after: i64) -> Option<EventPage> {
+        self.store.event_recent(self.run, after)
+    }
+
+    async fn page(&self, after: i64, limit: PageLimit) -> Result<EventPage, Error> {
+        self.store.event_page(self.run, after, limit).await
+    }
+
+    async fn is_removed(&self) -> Result<bool, Error> {
+        self.store.events_removed(self.run).await
+    }
+}
 
 /// The run's events after `after`, each once and in order, then live; `End` when the run is over.
 ///
 /// Nothing is kept in memory between pages, so a restart, a slow reader or a thousand readers change nothing.
-pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result<Frame, Error>> {
+pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result<Outgoing, Error>> {
+    follow_log(RunLog { store, run }, after)
+}
+
+pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result<Outgoing, Error>> {
     async_stream::try_stream! {
-        let mut bell = store.event_bell(run);
-        let mut partials = store.partials(run);
+        let mut bell = log.bell();
+        let mut partials = log.partials();
         let mut cursor = after;
         let mut caught_up = false;
         // A cursor at the very end of an ended run gets `End` at once.
-        if 0 < after && store.event_list(run, after - 1, 1).await?.first().is_some_and(|last| last.body.is_end()) {
-            yield Frame::CaughtUp { seq: after };
-            yield Frame::End;
+        let one = PageLimit { events: 1, ..PAGE };
+        if 0 < after && log.page(after - 1, one).await?.events.first().is_some_and(|last| last.is_end) {
+            yield Outgoing::Other(Frame::CaughtUp { seq: after });
+            yield Outgoing::Other(Frame::End);
             return;
         }
+        let mut ahead: Option<BoxFuture<'_, Result<EventPage, Error>>> = None;
         loop {
-            // Heard before reading: a write that lands during the read rings it again.
-            bell.mark_unchanged();
-            let page: Vec<Event> = store.event_list(run, cursor, PAGE).await?;
-            let full = page.len() as u64 == PAGE;
-            for event in page {
+            let page = match ahead.take() {
+                Some(reading) => reading.await?,
+                None => {
+                    // Heard before reading: a write that lands during the read rings it again.
+                    bell.mark_unchanged();
+                    match log.recent(cursor) {
+                        Some(page) => page,
+                        None => log.page(cursor, PAGE).await?,
+                    }
+                }
+            };
+            // Nothing, or not the next one: they may have been removed because they were old.
+            if page.events.first().is_none_or(|first| first.seq != cursor + 1) && log.is_removed().await? {
+                if !caught_up {
+                    yield Outgoing::Other(Frame::CaughtUp { seq: cursor });
+                }
+                yield Outgoing::Other(Frame::End);
+                return;
+            }
+            // While this page is sent, the database is at work on the next one.
+            if let Some(last) = page.events.last().filter(|_| !page.is_last) {
+                ahead = Some(begun(log.page(last.seq, PAGE)).await);
+            }
+            for event in page.events {
                 cursor = event.seq;
-                let is_end = event.body.is_end();
-                yield Frame::Item { event };
+                let is_end = event.is_end;
+                yield Outgoing::Item { event };
                 if is_end {
                     if !caught_up {
-                        yield Frame::CaughtUp { seq: cursor };
+                        yield Outgoing::Other(Frame::CaughtUp { seq: cursor });
                     }
-                    yield Frame::End;
+                    yield Outgoing::Other(Frame::End);
                     return;
                 }
             }
-            if full {
+            if !page.is_last {
                 continue;
             }
             if !caught_up {
                 caught_up = true;
-                yield Frame::CaughtUp { seq: cursor };
+                yield Outgoing::Other(Frame::CaughtUp { seq: cursor });
             }
             loop {
                 tokio::select! {
@@ -61,14 +163,23 @@ pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result
                         Err(_) => return,
                     },
                     partial = partials.recv() => match partial {
-                        Ok(Partial { text, block }) => yield Frame::Partial { text, block },
+                        Ok(Partial { text, block }) => yield Outgoing::Other(Frame::Partial { text, block }),
                         // Tokens may be skipped; the whole text follows as an event.
                         Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => partials = store.partials(run),
+                        Err(RecvError::Closed) => partials = log.partials(),
                     },
                 }
             }
         }
+    }
+}
+
+/// Begins something that is awaited later.
+async fn begun<'a, T: Send + 'a>(work: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+    let mut work: BoxFuture<'a, T> = Box::pin(work);
+    match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        Poll::Ready(done) => Box::pin(ready(done)),
+        Poll::Pending => work,
     }
 }
 

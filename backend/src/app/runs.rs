@@ -7,14 +7,16 @@ use api::{
     id::{RunId, TaskId},
     page::Page,
     run::{Overrides, Reason, Run, RunState, Transition},
-    task::TaskSpec,
+    task::{Task, TaskSpec},
 };
 
 use super::{App, Error, before, not_found, page_size, repository, validate};
-use crate::store::{self, RunFilter, RunWrite};
+use crate::store::{self, PageLimit, RunFilter, RunWrite};
 
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
+/// The most bytes of events in one page, which the last one may exceed.
+const MAX_EVENT_BYTES: u32 = 4 << 20;
 
 /// What `runs.create` is asked for.
 #[derive(Clone, Debug)]
@@ -39,19 +41,24 @@ impl App {
     pub async fn run_create(&self, create: CreateRun) -> Result<Run, Error> {
         repository::parse(&create.repository)?;
         create.r#ref.as_deref().map(repository::check_ref).transpose()?;
-        if create.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || 200 < key.len()) {
-            return Err(ApiError::invalid("idempotencyKey", "must have 1 to 200 characters").into());
-        }
-        let task = self.task_by_id(create.task_id).await?;
-        if task.archived_at.is_some() {
-            return Err(ApiError::Conflict { why: format!("task {} is archived", task.id) }.into());
-        }
-        let spec = with_overrides(task.spec, create.overrides)?;
-        let run = new_run(create.task_id, spec, create.repository, create.r#ref, None);
+        check_key(create.idempotency_key.as_deref())?;
+        let task = self.task_to_run(create.task_id).await?;
+        let (spec, priority) = with_overrides(task.spec, create.overrides)?;
+        let mut run = new_run(create.task_id, spec, create.repository, create.r#ref, None);
+        run.priority = priority;
         self.run_enqueue(run, create.idempotency_key.as_deref()).await
     }
 
-    /// Queues the same again.
+    /// A task of which runs may be made.
+    pub(super) async fn task_to_run(&self, id: TaskId) -> Result<Task, Error> {
+        let task = self.task_by_id(id).await?;
+        if task.archived_at.is_some() {
+            return Err(ApiError::Conflict { why: format!("task {id} is archived") }.into());
+        }
+        Ok(task)
+    }
+
+    /// Queues the same again, in its batch unless that was cancelled or stopped.
     ///
     /// # Errors
     /// `NotFound`, `Conflict` while the run is not over, `Limit` when the queue is full.
@@ -60,7 +67,14 @@ impl App {
         if old.state != RunState::Ended {
             return Err(ApiError::Conflict { why: format!("run {id} is not over: cancel it first") }.into());
         }
-        self.run_enqueue(new_run(old.task_id, old.task, old.repository, old.r#ref, Some(id)), None).await
+        let batch = match old.batch_id {
+            Some(batch) => self.store.queue_batches(&[batch]).await?.remove(&batch),
+            None => None,
+        };
+        let mut run = new_run(old.task_id, old.task, old.repository, old.r#ref, Some(id));
+        run.batch_id = batch.filter(|batch| batch.stopped.is_none()).map(|batch| batch.id);
+        run.priority = old.priority;
+        self.run_enqueue(run, None).await
     }
 
     /// Queues a run again whose container or engine failed, in its batch, one retry further.
@@ -75,14 +89,7 @@ impl App {
     }
 
     async fn run_enqueue(&self, run: Run, key: Option<&str>) -> Result<Run, Error> {
-        let queued = self.store.run_counts().await?.get("queued").copied().unwrap_or_default();
-        if u64::from(self.config.runs.queue) <= queued {
-            return Err(ApiError::Limit {
-                limit: "CAISSON_QUEUE".to_owned(),
-                value: u64::from(self.config.runs.queue),
-            }
-            .into());
-        }
+        self.queue_room(1).await?;
         let stored = self.store.run_insert(&run, key).await?;
         if stored.id != run.id {
             return Ok(stored);
@@ -92,6 +99,16 @@ impl App {
         self.store.run_changed(run.id);
         self.queue_bell.notify_one();
         self.run_by_id(run.id).await
+    }
+
+    /// Checks that the queue has room for so many runs more.
+    pub(super) async fn queue_room(&self, runs: usize) -> Result<(), Error> {
+        let queued = self.store.run_counts().await?.get("queued").copied().unwrap_or_default();
+        let most = u64::from(self.config.runs.queue);
+        if most < queued + runs as u64 {
+            return Err(ApiError::Limit { limit: "CAISSON_QUEUE".to_owned(), value: most }.into());
+        }
+        Ok(())
     }
 
     /// One run.
@@ -132,10 +149,15 @@ impl App {
             );
         }
         let after = self.check_after(id, after).await?;
-        let items = self.store.event_list(id, after, u64::from(limit) + 1).await?;
-        let more = (limit as usize) < items.len();
-        let items: Vec<Event> = items.into_iter().take(limit as usize).collect();
-        let next = items.last().filter(|_| more).map(|event| event.seq.to_string());
+        if self.store.events_removed(id).await? {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let most = PageLimit { events: limit + 1, bytes: MAX_EVENT_BYTES };
+        let page = self.store.event_page(id, after, most).await?;
+        let items = page.events.iter().take(limit as usize).map(|stored| stored.event());
+        let items = items.collect::<Result<Vec<Event>, _>>()?;
+        let next = items.last().filter(|_| !page.is_last || items.len() < page.events.len());
+        let next = next.map(|event| event.seq.to_string());
         Ok(Page { items, next })
     }
 
@@ -189,13 +211,22 @@ impl App {
     }
 }
 
-fn with_overrides(mut spec: TaskSpec, overrides: Overrides) -> Result<TaskSpec, Error> {
+/// The bounds of a run's priority.
+const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
+
+/// A task's definition with the settings of one run, and the run's priority.
+pub(super) fn with_overrides(mut spec: TaskSpec, overrides: Overrides) -> Result<(TaskSpec, i32), Error> {
+    let priority = overrides.priority.unwrap_or_default();
+    if !PRIORITIES.contains(&priority) {
+        let why = format!("{priority} is not between {} and {}", PRIORITIES.start(), PRIORITIES.end());
+        return Err(ApiError::invalid("overrides.priority", why).into());
+    }
     spec.model = overrides.model.or(spec.model);
     spec.budget_usd = overrides.budget_usd.or(spec.budget_usd);
     spec.timeout_seconds = overrides.timeout_seconds.unwrap_or(spec.timeout_seconds);
     spec.step_timeout_seconds = overrides.step_timeout_seconds.unwrap_or(spec.step_timeout_seconds);
     match validate::check(&spec) {
-        Ok(()) => Ok(spec),
+        Ok(()) => Ok((spec, priority)),
         Err(ApiError::Invalid { field, why }) => {
             Err(ApiError::invalid(format!("overrides.{field}"), why).into())
         }
@@ -203,7 +234,15 @@ fn with_overrides(mut spec: TaskSpec, overrides: Overrides) -> Result<TaskSpec, 
     }
 }
 
-fn new_run(
+/// Checks an idempotency key.
+pub(super) fn check_key(key: Option<&str>) -> Result<(), ApiError> {
+    if key.is_some_and(|key| key.is_empty() || 200 < key.len() || key.contains('\0')) {
+        return Err(ApiError::invalid("idempotencyKey", "must have 1 to 200 characters"));
+    }
+    Ok(())
+}
+
+pub(super) fn new_run(
     task_id: TaskId,
     task: TaskSpec,
     repository: String,

@@ -1,8 +1,23 @@
-//! The server itself: is everything it needs well?
+//! The server itself: is everything it needs well, and if not, what is to be done?
 
-use api::system::{Part, Status};
+mod disk;
+mod findings;
+
+use std::time::Duration;
+
+use api::{
+    Timestamp,
+    system::{Part, Status},
+};
 
 use super::{App, Error};
+
+/// How long a write may wait before the database counts as stuck.
+const WRITE: Duration = Duration::from_secs(5);
+/// A run at work of which nothing is heard for so long is told of, or twice the silence notice if that is more.
+const STALLED: Duration = Duration::from_secs(600);
+/// How many of them are told of.
+const MOST_STALLED: u64 = 20;
 
 impl App {
     /// Counts, and the health of every part; what `caisson doctor` shows.
@@ -10,18 +25,38 @@ impl App {
     /// # Errors
     /// `Unavailable` when the database does not answer.
     pub async fn status(&self) -> Result<Status, Error> {
-        let runs = self.store.run_counts().await?;
-        let (engine, image) = tokio::join!(self.engine_part(), self.image_part());
-        Ok(Status {
-            queue: runs.get("queued").copied().unwrap_or_default(),
-            runs,
-            instances: self.store.instance_count_live().await?,
+        let now = Timestamp::now();
+        let figures = self.store.figures().await?;
+        let silence = STALLED.max(self.config.runs.silence_notice * 2);
+        let stalled = self.store.run_list_silent(now - silence, MOST_STALLED).await?;
+        let (database, engine, image) =
+            tokio::join!(self.writable_part(), self.engine_part(), self.image_part());
+        let disk = disk::of(&self.config.storage.data_dir);
+        let mut status = Status {
+            queue: figures.count("queued"),
+            gates_waiting: figures.count("waiting"),
+            runs: figures.runs,
+            instances: figures.instances,
             slots: u64::from(self.config.runs.slots),
-            database: Part { ok: true, detail: self.database_kind().to_owned() },
+            database,
             engine,
             image,
             model: Part { ok: self.broker.is_ready(), detail: self.broker.describe() },
-        })
+            oldest_queued_at: figures.oldest_queued_at,
+            events_stored: figures.events_stored,
+            batches_active: figures.batches_active,
+            disk_free_bytes: disk.map(|disk| disk.free),
+            disk_total_bytes: disk.map(|disk| disk.total),
+            stalled,
+            now: Some(now),
+            findings: Vec::new(),
+        };
+        let clocks = findings::Clocks {
+            database: self.store.database_now().await?,
+            newest_run: self.store.run_newest().await?,
+        };
+        status.findings = findings::all(&status, u64::from(self.config.runs.queue), now, clocks);
+        Ok(status)
     }
 
     /// Whether the container engine answers.
@@ -59,5 +94,17 @@ impl App {
             Ok(()) => Part { ok: true, detail: self.database_kind().to_owned() },
             Err(error) => Part { ok: false, detail: error.to_string() },
         }
+    }
+
+    /// Whether the database takes writes.
+    async fn writable_part(&self) -> Part {
+        let kind = self.database_kind();
+        let why = match tokio::time::timeout(WRITE, self.store.ping_write()).await {
+            Ok(Ok(())) => return Part { ok: true, detail: kind.to_owned() },
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("a write has waited for {} s", WRITE.as_secs()),
+        };
+        let remedy = "see that its disk has room and that this server may write to it";
+        Part { ok: false, detail: format!("{kind} can be read, but not written: {why}; {remedy}") }
     }
 }

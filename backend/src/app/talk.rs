@@ -37,7 +37,7 @@ impl App {
             return Err(ApiError::Limit { limit, value: MAX_WAITING }.into());
         }
         self.store.message_insert(id, text).await?;
-        self.knock(id);
+        self.knock(id).await?;
         self.run_by_id(id).await
     }
 
@@ -59,7 +59,7 @@ impl App {
         if !self.store.gate_answer(id, gate, answer.trim()).await? {
             return Err(ApiError::Conflict { why: format!("gate {gate} was answered before") }.into());
         }
-        self.knock(id);
+        self.knock(id).await?;
         self.run_by_id(id).await
     }
 
@@ -125,11 +125,22 @@ impl App {
         }
     }
 
-    /// Wakes the driver of a run, if it is here.
-    pub(crate) fn knock(&self, id: RunId) {
-        if let Some(driver) = self.drivers().get(&id) {
+    /// Wakes the driver of a run, wherever it is.
+    async fn knock(&self, id: RunId) -> Result<(), Error> {
+        if self.knock_here(id) {
+            return Ok(());
+        }
+        Ok(self.store.announce(id).await?)
+    }
+
+    /// Wakes the driver of a run, if it is here. Answers whether it is.
+    pub(crate) fn knock_here(&self, id: RunId) -> bool {
+        let drivers = self.drivers();
+        let driver = drivers.get(&id);
+        if let Some(driver) = driver {
             driver.inbox.notify_one();
         }
+        driver.is_some()
     }
 }
 

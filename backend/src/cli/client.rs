@@ -85,6 +85,37 @@ impl Server {
         }
     }
 
+    /// Fetches what lies under this path of the REST interface.
+    ///
+    /// # Errors
+    /// `Unreachable` when nobody answers, `Refused` as the server says.
+    pub(super) async fn get(&self, path: &[&str]) -> Result<reqwest::Response, Failure> {
+        let unreachable = |error: reqwest::Error| Failure::Unreachable {
+            address: self.address.clone(),
+            why: error.without_url().to_string(),
+        };
+        let http =
+            reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build().map_err(unreachable)?;
+        let request = http.get(rest_url(&self.rpc, path)).headers(self.headers.clone());
+        let answer = request.send().await.map_err(unreachable)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        /// How a refusal is told: the error as in JSON-RPC.
+        #[derive(serde::Deserialize)]
+        struct Refusal {
+            error: Told,
+        }
+        #[derive(serde::Deserialize)]
+        struct Told {
+            data: ApiError,
+        }
+        let status = answer.status();
+        let refusal = answer.json::<Refusal>().await;
+        Err(refusal
+            .map_or_else(|_| Failure::Protocol(status.to_string()), |it| Failure::Refused(it.error.data)))
+    }
+
     fn why_not(&self, error: &RpcError) -> Failure {
         let handshake = match error {
             RpcError::Transport(cause) => cause.downcast_ref::<WsHandshakeError>(),
@@ -98,6 +129,13 @@ impl Server {
             Some(WsHandshakeError::Rejected { status_code: 403 }) => {
                 return Failure::Refused(ApiError::Forbidden {
                     why: "the server turns this client away".into(),
+                });
+            }
+            Some(WsHandshakeError::Rejected { status_code: 503 }) => {
+                return Failure::Refused(ApiError::Unavailable {
+                    what: "database".to_owned(),
+                    why: "the server cannot look up tokens: see its log, and whether its database runs and its disk has room".to_owned(),
+                    retry_after_ms: 1_000,
                 });
             }
             Some(WsHandshakeError::Io(error)) => error.to_string(),
@@ -138,6 +176,18 @@ fn rpc_url(address: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
+/// `ws://host:port/rpc` becomes `http://host:port/…`, whatever characters the path has.
+fn rest_url(rpc: &Url, path: &[&str]) -> Url {
+    let mut url = rpc.clone();
+    let scheme = if rpc.scheme() == "wss" { "https" } else { "http" };
+    // Both changes are allowed: it is a web address before and after.
+    let _ = url.set_scheme(scheme);
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop().extend(path);
+    }
+    url
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +198,17 @@ mod tests {
         assert_eq!(url("http://127.0.0.1:7334"), "ws://127.0.0.1:7334/rpc");
         assert_eq!(url("https://caisson.example/"), "wss://caisson.example/rpc");
         assert_eq!(url("https://example.org/caisson/"), "wss://example.org/caisson/rpc");
+    }
+
+    #[test]
+    fn the_address_of_a_download_follows_too() {
+        let rpc = rpc_url("https://example.org/caisson/").expect("an address");
+        assert_eq!(
+            rest_url(&rpc, &["api", "a b?/c"]).as_str(),
+            "https://example.org/caisson/api/a%20b%3F%2Fc"
+        );
+        let rpc = rpc_url("http://127.0.0.1:7334").expect("an address");
+        assert_eq!(rest_url(&rpc, &["api", "runs"]).as_str(), "http://127.0.0.1:7334/api/runs");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `caisson doctor`: what works, what does not, and what to do about it.
 
-use std::process::ExitCode;
+use std::{borrow::Cow, process::ExitCode};
 
 use api::{
+    Timestamp,
+    error::ApiError,
     rpc::system::SystemApiClient,
     system::{API_VERSION, Part, Status, Version},
 };
@@ -15,6 +17,9 @@ use super::{
     render::line::{Line, Tone},
 };
 
+/// How far the clocks of this machine and of the server may be apart, in seconds.
+const APART: i64 = 60;
+
 /// What was found.
 #[derive(Serialize)]
 struct Report {
@@ -25,7 +30,7 @@ struct Report {
 /// One thing that was looked at.
 #[derive(Serialize)]
 struct Finding {
-    name: &'static str,
+    name: Cow<'static, str>,
     #[serde(flatten)]
     part: Part,
 }
@@ -41,7 +46,11 @@ pub(super) async fn run(server: &Server, output: &Output) -> Result<ExitCode, Fa
         Ok(()) if checks.iter().all(|check| check.part.ok) => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(FAILED),
         Err(failure) => {
-            let name = if matches!(failure, Failure::Refused(_)) { "token" } else { "server" };
+            let name = match failure {
+                Failure::Refused(ApiError::Unavailable { what, .. }) if what == "database" => "database",
+                Failure::Refused(_) => "token",
+                _ => "server",
+            };
             checks.push(finding(name, false, failure.to_string()));
             failure.exit_code()
         }
@@ -61,20 +70,33 @@ async fn examine(client: &Client, checks: &mut Vec<Finding>) -> Result<(), Failu
         );
         checks.push(finding("version", false, why));
     }
-    let Status { runs, instances, queue, slots, database, engine, image, model } =
+    let Status { runs, instances, slots, database, engine, image, model, now, findings, .. } =
         SystemApiClient::status(&client.rpc).await?;
     checks.push(finding("token", true, "accepted".to_owned()));
     for (name, part) in [("database", database), ("engine", engine), ("image", image), ("model", model)] {
-        checks.push(Finding { name, part });
+        checks.push(Finding { name: name.into(), part });
     }
     let total: u64 = runs.values().sum();
-    let work = format!("{total} in all, {instances} at work in {slots} places, {queue} in the queue");
+    let work = format!("{total} in all, {instances} at work in {slots} places");
     checks.push(finding("runs", true, work));
+    checks.extend(
+        findings.into_iter().map(|found| Finding {
+            name: found.name.into(),
+            part: Part { ok: found.ok, detail: found.detail },
+        }),
+    );
+    if let Some(apart) = now.map(|now| Timestamp::now().duration_since(now).as_secs().abs())
+        && APART < apart
+    {
+        let why =
+            format!("the clocks of this machine and of the server are {apart} s apart: let NTP set them");
+        checks.push(finding("clocks", false, why));
+    }
     Ok(())
 }
 
 const fn finding(name: &'static str, ok: bool, detail: String) -> Finding {
-    Finding { name, part: Part { ok, detail } }
+    Finding { name: Cow::Borrowed(name), part: Part { ok, detail } }
 }
 
 fn line(finding: &Finding) -> Line {

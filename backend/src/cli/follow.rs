@@ -109,7 +109,7 @@ async fn subscribe(client: Client, id: RunId, after: i64) -> Result<(Client, Fra
 
 /// Ever longer waits between attempts to connect.
 #[derive(Debug)]
-struct Backoff(Duration);
+pub(super) struct Backoff(Duration);
 
 impl Default for Backoff {
     fn default() -> Self {
@@ -118,7 +118,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    fn next(&mut self) -> Duration {
+    /// How long to wait before the next try.
+    pub(super) fn next(&mut self) -> Duration {
         let wait = self.0;
         self.0 = (wait * 2).min(LONGEST_WAIT);
         wait

@@ -3,8 +3,10 @@
 use std::{fmt::Display, str::FromStr};
 
 use api::{
-    id::{InstanceId, RunId, TaskId},
-    rpc::{instances::InstancesApiClient, runs::RunsApiClient, tasks::TasksApiClient},
+    id::{BatchId, InstanceId, RunId, TaskId},
+    rpc::{
+        batches::BatchesApiClient, instances::InstancesApiClient, runs::RunsApiClient, tasks::TasksApiClient,
+    },
     task::Task,
 };
 
@@ -30,6 +32,15 @@ pub(super) async fn run(client: &Client, text: &str) -> Result<RunId, Failure> {
     }
     let page = RunsApiClient::list(&client.rpc, None, None, None, None, None, None, Some(NEWEST)).await?;
     pick("run", text, page.items.iter().map(|run| (run.id, run.task.name.as_str())))
+}
+
+/// The batch that is meant.
+pub(super) async fn batch(client: &Client, text: &str) -> Result<BatchId, Failure> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    let page = BatchesApiClient::list(&client.rpc, None, None, Some(NEWEST)).await?;
+    pick("batch", text, page.items.iter().map(|batch| (batch.id, batch.name.as_str())))
 }
 
 /// The instance that is meant.
@@ -82,6 +93,9 @@ fn pick<'a, Id: Copy + Display + FromStr>(
         [] if what == "task" => Err(Failure::NotFound(format!(
             "no task is named {text}, and no id of the newest {NEWEST} begins or ends with it; see `caisson tasks ls`"
         ))),
+        [] if what == "batch" => Err(Failure::NotFound(format!(
+            "no id of the newest {NEWEST} batches begins or ends with {text}; give the whole id, or see `caisson batch ls`"
+        ))),
         [] => Err(Failure::NotFound(format!(
             "no id of the newest {NEWEST} {what}s begins or ends with {text}; give the whole id, or see `caisson {what}s ls`"
         ))),
@@ -91,7 +105,8 @@ fn pick<'a, Id: Copy + Display + FromStr>(
 
 fn ambiguous(what: &str, text: &str, candidates: impl Iterator<Item = String>) -> Failure {
     let list: Vec<String> = candidates.map(|line| format!("\n  {line}")).collect();
-    Failure::Usage(format!("{text} could be any of {} {what}s:{}", list.len(), list.concat()))
+    let plural = if what == "batch" { "es" } else { "s" };
+    Failure::Usage(format!("{text} could be any of {} {what}{plural}:{}", list.len(), list.concat()))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// The exit code of a process that was interrupted from the keyboard, as shells count.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// What to run, and on what.
 #[derive(Debug, Args)]
@@ -50,6 +50,12 @@ pub(super) struct Start {
     /// The model to ask for.
     #[arg(long)]
     model: Option<String>,
+    /// Which runs of the queue go first, from -100 to 100: higher before lower.
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(i32).range(-100..=100))]
+    priority: Option<i32>,
+    /// How many turns the agent may take for the prompt.
+    #[arg(long, value_name = "N", conflicts_with = "task")]
+    max_turns: Option<u32>,
     /// Show what happens until the run has ended; exit code 1 unless it succeeds.
     #[arg(long, short)]
     follow: bool,
@@ -58,8 +64,8 @@ pub(super) struct Start {
 /// Creates the run, and follows it if that was asked for.
 pub(super) async fn start(client: Client, start: Start, output: &Output) -> Result<ExitCode, Failure> {
     let task = task_of(&client, &start).await?;
-    let overrides = start.model.map(|model| Overrides { model: Some(model), ..Overrides::default() });
-    let create = RunsApiClient::create(&client.rpc, task, start.repo, start.reference, None, overrides);
+    let overrides = Overrides { model: start.model, priority: start.priority, ..Overrides::default() };
+    let create = RunsApiClient::create(&client.rpc, task, start.repo, start.reference, None, Some(overrides));
     let run = create.await?;
     output.answer(&run, runs::head)?;
     if !start.follow {
@@ -76,7 +82,8 @@ async fn task_of(client: &Client, start: &Start) -> Result<TaskId, Failure> {
     let checks = start.checks.iter().map(|check| Check::from(check.as_str())).collect();
     let step = Step { instructions: prompt.clone(), checks };
     let name = step.title();
-    Ok(tasks::create(client, TaskSpec::new(name, vec![step])).await?.id)
+    let spec = TaskSpec { max_turns: start.max_turns, ..TaskSpec::new(name, vec![step]) };
+    Ok(tasks::create(client, spec).await?.id)
 }
 
 /// The exit code that says how a run ended.

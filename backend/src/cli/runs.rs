@@ -1,14 +1,18 @@
-//! `caisson runs`: lists, shows, follows, stops and repeats runs.
+//! `caisson runs`: lists, shows, follows, answers, stops and repeats runs.
+
+mod fetch;
 
 use std::process::ExitCode;
 
 use api::{
     event::Event,
+    id::RunId,
     page::Page,
     rpc::runs::RunsApiClient,
     run::{Run, RunState, wire_name},
 };
 use clap::Subcommand;
+use uuid::Uuid;
 
 use super::{
     client::Client,
@@ -52,6 +56,22 @@ pub(super) enum Verb {
     Cancel { id: String },
     /// Starts the same again, as a new run.
     Retry { id: String },
+    /// Says something to the agent of a run: at once while it works, else when it works next.
+    Send { id: String, text: String },
+    /// Answers what a run waits for. Approval: `allow`, or why not. Budget: the new limit in US dollars, or
+    /// `stop`. A question: anything.
+    Answer {
+        id: String,
+        /// The answer; before it the gate's id, unless it is the gate the run waits for now.
+        #[arg(required = true, num_args = 1..=2, value_name = "[GATE] ANSWER", allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Prints what a run has changed, as a patch.
+    Diff { id: String },
+    /// Prints all events of a run so far, one JSON object a line.
+    Log { id: String },
+    /// Prints what is kept of a run under a name: `changes.patch`, `uncommitted.patch`.
+    Artifact { id: String, name: String },
 }
 
 /// Does it.
@@ -78,8 +98,38 @@ pub(super) async fn run(client: Client, verb: Verb, output: &Output) -> Result<E
             let id = ids::run(&client, &id).await?;
             output.answer(&RunsApiClient::retry(&client.rpc, id).await?, head)?;
         }
+        Verb::Send { id, text } => {
+            let id = ids::run(&client, &id).await?;
+            output.answer(&RunsApiClient::send(&client.rpc, id, text).await?, head)?;
+        }
+        Verb::Answer { id, words } => {
+            let id = ids::run(&client, &id).await?;
+            let (gate, text) = answer(&client, id, words).await?;
+            output.answer(&RunsApiClient::answer(&client.rpc, id, gate, text).await?, head)?;
+        }
+        Verb::Diff { id } => fetch::diff(&client, ids::run(&client, &id).await?, output).await?,
+        Verb::Log { id } => fetch::log(&client, ids::run(&client, &id).await?, output).await?,
+        Verb::Artifact { id, name } => {
+            fetch::artifact(&client, ids::run(&client, &id).await?, &name, output).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The gate that is meant and the answer to it.
+async fn answer(client: &Client, id: RunId, words: Vec<String>) -> Result<(Uuid, String), Failure> {
+    match <[String; 2]>::try_from(words) {
+        Ok([gate, text]) => {
+            let wrong =
+                |_| Failure::Usage(format!("{gate} is no gate's id; quote an answer of several words"));
+            Ok((gate.parse().map_err(wrong)?, text))
+        }
+        Err(words) => {
+            let run = RunsApiClient::by_id(&client.rpc, id).await?;
+            let gate = run.gate.ok_or_else(|| Failure::NotFound(format!("run {id} waits for no answer")))?;
+            Ok((gate.id, words.concat()))
+        }
+    }
 }
 
 fn parse_state(name: &str) -> Result<RunState, String> {

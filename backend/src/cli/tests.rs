@@ -24,6 +24,20 @@ fn every_command_of_the_contract_is_understood() {
         "caisson runs logs 1234 -f --after 7 --server http://other:1",
         "caisson runs cancel 1234",
         "caisson runs retry 1234",
+        "caisson run --repo a/b --prompt p --priority -7 --max-turns 5",
+        "caisson runs send 1234 hello",
+        "caisson runs answer 1234 allow",
+        "caisson runs answer 1234 019b7c1e-3a2e-7000-8000-000000000001 stop",
+        "caisson runs diff 1234",
+        "caisson runs log 1234",
+        "caisson runs artifact 1234 changes.patch",
+        "caisson batch create --task t --from repos.txt --repo a/b --repo c/d --concurrency 4 --follow",
+        "caisson batch create --task t --from - --stop-after 3 --budget 2.5 --priority -5 --json",
+        "caisson batch ls --limit 5",
+        "caisson batch show 1234",
+        "caisson batch cancel 1234",
+        "caisson batch retry 1234",
+        "caisson batch watch 1234 --json",
         "caisson tasks ls",
         "caisson tasks create --file task.json",
         "caisson tasks create --name n --step one --step two --check true",
@@ -50,6 +64,12 @@ fn what_makes_no_sense_is_refused() {
         ("caisson run --repo a/b --task t --prompt p", ErrorKind::ArgumentConflict),
         ("caisson run --repo a/b --task t --check true", ErrorKind::ArgumentConflict),
         ("caisson runs ls --state flying", ErrorKind::ValueValidation),
+        ("caisson run --repo a/b --task t --max-turns 5", ErrorKind::ArgumentConflict),
+        ("caisson run --repo a/b --prompt p --priority 101", ErrorKind::ValueValidation),
+        ("caisson runs answer 1234", ErrorKind::MissingRequiredArgument),
+        ("caisson runs answer 1 2 3 4", ErrorKind::TooManyValues),
+        ("caisson batch create --task t", ErrorKind::MissingRequiredArgument),
+        ("caisson batch create --from f", ErrorKind::MissingRequiredArgument),
         ("caisson tasks create", ErrorKind::MissingRequiredArgument),
         ("caisson tasks create --name n", ErrorKind::MissingRequiredArgument),
         ("caisson tasks create --file f --step s", ErrorKind::ArgumentConflict),
@@ -61,7 +81,15 @@ fn what_makes_no_sense_is_refused() {
 #[tokio::test]
 async fn a_command_without_a_server_ends_with_code_3() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
-    for command in ["runs ls", "doctor", "tasks ls", "instances ls", "run --repo a/b --prompt p"] {
+    for command in [
+        "runs ls",
+        "doctor",
+        "tasks ls",
+        "instances ls",
+        "run --repo a/b --prompt p",
+        "batch ls",
+        "batch create --task t --repo a/b",
+    ] {
         let line = format!("caisson --json --server http://{closed} {command}");
         let cli = parse(&line).expect("well formed");
         let output = Output::new(true);

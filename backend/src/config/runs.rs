@@ -10,9 +10,13 @@ use super::{Error, within};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Runs")]
 pub struct RunsArgs {
-    /// Runs that work at once (1 to 10000); the others wait in the queue
+    /// Runs that work at once (1 to 10000); the others wait in the queue. A run that waits for a person
+    /// gives its place to another one, and goes on when it is answered even if all places are taken then
     #[arg(long, env = "CAISSON_SLOTS", value_name = "COUNT", default_value_t = 4)]
     pub slots: u32,
+    /// Runs that work at once on one repository (0 to 10000); 0 is no limit
+    #[arg(long, env = "CAISSON_SLOTS_PER_REPOSITORY", value_name = "COUNT", default_value_t = 0)]
+    pub slots_per_repository: u32,
     /// Runs that may wait (1 to 1000000); more are refused
     #[arg(long, env = "CAISSON_QUEUE", value_name = "COUNT", default_value_t = 10_000)]
     pub queue: u32,
@@ -38,6 +42,8 @@ pub struct RunsArgs {
 pub struct Runs {
     /// Runs that work at once.
     pub slots: u32,
+    /// Runs that work at once on one repository; 0 is no limit.
+    pub slots_per_repository: u32,
     /// Runs that may wait.
     pub queue: u32,
     /// How often a failed check goes back to the agent.
@@ -60,6 +66,13 @@ impl RunsArgs {
             within("--silence-notice", self.silence_notice, 10, 86_400, "seconds of silence until a notice")?;
         Ok(Runs {
             slots: within("--slots", self.slots, 1, 10_000, "runs that work at once")?,
+            slots_per_repository: within(
+                "--slots-per-repository",
+                self.slots_per_repository,
+                0,
+                10_000,
+                "runs that work at once on one repository",
+            )?,
             queue: within("--queue", self.queue, 1, 1_000_000, "runs that may wait")?,
             check_attempts: within(
                 "--check-attempts",

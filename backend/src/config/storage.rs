@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Error, secret};
+use super::{Error, secret, within};
 use crate::{auth, secret::Secret};
 
 /// What the server keeps, and where, as typed.
@@ -29,6 +29,13 @@ pub struct StorageArgs {
     /// database share it [default: server.key in the data folder]
     #[arg(long, env = "CAISSON_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Days for which the events of a run are kept after its end (0 to 36500); 0 is for ever. The run itself
+    /// stays, with its outcome, its cost and its branch
+    #[arg(long, env = "CAISSON_KEEP_EVENTS_DAYS", value_name = "DAYS", default_value_t = 0)]
+    pub keep_events_days: u32,
+    /// Days for which the artifacts of a run, its patches, are kept after its end (0 to 36500); 0 is for ever
+    #[arg(long, env = "CAISSON_KEEP_ARTIFACTS_DAYS", value_name = "DAYS", default_value_t = 0)]
+    pub keep_artifacts_days: u32,
     /// First admin token, 16 characters or more, instead of having one made and shown at the first
     /// start; other users of this machine can see flags, so prefer the file
     #[arg(long, env = "CAISSON_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
@@ -47,9 +54,16 @@ pub struct Storage {
     pub database_url: Secret,
     /// The file of the server's key, see `Keys::load`.
     pub key_file: PathBuf,
+    /// Days for which events are kept; 0 is for ever.
+    pub keep_events_days: u32,
+    /// Days for which artifacts are kept; 0 is for ever.
+    pub keep_artifacts_days: u32,
     /// The first admin token, if one was given.
     pub admin_token: Option<Secret>,
 }
+
+/// The longest time for which anything is kept, in days.
+const MAX_DAYS: u32 = 36_500;
 
 impl StorageArgs {
     pub(super) fn validate(self) -> Result<Storage, Error> {
@@ -57,6 +71,9 @@ impl StorageArgs {
         if let Some(token) = &admin_token {
             auth::check_strength(token).map_err(|weak| Error::refused("--admin-token", weak.to_string()))?;
         }
+        let days = |flag, days| within(flag, days, 0, MAX_DAYS, "days; 0 is for ever");
+        let keep_events_days = days("--keep-events-days", self.keep_events_days)?;
+        let keep_artifacts_days = days("--keep-artifacts-days", self.keep_artifacts_days)?;
         let database_url = secret("--database-url", self.database_url, self.database_url_file)?;
         if let Some(url) = &database_url {
             check_database(url)?;
@@ -75,6 +92,8 @@ impl StorageArgs {
         Ok(Storage {
             database_url,
             key_file: self.key_file.unwrap_or_else(|| data_dir.join("server.key")),
+            keep_events_days,
+            keep_artifacts_days,
             admin_token,
             data_dir,
         })

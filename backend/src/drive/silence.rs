@@ -12,7 +12,7 @@ use super::{Driver, Halt};
 use crate::agent::Agent;
 
 /// How many of the newest events are searched for open tool calls.
-const SEARCHED: i64 = 200;
+const SEARCHED: u32 = 200;
 
 /// Measures how long an agent has said nothing; each notice comes after twice the time of the one before.
 pub(super) struct Silence {
@@ -49,8 +49,8 @@ impl Driver {
         quiet: Duration,
     ) -> Result<(), Halt> {
         let (store, run) = (self.app.store.clone(), self.record.run.id);
-        let after = (self.record.run.last_seq - SEARCHED).max(0);
-        let events = self.patiently(|| store.event_list(run, after, SEARCHED.unsigned_abs())).await?;
+        let after = (self.record.run.last_seq - i64::from(SEARCHED)).max(0);
+        let events = self.patiently(|| store.event_list(run, after, SEARCHED)).await?;
         let open = open_calls(&events.unwrap_or_default());
         let open = if open.is_empty() {
             "no tool call is open".to_owned()

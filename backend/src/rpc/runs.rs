@@ -100,8 +100,7 @@ impl RunsApiServer for Runs {
         };
         let sink = pending.accept().await?;
         pump::frames(sink, follow::follow(self.0.store.clone(), id, after), after, self.0.tasks.stopping())
-            .await;
-        Ok(())
+            .await
     }
 
     async fn on_change(
@@ -112,7 +111,6 @@ impl RunsApiServer for Runs {
     ) -> SubscriptionResult {
         let changes = follow::changes(self.0.store.clone(), task_id, batch_id);
         let sink = pending.accept().await?;
-        pump::changes(sink, changes, self.0.tasks.stopping()).await;
-        Ok(())
+        pump::changes(sink, changes, self.0.tasks.stopping()).await
     }
 }

@@ -17,7 +17,7 @@ impl SystemApiServer for System {
         Ok(Version {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             api: API_VERSION,
-            commit: option_env!("CAISSON_COMMIT").unwrap_or("unknown").to_owned(),
+            commit: crate::commit().to_owned(),
         })
     }
 

@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::jsonrpc::Limits;
+use crate::metrics;
 
 /// Registers `rpc.discover`: the OpenRPC document of every method.
 ///
@@ -107,8 +108,11 @@ where
                 Err(error) => MethodResponse::error(request.id, error),
             };
             let response = this.shape(&method, id, response);
-            let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let took = started.elapsed();
+            let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let code = response.as_error_code().unwrap_or(0);
+            let known = this.methods.method(&method).is_some();
+            metrics::called(known.then_some(&*method), code, took);
             tracing::debug!(rpc.method = %method, rpc.code = code, duration_ms, "answered {method}");
             response
         }

@@ -9,6 +9,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncWriteExt, BufReader, DuplexStream},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
@@ -21,6 +22,9 @@ use crate::tasks::Tasks;
 /// A client that sends no whole request head for so long is let go, so that idle ones do not use up
 /// the connections.
 const HEAD: Duration = Duration::from_secs(30);
+
+/// How many bytes may be on their way between the server and a socket, in each direction.
+const CARRIED: usize = 64 << 10;
 
 /// The pause after a failed accept: usually the process is out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -62,6 +66,7 @@ async fn connection(
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let (near, far) = tokio::io::duplex(CARRIED);
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
         request
@@ -69,18 +74,45 @@ async fn connection(
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(near), TowerToHyperService::new(service))
         .with_upgrades();
-    let mut served = pin!(served);
-    let result = tokio::select! {
-        result = &mut served => result,
-        () = stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            tokio::time::timeout(GRACE, served).await.unwrap_or(Ok(()))
+    let serving = async {
+        let mut served = pin!(served);
+        let result = tokio::select! {
+            result = &mut served => result,
+            () = stop.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                tokio::time::timeout(GRACE, served).await.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
         }
+        drop(place);
     };
-    if let Err(error) = result {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
+    // A WebSocket outlives the serving: what ends the connection is the end of either side.
+    tokio::join!(serving, carry(stream, far));
+}
+
+/// Carries bytes between the socket and what serves it, until the server is done or the socket broken.
+///
+/// jsonrpsee flushes after each message. What has gathered here goes out in one call to the system.
+async fn carry(stream: TcpStream, far: DuplexStream) {
+    let (mut from_client, mut to_client) = stream.into_split();
+    let (from_server, mut to_server) = tokio::io::split(far);
+    let mut from_server = BufReader::with_capacity(CARRIED, from_server);
+    let inward = async {
+        let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+        // The client is done; the server hears that and ends the other direction.
+        let _ = to_server.shutdown().await;
+        std::future::pending::<()>().await;
+    };
+    let outward = async {
+        let _ = tokio::io::copy_buf(&mut from_server, &mut to_client).await;
+        let _ = to_client.shutdown().await;
+    };
+    tokio::select! {
+        () = inward => {}
+        () = outward => {}
     }
-    drop(place);
 }

@@ -1,14 +1,27 @@
-//! Bells: wake-ups that carry no data. Whoever hears one reads the database.
+//! Bells: wake-ups that carry no data. Whoever hears one reads the log.
 //!
-//! The only things that travel live are tokens on their way (`Partial`), which are not part of any log.
+//! The newest events of a run that is followed are kept beside its bell, so that a reader that is not behind
+//! need not ask the database for what was written a moment ago. The only things that travel live are tokens
+//! on their way (`Partial`), which are not part of any log.
+
+mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use api::id::RunId;
 use tokio::sync::{broadcast, watch};
+
+use super::{
+    Error,
+    entity::run_event::Row,
+    events::{EventPage, StoredEvent},
+};
+use tail::Tail;
 
 /// Tokens of a run as they come.
 #[derive(Clone, Debug)]
@@ -27,28 +40,46 @@ const PARTIALS: usize = 256;
 /// How many bells are kept before those that nobody hears are thrown away.
 const BELLS: usize = 1024;
 
-pub(super) struct Bells {
-    events: Mutex<HashMap<RunId, watch::Sender<()>>>,
+pub(crate) struct Bells {
+    events: Mutex<HashMap<RunId, Line>>,
     partials: Mutex<HashMap<RunId, broadcast::Sender<Partial>>>,
     changes: broadcast::Sender<RunId>,
+    remote: broadcast::Sender<RunId>,
+}
+
+/// What leads to the followers of one run.
+struct Line {
+    bell: watch::Sender<()>,
+    tail: Tail,
 }
 
 impl Default for Bells {
     fn default() -> Self {
-        Self { events: Mutex::default(), partials: Mutex::default(), changes: broadcast::channel(CHANGES).0 }
+        Self {
+            events: Mutex::default(),
+            partials: Mutex::default(),
+            changes: broadcast::channel(CHANGES).0,
+            remote: broadcast::channel(CHANGES).0,
+        }
     }
 }
 
 impl Bells {
-    pub(super) fn run_events(&self, run: RunId) -> watch::Receiver<()> {
+    pub(crate) fn run_events(&self, run: RunId) -> watch::Receiver<()> {
         let mut events = lock(&self.events);
         if BELLS < events.len() {
-            events.retain(|_, bell| 0 < bell.receiver_count());
+            events.retain(|_, line| 0 < line.bell.receiver_count());
         }
-        events.entry(run).or_insert_with(|| watch::channel(()).0).subscribe()
+        let new = || Line { bell: watch::channel(()).0, tail: Tail::default() };
+        events.entry(run).or_insert_with(new).bell.subscribe()
     }
 
-    pub(super) fn run_partials(&self, run: RunId) -> broadcast::Receiver<Partial> {
+    /// The newest events after number `after`, when they are still at hand.
+    pub(crate) fn recent(&self, run: RunId, after: i64) -> Option<EventPage> {
+        lock(&self.events).get(&run)?.tail.after(after)
+    }
+
+    pub(crate) fn run_partials(&self, run: RunId) -> broadcast::Receiver<Partial> {
         let mut partials = lock(&self.partials);
         if BELLS < partials.len() {
             partials.retain(|_, readers| 0 < readers.receiver_count());
@@ -60,14 +91,29 @@ impl Bells {
         self.changes.subscribe()
     }
 
-    /// Wakes everyone who follows this run. Called after the commit, never before.
-    pub(super) fn ring(&self, run: RunId) {
+    /// Wakes everyone who follows these runs. Called after the commit, never before.
+    pub(crate) fn publish(&self, rows: &[Row<'_>]) {
+        for rows in rows.chunk_by(|one, next| one.run == next.run) {
+            let run = rows[0].run;
+            let followed = lock(&self.events).get(&run).is_some_and(|line| 0 < line.bell.receiver_count());
+            // Made outside of the lock, and only for someone. What cannot be made is read from the database.
+            let new = if followed {
+                rows.iter().map(|row| Ok(Arc::new(row.try_into()?))).collect()
+            } else {
+                Ok(Vec::new())
+            };
+            self.ring(run, new.unwrap_or_else(|_: Error| Vec::new()));
+        }
+    }
+
+    fn ring(&self, run: RunId, new: Vec<Arc<StoredEvent>>) {
         let mut events = lock(&self.events);
-        if let Some(bell) = events.get(&run) {
-            if bell.receiver_count() == 0 {
+        if let Some(line) = events.get_mut(&run) {
+            if line.bell.receiver_count() == 0 {
                 events.remove(&run);
             } else {
-                bell.send_replace(());
+                line.tail.push(new);
+                line.bell.send_replace(());
             }
         }
     }
@@ -75,6 +121,25 @@ impl Bells {
     /// Tells everyone who watches the list of runs. Nobody watching is fine.
     pub(super) fn ring_change(&self, run: RunId) {
         let _ = self.changes.send(run);
+    }
+
+    pub(super) fn remote(&self) -> broadcast::Receiver<RunId> {
+        self.remote.subscribe()
+    }
+
+    /// Another backend has changed this run: its events are in the database.
+    pub(super) fn ring_remote(&self, run: RunId) {
+        self.ring(run, Vec::new());
+        self.ring_change(run);
+        let _ = self.remote.send(run);
+    }
+
+    /// Wakes every follower: something may have been missed.
+    pub(super) fn ring_all(&self) {
+        let runs: Vec<RunId> = lock(&self.events).keys().copied().collect();
+        for run in runs {
+            self.ring_remote(run);
+        }
     }
 
     pub(super) fn send_partial(&self, run: RunId, partial: Partial) {

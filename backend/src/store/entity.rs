@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "sea-orm's derives need the models to be `pub`")]
 
 pub(super) mod artifact;
+pub(super) mod batch;
 pub(super) mod gate;
 pub(super) mod instance;
 pub(super) mod message;
@@ -34,6 +35,11 @@ pub(super) fn timestamp(micros: i64) -> Timestamp {
 /// A document as it is stored: JSON text, in which even a NUL character is an escape that any database holds.
 pub(super) fn to_json(what: &'static str, value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::Corrupt { what, why: error.to_string() })
+}
+
+/// A text as any database holds it: PostgreSQL refuses a NUL character in a text column, so it becomes U+FFFD.
+pub(super) fn clean(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// A stored document.

@@ -12,13 +12,12 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::Expr,
 };
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
     Error, RunRecord, RunWrite, Store, Written,
     entity::{micros, run, to_json},
-    writer::Job,
 };
 
 /// Which runs to list.
@@ -44,6 +43,52 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Stri
     Page { items, next }
 }
 
+/// The row of a queued run.
+pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Error> {
+    Ok(run::ActiveModel {
+        id: Set(run.id.0),
+        task_id: Set(run.task_id.0),
+        task: Set(to_json("task of a run", &run.task)?),
+        repository: Set(run.repository.clone()),
+        git_ref: Set(run.r#ref.clone()),
+        branch: Set(run.branch.clone()),
+        state: Set(wire_name(&run.state)),
+        step: Set(0),
+        attempt: Set(0),
+        retry_of: Set(run.retry_of.map(|id| id.0)),
+        batch_id: Set(run.batch_id.map(|id| id.0)),
+        priority: Set(run.priority),
+        auto_retries: Set(i32::try_from(run.auto_retries).unwrap_or(i32::MAX)),
+        artifacts: Set("[]".to_owned()),
+        lease_until: Set(0),
+        fence: Set(0),
+        model: Set(run.model.clone()),
+        cost_usd: Set(run.cost.usd),
+        cost_known: Set(run.cost.known),
+        usage: Set(to_json("usage", &run.usage)?),
+        last_seq: Set(0),
+        version: Set(1),
+        idempotency_key: Set(key.map(str::to_owned)),
+        cancel_requested: Set(false),
+        execution_n: Set(0),
+        created_at: Set(micros(run.created_at)),
+        base_commit: NotSet,
+        outcome: NotSet,
+        reason: NotSet,
+        detail: NotSet,
+        instance_id: NotSet,
+        agent_session: NotSet,
+        pull_request: NotSet,
+        head_commit: NotSet,
+        gate: NotSet,
+        execution: NotSet,
+        started_at: NotSet,
+        ended_at: NotSet,
+        owner: NotSet,
+        events_removed_at: NotSet,
+    })
+}
+
 impl Store {
     /// Stores a new run. With an idempotency key that is known already, answers the run that has it.
     ///
@@ -53,48 +98,7 @@ impl Store {
         if let Some(known) = self.run_by_key(key).await? {
             return Ok(known);
         }
-        let row = run::ActiveModel {
-            id: Set(run.id.0),
-            task_id: Set(run.task_id.0),
-            task: Set(to_json("task of a run", &run.task)?),
-            repository: Set(run.repository.clone()),
-            git_ref: Set(run.r#ref.clone()),
-            branch: Set(run.branch.clone()),
-            state: Set(wire_name(&run.state)),
-            step: Set(0),
-            attempt: Set(0),
-            retry_of: Set(run.retry_of.map(|id| id.0)),
-            batch_id: Set(run.batch_id.map(|id| id.0)),
-            priority: Set(run.priority),
-            auto_retries: Set(i32::try_from(run.auto_retries).unwrap_or(i32::MAX)),
-            artifacts: Set("[]".to_owned()),
-            lease_until: Set(0),
-            fence: Set(0),
-            model: Set(run.model.clone()),
-            cost_usd: Set(run.cost.usd),
-            cost_known: Set(run.cost.known),
-            usage: Set(to_json("usage", &run.usage)?),
-            last_seq: Set(0),
-            version: Set(1),
-            idempotency_key: Set(key.map(str::to_owned)),
-            cancel_requested: Set(false),
-            execution_n: Set(0),
-            created_at: Set(micros(run.created_at)),
-            base_commit: NotSet,
-            outcome: NotSet,
-            reason: NotSet,
-            detail: NotSet,
-            instance_id: NotSet,
-            agent_session: NotSet,
-            pull_request: NotSet,
-            head_commit: NotSet,
-            gate: NotSet,
-            execution: NotSet,
-            started_at: NotSet,
-            ended_at: NotSet,
-            owner: NotSet,
-            events_removed_at: NotSet,
-        };
+        let row = row(run, key)?;
         match run::Entity::insert(row).exec_without_returning(&self.write).await {
             Ok(_) => Ok(run.clone()),
             // Someone else may have come first with the same key.
@@ -151,23 +155,6 @@ impl Store {
         Ok(page(items, limit, |run| run.id.to_string()))
     }
 
-    /// The next runs in the queue, oldest first.
-    ///
-    /// # Errors
-    /// `Database` when they cannot be read.
-    pub async fn run_list_queued(&self, limit: u64) -> Result<Vec<RunId>, Error> {
-        let rows: Vec<Uuid> = run::Entity::find()
-            .select_only()
-            .column(run::Column::Id)
-            .filter(run::Column::State.eq(wire_name(&RunState::Queued)))
-            .order_by_asc(run::Column::Id)
-            .limit(limit)
-            .into_tuple()
-            .all(&self.read)
-            .await?;
-        Ok(rows.into_iter().map(RunId).collect())
-    }
-
     /// How many runs are in each state, by the state's wire name.
     ///
     /// # Errors
@@ -203,9 +190,7 @@ impl Store {
     /// `Illegal` when the state does not allow it, `Missing` when there is no such run, `Database` when the
     /// group it was in could not be committed: nothing of it is written then.
     pub async fn run_write(&self, write: RunWrite) -> Result<Written, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.writer.send(Job { write, reply }).await.map_err(|_| Error::Closed)?;
-        answer.await.map_err(|_| Error::Closed)?
+        self.writer.write(write).await
     }
 
     /// The ids of runs as they change; live only.

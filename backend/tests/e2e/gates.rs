@@ -91,8 +91,12 @@ async fn a_profile_that_may_only_read_changes_nothing_and_asks_nobody() {
 async fn a_message_reaches_the_agent_while_it_works() {
     let world = World::start(&[]).await;
     let client = world.client().await;
-    let run =
-        launch(&client, vec![step("[[listen]]", &["test -f heard.txt"])], &world.repository("sample")).await;
+    let run = launch(
+        &client,
+        vec![step("[[listen]]", &["grep -q 'something from a person' ~/.claude/projects/*/*.jsonl"])],
+        &world.repository("sample"),
+    )
+    .await;
     let works = |body: &EventBody| matches!(body, EventBody::Agent(line) if line.raw.contains("until test"));
     assert!(follow(&client, run.id, |event| works(&event.body)).await);
     client.send(run.id, "something from a person".to_owned()).await.expect("sent");
@@ -113,7 +117,7 @@ async fn a_message_reaches_the_agent_while_it_works() {
 /// A price for whatever the scripted model is called.
 fn prices(world: &std::path::Path) -> String {
     let file = world.join("prices.json");
-    let price = r#"{"date": "2026-11-21", "source": "a test", "models": {"claude": {"input": 1, "output": 1, "cacheRead": 1, "cacheWrite5m": 1, "cacheWrite1h": 1}}}"#;
+    let price = r#"{"date": "2026-11-21", "source": "a test", "models": {"claude": {"input": 1000, "output": 1000, "cacheRead": 1000, "cacheWrite5m": 1000, "cacheWrite1h": 1000}}}"#;
     std::fs::write(&file, price).expect("a file");
     format!("--prices={}", file.display())
 }

@@ -46,7 +46,7 @@ async fn a_run_goes_on_while_the_server_is_restarted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_container_is_gone_ends_lost() {
-    let mut world = World::start(&[]).await;
+    let mut world = World::start(&["--auto-retries=0"]).await;
     let client = world.client().await;
     let run = launch(&client, vec![step("[[hang]]", &[])], &world.repository("sample")).await;
     let began = |event: &api::event::Event| matches!(&event.body, EventBody::Agent(_));
@@ -63,7 +63,7 @@ async fn a_run_whose_container_is_gone_ends_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_container_that_is_killed_ends_its_run_lost() {
-    let world = World::start(&[]).await;
+    let world = World::start(&["--auto-retries=0"]).await;
     let client = world.client().await;
     let run = launch(&client, vec![step("[[hang]]", &[])], &world.repository("sample")).await;
     assert!(follow(&client, run.id, |event| matches!(&event.body, EventBody::Agent(_))).await);

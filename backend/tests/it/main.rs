@@ -2,8 +2,13 @@
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
 #![allow(clippy::disallowed_methods, reason = "the server under test is not one of its own tasks")]
 
+mod batches;
 mod client;
 mod databases;
+mod events;
+mod queue;
+mod rest;
+mod retention;
 mod rpc;
 mod served;
 mod server;

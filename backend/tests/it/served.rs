@@ -9,7 +9,7 @@ use api::{
     stream::Frame,
     task::{Step, Task},
 };
-use backend::{Backend, config, config::Serve, tasks::Tasks};
+use backend::{Backend, config, config::Serve, store::Store, tasks::Tasks};
 use clap::Parser;
 use jsonrpsee::{
     core::client::Error,
@@ -80,6 +80,13 @@ impl Served {
     /// Another server on the data of this one, which was stopped.
     pub async fn again(mut self) -> Self {
         Self::open(self.data.take().expect("its data"), &[]).await
+    }
+
+    /// A second store on the database of this server.
+    pub async fn store(&self) -> Store {
+        let file = self.data.as_ref().expect("its data").path().join("caisson.db");
+        let store = Store::open(&format!("sqlite://{}?mode=rwc", file.display()), &self.tasks).await;
+        store.expect("it opens")
     }
 
     /// `GET` of this path, without a token.

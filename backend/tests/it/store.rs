@@ -17,7 +17,7 @@ fn line(n: u64, raw: &str) -> NewEvent {
 }
 
 /// A pull of lines from the executor, as the driver writes it down.
-async fn pull(store: &Store, run: RunId, execution: &str, lines: &[(u64, &str)]) {
+pub async fn pull(store: &Store, run: RunId, execution: &str, lines: &[(u64, &str)]) {
     let mut write = RunWrite::of(run);
     write.execution = Some(execution.to_owned());
     write.events = lines.iter().map(|(n, raw)| line(*n, raw)).collect();
@@ -60,6 +60,9 @@ async fn any_text_is_kept_as_it_came() {
         "NUL \u{0} inside",
         "\u{1b}[31mred",
         "\u{fffd} \u{1f980} \"quotes\" \\ back",
+        &String::from_utf8_lossy(b"not UTF-8: \xff\xfe"),
+        r#"{"type":"brand_new","\u0000":"escaped"}"#,
+        "two\nlines\r and a separator \u{2028}",
         &"x".repeat(3 << 20),
         "",
     ];
@@ -69,6 +72,62 @@ async fn any_text_is_kept_as_it_came() {
             odd.iter().enumerate().map(|(at, text)| (at as u64 + 1, *text)).collect();
         pull(&fresh.store, run, "a", &lines).await;
         assert!(texts(&fresh.store, run).await == odd, "{}", fresh.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_of_one_run_in_one_group_build_on_each_other() {
+    for fresh in both().await {
+        let run = insert_run(&fresh.store).await;
+        let notice = || EventBody::Notice(Notice { about: "test".into(), text: "kept".into() });
+        let patch = RunPatch { step: Some(2), ..RunPatch::default() };
+        let commit = RunPatch { head_commit: Some("0a1b".into()), ..RunPatch::default() };
+        let writes = [
+            RunWrite::of(run).event(1, notice()),
+            RunWrite::of(run).transition(Transition::Claim).patch(patch),
+            RunWrite::of(run).transition(Transition::Claim).event(1, notice()),
+            RunWrite::of(run).event(1, notice()).patch(commit),
+            RunWrite::of(run).end(Reason::Completed, "Done."),
+            RunWrite::of(run).transition(Transition::Stop),
+        ];
+        let results = futures::future::join_all(writes.map(|write| fresh.store.run_write(write))).await;
+        let seqs: Vec<Option<i64>> =
+            results.iter().map(|result| result.as_ref().ok().map(|written| written.last_seq)).collect();
+        assert_eq!(seqs, [Some(1), Some(2), None, Some(3), Some(4), None], "{}", fresh.kind);
+        let stored = fresh.store.run_fetch(run).await.expect("read").expect("a run");
+        assert_eq!((stored.last_seq, stored.version, stored.step), (4, 5, 2), "{}", fresh.kind);
+        assert_eq!((stored.state, stored.head_commit.as_deref()), (RunState::Ended, Some("0a1b")));
+        assert!(stored.started_at.is_some());
+        assert_eq!(fresh.store.event_list(run, 0, 10).await.expect("events").len(), 4, "{}", fresh.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_backends_write_the_same_runs_without_a_gap() {
+    const WRITES: usize = 40;
+    let [_, fresh] = both().await;
+    let tasks = backend::tasks::Tasks::default();
+    let other = Store::open(&fresh.url, &tasks).await.expect("a second backend");
+    let mut runs = Vec::new();
+    for _ in 0..8 {
+        runs.push(insert_run(&fresh.store).await);
+    }
+    let notice = || EventBody::Notice(Notice { about: "test".into(), text: "kept".into() });
+    // Each backend meets the runs in another order.
+    let back = runs.iter().rev().map(|&run| (&other, run));
+    let writers = runs.iter().map(|&run| (&fresh.store, run)).chain(back);
+    let writers = writers.map(|(store, run)| async move {
+        for _ in 0..WRITES {
+            store.run_write(RunWrite::of(run).event(1, notice())).await.expect("written");
+        }
+    });
+    futures::future::join_all(writers).await;
+    for run in runs {
+        let events = other.event_list(run, 0, 1_000).await.expect("events");
+        assert_eq!(
+            events.iter().map(|event| event.seq).collect::<Vec<_>>(),
+            (1..=2 * WRITES as i64).collect::<Vec<_>>()
+        );
     }
 }
 

@@ -46,7 +46,8 @@ async fn read(store: &Store, run: RunId, cuts: &[usize]) -> Vec<Event> {
     for frames in cuts.iter().copied().chain([usize::MAX]) {
         let mut stream = Box::pin(follow(store.clone(), run, cursor.after));
         for _ in 0..frames {
-            match stream.next().await.expect("no end without End").expect("readable") {
+            let frame = stream.next().await.expect("no end without End").expect("readable");
+            match frame.frame().expect("a frame") {
                 Frame::Item { event } => {
                     assert_eq!(cursor.accept(event.seq), Ok(true), "neither gap nor double");
                     events.push(event);
@@ -92,8 +93,10 @@ async fn a_cursor_at_the_end_of_a_run_gets_the_end() {
     for fresh in both().await {
         let run = insert_run(&fresh.store).await;
         write(&fresh.store, run, 3).await;
-        let frames: Vec<Frame> =
-            follow(fresh.store.clone(), run, 5).map(|frame| frame.expect("a frame")).collect().await;
+        let frames: Vec<Frame> = follow(fresh.store.clone(), run, 5)
+            .map(|frame| frame.expect("a frame").frame().expect("one"))
+            .collect()
+            .await;
         assert_eq!(frames, [Frame::CaughtUp { seq: 5 }, Frame::End]);
     }
 }

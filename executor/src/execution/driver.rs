@@ -4,21 +4,25 @@ use std::{process::ExitStatus, time::Duration};
 
 use api::{
     Timestamp,
-    claude::{Block, Reading, read},
+    claude::{Ask, Block, Reading, read},
     event::AgentLine,
     executor::{AgentResult, Execute, ExecutionLine, Exit, ExitCause},
+    task::PermissionProfile,
 };
 use tokio::{
-    io::AsyncWriteExt,
-    process::{Child, ChildStdin},
+    process::Child,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Ends, Execution, claude,
+    Ends, Execution,
+    claude::{self, Control},
+    clock::Clock,
     follow::Partial,
     lines::{LONGEST, Line, Lines},
+    memory,
+    speak::speak,
     spool::Spool,
 };
 use crate::{account::Account, tasks::Tasks};
@@ -47,7 +51,10 @@ pub(crate) struct Driver {
     /// Whether it printed anything.
     spoke: bool,
     result_grace: Duration,
-    timeout_at: Instant,
+    profile: PermissionProfile,
+    clock: Clock,
+    /// The kernel's count when it began.
+    memory_kills: u64,
     hung_at: Option<Instant>,
     kill_at: Option<Instant>,
 }
@@ -73,7 +80,9 @@ impl Driver {
             answered: CancellationToken::new(),
             spoke: false,
             result_grace,
-            timeout_at: Instant::now() + timeout,
+            profile: request.permission_profile,
+            clock: Clock::new(timeout, Instant::now()),
+            memory_kills: memory::kills(),
             hung_at: None,
             kill_at: None,
         };
@@ -98,6 +107,7 @@ impl Driver {
         let mut stderr = Lines::new(child.stderr.take(), LONGEST);
         let never = Instant::now() + Duration::from_secs(2 * LONGEST_TIMEOUT);
         let stop = tasks.stop().clone();
+        let mut open = self.ends.inbox.open();
         let status = loop {
             let running = self.cause.is_none();
             tokio::select! {
@@ -106,7 +116,13 @@ impl Driver {
                 status = child.wait() => break status,
                 () = self.ends.cancel.cancelled(), if running => self.stop(ExitCause::Cancelled).await,
                 () = stop.cancelled(), if running => self.stop(ExitCause::Cancelled).await,
-                () = sleep_until(self.timeout_at), if running => self.stop(ExitCause::Timeout).await,
+                Ok(()) = open.changed() => {
+                    let waits = 0 < *open.borrow_and_update();
+                    self.clock.halt(waits, Instant::now());
+                }
+                () = sleep_until(self.clock.end().unwrap_or(never)), if running => {
+                    self.stop(ExitCause::Timeout).await;
+                }
                 () = sleep_until(self.hung_at.unwrap_or(never)), if running => {
                     self.stop(ExitCause::HungAfterResult).await;
                 }
@@ -157,7 +173,9 @@ impl Driver {
                 let _ = self.ends.partials.send(Partial { after: self.spool.mark().n, text, block });
             }
             Reading::Line { r#type, blocks, .. } => {
+                // Before anyone is offered the line: the answer may come at once.
                 self.note(blocks);
+                self.obey(claude::control(&raw));
                 self.keep(|n| ExecutionLine::Agent {
                     n,
                     at: Timestamp::now(),
@@ -187,11 +205,36 @@ impl Driver {
                 Block::Result(result) => {
                     self.result = Some(result);
                     self.answered.cancel();
+                    self.ends.inbox.withdraw_all();
                     self.hung_at = Some(Instant::now() + self.result_grace);
                 }
                 Block::Init { .. } => self.hung_at = None,
+                Block::Ask(ask) => self.asked(ask),
                 _ => {}
             }
+        }
+    }
+
+    /// A person is asked, or the profile says no at once.
+    fn asked(&self, ask: Ask) {
+        if ask.gate(self.profile).is_some() {
+            self.ends.inbox.ask(ask.request_id);
+        } else {
+            self.tell(claude::answer(&ask.request_id, &ask.refusal()));
+        }
+    }
+
+    fn obey(&self, control: Option<Control>) {
+        match control {
+            Some(Control::Withdrawn(request_id)) => self.ends.inbox.withdraw(&request_id),
+            Some(Control::Unknown(request_id)) => self.tell(claude::unsupported(&request_id)),
+            None => {}
+        }
+    }
+
+    fn tell(&self, line: String) {
+        if let Err(error) = self.ends.inbox.write(line) {
+            tracing::warn!(%error, "a request of the agent stays without an answer");
         }
     }
 
@@ -217,41 +260,12 @@ impl Driver {
             signal: status.and_then(|status| status.signal()),
             result: self.result.take(),
             stderr: std::mem::take(&mut self.stderr),
+            memory_kills: memory::kills().saturating_sub(self.memory_kills),
         };
         tracing::info!(execution.id = %self.job, cause = ?exit.cause, code = ?exit.code, "execution ended");
         if let Err(error) = self.spool.append(|n| ExecutionLine::End { n, at: Timestamp::now(), exit }) {
             tracing::error!(%error, "an execution's end could not be kept");
         }
-    }
-}
-
-/// Says the prompt, then what comes, and closes standard input once the agent has answered all of it.
-/// Closing too early does no harm: the agent first answers what it was told.
-async fn speak(
-    mut stdin: ChildStdin,
-    prompt: String,
-    mut input: tokio::sync::mpsc::Receiver<String>,
-    answered: CancellationToken,
-    gone: CancellationToken,
-) {
-    let mut next = Some(claude::message(&prompt));
-    while let Some(message) = next {
-        let written = tokio::select! {
-            written = async { stdin.write_all(message.as_bytes()).await } => written,
-            // Something else may hold the other end of the pipe.
-            () = gone.cancelled() => return,
-        };
-        if written.is_err() {
-            return;
-        }
-        next = tokio::select! {
-            biased;
-            message = input.recv() => message,
-            () = answered.cancelled() => {
-                input.close();
-                input.recv().await
-            }
-        };
     }
 }
 

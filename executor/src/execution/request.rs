@@ -5,7 +5,7 @@ use api::executor::Execute;
 use crate::refusal::Refusal;
 
 /// Variables that are the executor's to set, or that would take their place.
-const OURS: [&str; 11] = [
+const OURS: [&str; 14] = [
     "HOME",
     "PATH",
     "LANG",
@@ -17,6 +17,9 @@ const OURS: [&str; 11] = [
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
     "DISABLE_TELEMETRY",
     "DISABLE_AUTOUPDATER",
+    "API_FORCE_IDLE_TIMEOUT",
+    "API_TIMEOUT_MS",
+    "CLAUDE_CODE_MAX_RETRIES",
 ];
 /// `LD_`, `GLIBC_` and `GCONV_` would reach the program that gives up the privileges, before it has.
 const OUR_PREFIXES: [&str; 6] = ["CAISSON_", "GIT_AUTHOR_", "GIT_COMMITTER_", "GCONV_", "GLIBC_", "LD_"];

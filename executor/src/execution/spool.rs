@@ -246,6 +246,7 @@ mod tests {
             signal: None,
             result: None,
             stderr: String::new(),
+            memory_kills: 0,
         };
         spool.append(|n| ExecutionLine::End { n, at: Timestamp::UNIX_EPOCH, exit }).unwrap();
         assert_eq!(spool.mark(), Mark { n: 1, bytes: 0, ended: true });

@@ -10,6 +10,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 use tokio_util::compat::TokioAsyncReadCompatExt;
+use tokio_util::sync::CancellationToken;
 use yamux::{Config, Connection, Mode, Stream};
 
 /// Asks for a stream.
@@ -17,7 +18,11 @@ type Request = oneshot::Sender<Stream>;
 
 /// A handle to a link; when the last one is dropped, the link is.
 #[derive(Clone)]
-pub(super) struct Link(mpsc::Sender<Request>);
+pub(super) struct Link {
+    requests: mpsc::Sender<Request>,
+    /// Cancelled when the connection is gone.
+    ended: CancellationToken,
+}
 
 impl Link {
     /// A link on this connection, and what serves it until it ends or nobody holds the handle.
@@ -26,14 +31,20 @@ impl Link {
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (sender, requests) = mpsc::channel(16);
         let connection = Connection::new(socket.compat(), Config::default(), Mode::Client);
-        (Self(sender), serve(connection, requests))
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
+        let serving = async move {
+            let _end = end;
+            serve(connection, requests).await;
+        };
+        (Self { requests: sender, ended }, serving)
     }
 
-    /// A new stream; `None` when the link has ended.
-    pub(super) async fn open(&self) -> Option<Stream> {
+    /// A new stream, and what is cancelled when the link has ended; `None` when it has.
+    pub(super) async fn open(&self) -> Option<(Stream, CancellationToken)> {
         let (sender, receiver) = oneshot::channel();
-        self.0.send(sender).await.ok()?;
-        receiver.await.ok()
+        self.requests.send(sender).await.ok()?;
+        Some((receiver.await.ok()?, self.ended.clone()))
     }
 }
 

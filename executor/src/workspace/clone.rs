@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use api::executor::{GitClone, GitFailure, GitFailureCode as Code};
 use git2::{
-    AutotagOption, BranchType, Commit, Direction, FetchOptions, Oid, RemoteCallbacks, Repository,
-    build::CheckoutBuilder,
+    AutotagOption, BranchType, Commit, Direction, FetchOptions, Oid, Remote, RemoteCallbacks,
+    RemoteConnection, Repository, build::CheckoutBuilder,
 };
 
 use super::{empty, failure, report::Report};
@@ -51,8 +51,12 @@ pub(super) fn run(
     let git = |error: git2::Error| failure::of(&error);
     let repository = Repository::init(workspace).map_err(git)?;
     repository.config().and_then(|mut config| config.set_bool(UNFINISHED, true)).map_err(git)?;
-    let wanted = look(&repository, clone.r#ref.as_deref(), url)?;
-    fetch(&repository, &wanted, clone.depth, url, report).map_err(git)?;
+    let mut remote = repository.remote_anonymous(url).map_err(git)?;
+    // One connection for both questions.
+    let mut connection = remote.connect_auth(Direction::Fetch, None, None).map_err(git)?;
+    let wanted = look(&connection, clone.r#ref.as_deref())?;
+    fetch(connection.remote(), &wanted, clone.depth, report).map_err(git)?;
+    drop(connection);
     let commit = find(&repository, &wanted, clone.r#ref.as_deref())?;
     remember_remote(&repository, clone, url, &wanted).map_err(git)?;
     let branch = check_out(&repository, &commit, &wanted, clone.work_branch.as_deref(), report)?;
@@ -86,11 +90,8 @@ fn head_name(repository: &Repository) -> String {
 }
 
 /// Asks the remote what it has.
-fn look(repository: &Repository, wanted: Option<&str>, url: &str) -> Result<Wanted, GitFailure> {
-    let git = |error: git2::Error| failure::of(&error);
-    let mut remote = repository.remote_anonymous(url).map_err(git)?;
-    let connection = remote.connect_auth(Direction::Fetch, None, None).map_err(git)?;
-    let heads = connection.list().map_err(git)?;
+fn look(connection: &RemoteConnection<'_, '_, '_>, wanted: Option<&str>) -> Result<Wanted, GitFailure> {
+    let heads = connection.list().map_err(|error| failure::of(&error))?;
     let id_of = |name: &str| heads.iter().find(|head| head.name() == name).map(|head| head.oid());
     if heads.is_empty() {
         return Err(failure::new(Code::Empty, "the repository has no commits: push a first one"));
@@ -126,10 +127,9 @@ fn unknown(wanted: &str) -> GitFailure {
 
 /// Fetches. With a depth only what is asked for; a bare commit needs everything, since it can be anywhere.
 fn fetch(
-    repository: &Repository,
+    remote: &mut Remote<'_>,
     wanted: &Wanted,
     depth: Option<u32>,
-    url: &str,
     report: &Report,
 ) -> Result<(), git2::Error> {
     let mut callbacks = RemoteCallbacks::new();
@@ -157,7 +157,7 @@ fn fetch(
         };
         refspecs = vec![format!("+{reference}:{local}")];
     }
-    repository.remote_anonymous(url)?.fetch(&refspecs, Some(&mut options), None)
+    remote.fetch(&refspecs, Some(&mut options), None)
 }
 
 fn find<'a>(

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, net::SocketAddr, path::Path};
 
 use api::executor::{GitFailure, GitFailureCode as Code, Push, PushResult};
-use git2::{Direction, Oid, PushOptions, RemoteCallbacks, Repository};
+use git2::{Direction, Oid, PushOptions, RemoteCallbacks, RemoteConnection, Repository};
 
 use super::{clone::REPOSITORY, failure, report::Report};
 use crate::git::{Answer, relay_url};
@@ -61,9 +61,11 @@ fn send(repository: &Repository, url: &str, branch: &str, report: &Report) -> Re
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
     let mut remote = repository.remote_anonymous(url).map_err(git)?;
-    let force = if may_replace(repository, &mut remote, &target)? { "+" } else { "" };
-    remote.push(&[format!("{force}HEAD:{target}")], Some(&mut options)).map_err(git)?;
-    drop(options);
+    // One connection to look and to push.
+    let mut connection = remote.connect_auth(Direction::Push, None, None).map_err(git)?;
+    let force = if may_replace(repository, &connection, &target)? { "+" } else { "" };
+    connection.remote().push(&[format!("{force}HEAD:{target}")], Some(&mut options)).map_err(git)?;
+    drop((options, connection));
     match refused.into_inner() {
         Some(why) => Err(failure::new(Code::Rejected, format!("the remote refused the push: {why}"))),
         None => Ok(()),
@@ -74,12 +76,10 @@ fn send(repository: &Repository, url: &str, branch: &str, report: &Report) -> Re
 /// what it pushed before; nobody may lose what somebody else pushed.
 fn may_replace(
     repository: &Repository,
-    remote: &mut git2::Remote<'_>,
+    connection: &RemoteConnection<'_, '_, '_>,
     target: &str,
 ) -> Result<bool, GitFailure> {
-    let git = |error: git2::Error| failure::of(&error);
-    let connection = remote.connect_auth(Direction::Push, None, None).map_err(git)?;
-    let heads = connection.list().map_err(git)?;
+    let heads = connection.list().map_err(|error| failure::of(&error))?;
     let there = heads.iter().find(|head| head.name() == target).map(|head| head.oid());
     Ok(there.is_some_and(|id| repository.find_commit(id).is_ok()))
 }

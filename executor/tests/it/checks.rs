@@ -36,6 +36,17 @@ async fn a_command_that_does_not_exist_says_nothing() {
 }
 
 #[tokio::test]
+async fn a_test_runner_that_ran_nothing_says_nothing_unless_its_output_is_what_is_expected() {
+    let world = World::start("").await;
+    let check = "mkdir -p t && python3 -m unittest discover -s t; echo 'Ran 0 tests in 0.000s'; true";
+    let result = run(&world, json!([check])).await.remove(0);
+    assert_eq!(result.verdict, Verdict::Vacuous, "{result:?}");
+    assert!(result.why.contains("no test was run: \"Ran 0 tests in 0.000s\""), "{}", result.why);
+    let check = json!([{"run": "echo 'Ran 0 tests in 0.000s'", "expect": "Ran 0"}]);
+    assert_eq!(run(&world, check).await[0].verdict, Verdict::Passed);
+}
+
+#[tokio::test]
 async fn the_output_must_match_what_is_expected() {
     let world = World::start("").await;
     for (expect, verdict) in [("^[1-9][0-9]* passed", Verdict::Passed), ("0 failed", Verdict::Failed)] {

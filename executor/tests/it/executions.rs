@@ -7,7 +7,7 @@ use api::{
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::harness::{ANSWER, World, exit, lines, processes_with, raw, read_until, result};
+use crate::harness::{ANSWER, World, exit, lines, message, processes_with, raw, read_until, result};
 
 /// An agent that plays a recorded transcript of the real CLI.
 fn playing(transcript: &str, exit_code: i32) -> String {
@@ -54,7 +54,7 @@ echo '{"type":"result","is_error":false}'"#;
     let identity = json!({"githubUsername": "Ada", "email": "ada@example.org"});
     world.call("/init-git", identity).await;
     let more = json!({"prompt": "say \"hi\"", "env": {"EXTRA": "1"}, "permissionProfile": "edit", "maxTurns": 3,
-                      "budgetUsd": 0.5, "resume": "s-1"});
+                      "budgetUsd": 0.5, "resume": "s-1", "modelRetries": 2});
     let all = world.execute_with("a", more).await;
     let text = raw(&all);
     let message: serde_json::Value = serde_json::from_str(text[0]).unwrap();
@@ -62,8 +62,9 @@ echo '{"type":"result","is_error":false}'"#;
     assert_eq!(
         text[1],
         "-p --input-format stream-json --output-format stream-json --verbose --include-partial-messages --model m \
-         --settings {\"attribution\":{\"commit\":\"\",\"pr\":\"\"}} --permission-mode acceptEdits --resume s-1 \
-         --max-turns 3 --max-budget-usd 0.5"
+         --settings {\"attribution\":{\"commit\":\"\",\"pr\":\"\"}} --permission-mode acceptEdits \
+         --permission-prompt-tool stdio --disallowedTools EnterPlanMode,ExitPlanMode --resume s-1 --max-turns 3 \
+         --max-budget-usd 0.5"
     );
     let base_url = format!("ANTHROPIC_BASE_URL=http://{}", world.relay);
     let (home, workspace) = (world.config.agent_home.display(), world.workspace());
@@ -76,6 +77,9 @@ echo '{"type":"result","is_error":false}'"#;
         "GIT_COMMITTER_EMAIL=ada@example.org",
         "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
         "DISABLE_AUTOUPDATER=1",
+        "API_TIMEOUT_MS=86400000",
+        "API_FORCE_IDLE_TIMEOUT=0",
+        "CLAUDE_CODE_MAX_RETRIES=2",
         &format!("HOME={home}"),
         workspace.to_str().unwrap(),
     ] {
@@ -172,13 +176,13 @@ if read -r third; then echo "there is more"; else echo "input is closed"; fi"#;
     let world = World::start(script).await;
     let mut stream = world.begin("a").await;
     read_until(&mut stream, "ready").await;
-    let said = world.post("/executions/a/input", json!({"text": "and this"})).await;
+    let said = world.post("/executions/a/input", message("1", "and this")).await;
     assert_eq!(said.status(), StatusCode::NO_CONTENT);
     let all = lines(world.events("a", 0).await).await;
     assert!(raw(&all)[1].contains("and this"));
     assert_eq!(raw(&all).last(), Some(&"input is closed"));
     assert_eq!(result(&all).text, "two");
-    let (status, why) = world.refused("/executions/a/input", json!({"text": "late"})).await;
+    let (status, why) = world.refused("/executions/a/input", message("2", "late")).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(why.contains("takes no more messages"), "{why}");
 }
@@ -208,7 +212,6 @@ async fn requests_that_make_no_sense_are_refused_with_the_fields_name() {
         (json!({"resume": "-x"}), "resume"),
         (json!({"timeoutSeconds": 0}), "timeoutSeconds"),
         (json!({"budgetUsd": 0.0}), "budgetUsd"),
-        (json!({"permissionProfile": "ask"}), "permissionProfile"),
         (json!({"colour": "red"}), "colour"),
         (json!({"env": {"ANTHROPIC_API_KEY": "x"}}), "ANTHROPIC_API_KEY"),
         (json!({"env": {"LD_PRELOAD": "x"}}), "LD_PRELOAD"),
@@ -230,14 +233,14 @@ async fn every_path_but_health_needs_the_token() {
     assert_eq!(health, json!({"status": "ok", "version": "0.1.0", "firewall": "unchecked"}));
     for path in ["/init-git", "/git-clone", "/execute", "/executions/a/ack", "/executions/a/input", "/checks"]
         .into_iter()
-        .chain(["/executions/a/cancel", "/commit", "/push"])
+        .chain(["/executions/a/cancel", "/commit", "/diff", "/push"])
     {
         for token in ["", "wrong", "a-token-for-test", "a-token-for-testsX"] {
             let response = client.post(url(path)).bearer_auth(token).body("{}").send().await.unwrap();
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
         }
     }
-    for path in ["/link", "/executions/a/events"] {
+    for path in ["/link", "/executions/a", "/executions/a/events"] {
         assert_eq!(client.get(url(path)).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
 }

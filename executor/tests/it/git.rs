@@ -39,7 +39,7 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 /// A world with `demo` cloned on the branch `caisson/run`, and the commit it starts from.
-async fn cloned() -> (World, GitServer, String) {
+pub(crate) async fn cloned() -> (World, GitServer, String) {
     let world = World::start(ANSWER).await;
     let server = GitServer::start(&world).await;
     server.demo("demo");

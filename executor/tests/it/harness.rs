@@ -160,6 +160,11 @@ pub(crate) fn execute_body(id: &str, more: Value) -> Value {
     body
 }
 
+/// Something a person says to the agent.
+pub(crate) fn message(id: &str, text: &str) -> Value {
+    json!({"type": "message", "id": id, "text": text})
+}
+
 /// All lines of a stream.
 pub(crate) async fn lines(response: Response) -> Vec<ExecutionLine> {
     parse(&response.text().await.unwrap())

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
 
+mod asks;
 mod checks;
+mod diff;
 mod executions;
 mod git;
 mod git_server;

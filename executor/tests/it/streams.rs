@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::harness::{ANSWER, World, exit, lines, parse, raw, read_until};
+use crate::harness::{ANSWER, World, exit, lines, message, parse, raw, read_until};
 
 /// Says many lines of very different lengths.
 const TALKER: &str = r#"read -r prompt
@@ -65,7 +65,7 @@ async fn a_dropped_connection_does_not_stop_the_execution() {
     let mut stream = world.begin("a").await;
     read_until(&mut stream, "ready").await;
     drop(stream);
-    world.post("/executions/a/input", json!({"text": "go"})).await;
+    world.post("/executions/a/input", message("1", "go")).await;
     let all = lines(world.events("a", 0).await).await;
     assert_eq!(raw(&all), ["ready", "went on"]);
     assert_eq!(exit(&all).cause, ExitCause::Exited);
@@ -85,9 +85,9 @@ async fn tokens_come_live_between_the_lines_and_are_not_kept() {
     let world = World::start(&script).await;
     let mut stream = world.begin("a").await;
     read_until(&mut stream, "ready").await;
-    world.post("/executions/a/input", json!({"text": "go"})).await;
+    world.post("/executions/a/input", message("2", "go")).await;
     read_until(&mut stream, r#"{"type":"partial","text":"one","block":"text"}"#).await;
-    world.post("/executions/a/input", json!({"text": "go"})).await;
+    world.post("/executions/a/input", message("3", "go")).await;
     let kept = lines(world.events("a", 0).await).await;
     assert_eq!(raw(&kept), ["ready", r#"{"type":"other"}"#]);
     assert!(kept.iter().all(|line| line.n().is_some()));

@@ -115,7 +115,7 @@ pub struct PushResult {
 pub struct Diff {
     /// Against this commit; `null` is the newest one, which leaves what is not committed.
     pub base_commit: Option<String>,
-    /// The most bytes of patch to answer with; files are left out whole, from the end.
+    /// The most bytes of patch to answer with; files that do not fit are left out whole.
     pub max_bytes: u64,
 }
 

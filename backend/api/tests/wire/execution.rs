@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use api::{
     event::{AgentLine, AgentLineType, CheckRun, Verdict},
     executor::{
-        Ack, AgentResult, Checks, ChecksResult, CloneLine, Commit, CommitResult, Execute, ExecutionLine,
-        Exit, ExitCause, Failure, GitClone, GitFailure, GitFailureCode, Health, InitGit, InitGitResult,
-        Input, Push, PushResult, git_relay_path,
+        Ack, AgentResult, Checks, ChecksResult, CloneLine, Commit, CommitResult, Decision, Diff, Execute,
+        ExecutionLine, Exit, ExitCause, Failure, GitClone, GitFailure, GitFailureCode, Health, InitGit,
+        InitGitResult, Input, Push, PushResult, git_relay_path,
     },
     run::Usage,
     task::{Agent, PermissionProfile},
@@ -28,6 +28,7 @@ fn execute() -> Execute {
         max_turns: Some(50),
         budget_usd: Some(2.5),
         timeout_seconds: 1800,
+        model_retries: Some(2),
         model_token: "run-token".into(),
         env: BTreeMap::from([("RUST_LOG".into(), "debug".into())]),
     }
@@ -52,9 +53,20 @@ fn requests() -> Value {
         }),
         "POST /execute": wire(&execute()),
         "POST /executions/{id}/ack": wire(&Ack { n: 17 }),
-        "POST /executions/{id}/input": wire(&Input { text: "Use tabs.".into() }),
+        "POST /executions/{id}/input": [
+            wire(&Input::Message { id: "m-1".into(), text: "Use tabs.".into() }),
+            wire(&Input::Answer {
+                request_id: "r-1".into(),
+                decision: Decision::Allow { updated_input: json!({"command": "ls"}) },
+            }),
+            wire(&Input::Answer {
+                request_id: "r-2".into(),
+                decision: Decision::Deny { message: "Not this one.".into() },
+            }),
+        ],
         "POST /checks": wire(&checks),
         "POST /commit": wire(&Commit { message: "Step 1: say hello".into() }),
+        "POST /diff": wire(&Diff { base_commit: Some("0a1b2c3d".into()), max_bytes: 1 << 20 }),
         "POST /push": wire(&Push {
             branch: "caisson/1".into(),
             base_commit: "0a1b2c3d".into(),

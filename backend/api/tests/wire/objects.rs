@@ -10,7 +10,7 @@ use api::{
     instance::{Denied, Egress, Instance, InstanceRemoved, InstanceState},
     page::Page,
     run::{GateKind, Outcome, Overrides, Reason, RunState},
-    system::{API_VERSION, Part, Status, Version},
+    system::{API_VERSION, Finding, Part, Status, Version},
     task::{Agent, Check, PermissionProfile},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -55,6 +55,7 @@ fn a_run_says_nothing_of_what_is_not_yet() {
         budget_usd: Some(1.5),
         timeout_seconds: Some(60),
         step_timeout_seconds: Some(30),
+        priority: Some(5),
     };
     check_lines("overrides", &[Overrides::default(), overrides]);
     assert_eq!(serde_json::from_str::<Overrides>("{}").expect("all of it is optional"), Overrides::default());
@@ -113,6 +114,15 @@ fn the_server_describes_itself() {
         engine: Part { ok: false, detail: "no answer".into() },
         image: well.clone(),
         model: well,
+        gates_waiting: 1,
+        oldest_queued_at: Some(at(0)),
+        events_stored: 1_234,
+        batches_active: 1,
+        disk_free_bytes: Some(1 << 30),
+        disk_total_bytes: Some(1 << 40),
+        stalled: vec![RunId(uuid(2))],
+        now: Some(at(60)),
+        findings: vec![Finding { name: "disk".into(), ok: false, detail: "nearly full".into() }],
     };
     insta::assert_json_snapshot!("status", wire(&status));
 }

@@ -31,7 +31,7 @@ fn a_request_with_an_unknown_field_is_refused() {
         "executionId": "1", "prompt": "x", "model": "m", "timeoutSeconds": 1, "modelToken": "t",
     }));
     refuses_more::<Ack>(json!({ "n": 1 }));
-    refuses_more::<Input>(json!({ "text": "x" }));
+    refuses_more::<Input>(json!({ "type": "message", "id": "1", "text": "x" }));
     refuses_more::<Checks>(json!({ "checks": [], "attempt": 1 }));
     refuses_more::<Commit>(json!({ "message": "x" }));
     refuses_more::<Push>(json!({ "branch": "b", "baseCommit": "c", "stallSeconds": 1 }));

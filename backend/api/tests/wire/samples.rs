@@ -46,6 +46,7 @@ pub(crate) fn full_spec() -> TaskSpec {
         model: Some("sonnet".into()),
         permission_profile: PermissionProfile::ReadOnly,
         budget_usd: Some(2.5),
+        max_turns: Some(50),
         timeout_seconds: 7200,
         step_timeout_seconds: 1800,
         egress: vec!["crates.example".into()],

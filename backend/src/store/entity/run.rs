@@ -99,7 +99,8 @@ impl TryFrom<Model> for RunRecord {
             last_seq: row.last_seq,
             gate: row.gate.as_deref().map(|text| from_json("gate", text)).transpose()?,
             artifacts: from_json("artifacts", &row.artifacts)?,
-            events_removed_at: row.events_removed_at.map(timestamp),
+            // Below 0 while they are being removed, see `retention`.
+            events_removed_at: row.events_removed_at.map(|at| timestamp(at.saturating_abs())),
             version: row.version,
             created_at: timestamp(row.created_at),
             started_at: row.started_at.map(timestamp),

@@ -23,7 +23,9 @@ impl World {
     /// Adds a file to `main` of a repository.
     pub fn commit(&self, name: &str, file: &str, content: &str) {
         let work = self.dir.path().join(format!("work-{name}"));
-        std::fs::write(work.join(file), content).expect("a file");
+        let path = work.join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
         let work = work.display().to_string();
         git(&["-C", &work, "add", "--all"]);
         git(&[

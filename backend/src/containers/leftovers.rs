@@ -1,0 +1,57 @@
+//! What may be left beside containers: networks and volumes that carry this server's label.
+
+use std::collections::{HashMap, HashSet};
+
+use api::id::RunId;
+use bollard::{
+    errors::Error as Cause,
+    query_parameters::{ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder},
+};
+
+use super::{Containers, Error, engine::status, spec};
+
+impl Containers {
+    /// Removes the networks and volumes of this server that are neither used nor of one of these runs. The
+    /// server's own network stays. Answers the names of what was removed.
+    pub async fn remove_leftovers(&self, live: &HashSet<RunId>) -> Result<Vec<String>, Error> {
+        let is_left = |labels: &HashMap<String, String>| {
+            let run = labels.get(spec::RUN).and_then(|run| run.parse().ok());
+            run.is_none_or(|run| !live.contains(&run))
+        };
+        let docker = self.engine.docker().await?;
+        let ours = HashMap::from([("label", vec![format!("{}={}", spec::SERVER, self.server)])]);
+        let options = ListNetworksOptionsBuilder::default().filters(&ours).build();
+        let networks = docker.list_networks(Some(options)).await.map_err(|cause| self.engine.error(cause))?;
+        let mut removed = Vec::new();
+        let own = spec::network_name(&self.server);
+        for network in networks {
+            let name = network.name.unwrap_or_default();
+            if name != own
+                && is_left(&network.labels.unwrap_or_default())
+                && self.is_gone(docker.remove_network(&name).await)?
+            {
+                removed.push(name);
+            }
+        }
+        let options = ListVolumesOptionsBuilder::default().filters(&ours).build();
+        let volumes = docker.list_volumes(Some(options)).await.map_err(|cause| self.engine.error(cause))?;
+        for volume in volumes.volumes.unwrap_or_default() {
+            let options = RemoveVolumeOptionsBuilder::default().build();
+            if is_left(&volume.labels)
+                && self.is_gone(docker.remove_volume(&volume.name, Some(options)).await)?
+            {
+                removed.push(volume.name);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The engine does not remove what is in use; that is no failure.
+    fn is_gone(&self, result: Result<(), Cause>) -> Result<bool, Error> {
+        match result {
+            Ok(()) => Ok(true),
+            Err(cause) if matches!(status(&cause), Some(403 | 404 | 409)) => Ok(false),
+            Err(cause) => Err(self.engine.error(cause)),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What is kept only so long goes: events and artifacts of old runs, sessions that are over.
+
+use std::time::Duration;
+
+use api::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::{app::App, store::Error};
+
+/// How often it is looked for.
+const TICK: Duration = Duration::from_secs(600);
+/// How many runs are looked up at once.
+const RUNS: u64 = 100;
+
+/// Runs until the process stops.
+pub(crate) async fn run(app: App, stop: CancellationToken) {
+    loop {
+        if let Err(error) = tidy(&app, &stop).await {
+            tracing::warn!(%error, "what is old could not be removed, trying again later");
+        }
+        if tokio::time::timeout(TICK, stop.cancelled()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+async fn tidy(app: &App, stop: &CancellationToken) -> Result<(), Error> {
+    let store = &app.store;
+    store.session_remove_over().await?;
+    // Without a limit this still goes on with a removal that was interrupted.
+    let before = ago(app.config.storage.keep_events_days).unwrap_or(Timestamp::MIN);
+    let (mut runs, mut events) = (0, 0);
+    loop {
+        let old = store.retention_list_events(before, RUNS).await?;
+        for run in &old {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            events += store.retention_remove_events(*run).await?;
+            store.run_changed(*run);
+        }
+        runs += old.len();
+        if old.is_empty() {
+            break;
+        }
+    }
+    if 0 < runs {
+        tracing::info!(runs, events, "removed the events of old runs");
+    }
+    let Some(before) = ago(app.config.storage.keep_artifacts_days) else { return Ok(()) };
+    loop {
+        let old = store.retention_list_artifacts(before, RUNS).await?;
+        for run in &old {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            store.retention_remove_artifacts(*run).await?;
+            store.run_changed(*run);
+        }
+        if old.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// The moment so many days ago; `None` for 0, which keeps for ever.
+fn ago(days: u32) -> Option<Timestamp> {
+    let past = Duration::from_secs(u64::from(days) * 24 * 3600);
+    (0 < days).then(|| Timestamp::now() - past)
+}

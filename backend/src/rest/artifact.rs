@@ -1,0 +1,50 @@
+//! `GET /api/runs/{id}/artifacts/{name}`: downloads what is kept of a run. A browser never shows it in place:
+//! an agent has written it.
+
+use api::error::ApiError;
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::IntoResponse,
+};
+
+use super::{Answer, refuse, run_id};
+use crate::{app::App, server::Refusal};
+
+pub(super) async fn artifact(State(app): State<App>, Path((id, name)): Path<(String, String)>) -> Answer {
+    let id = run_id(&id)?;
+    app.run_by_id(id).await.map_err(refuse)?;
+    let content = app.store.artifact_get(id, &name).await.map_err(|error| refuse(error.into()))?;
+    let missing = || Refusal(ApiError::NotFound { what: "artifact".to_owned(), id: name.clone() });
+    let content = content.ok_or_else(missing)?;
+    let headers = [
+        (header::CONTENT_TYPE, content_type(&name)),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file_name(&name))),
+    ];
+    Ok((headers, content).into_response())
+}
+
+fn content_type(name: &str) -> String {
+    if name.ends_with(".patch") {
+        return "text/x-diff; charset=utf-8".to_owned();
+    }
+    mime_guess::from_path(name).first_or_octet_stream().to_string()
+}
+
+/// A name that fits between quotes in a header.
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_it_is_and_fits_into_a_header() {
+        assert_eq!(content_type("changes.patch"), "text/x-diff; charset=utf-8");
+        assert_eq!(content_type("changes.json"), "application/json");
+        assert_eq!(content_type("unknown"), "application/octet-stream");
+        assert_eq!(file_name("a \"b\"\r\nX: y.patch"), "a__b___X__y.patch");
+    }
+}

@@ -1,0 +1,26 @@
+//! `batches`.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "batches")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub task_id: Uuid,
+    pub name: String,
+    /// JSON: the repositories as they were asked for.
+    #[sea_orm(column_type = "Text")]
+    pub targets: String,
+    pub concurrency: Option<i32>,
+    pub stop_after_failures: Option<i32>,
+    pub budget_usd: Option<f64>,
+    pub stopped: Option<String>,
+    pub idempotency_key: Option<String>,
+    pub created_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
