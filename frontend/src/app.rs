@@ -9,6 +9,7 @@ use leptos_router::{
 use crate::{
     clock,
     components::Frame,
+    components::Show,
     link, live, pages,
     session::{self, Entry},
 };

@@ -11,6 +11,7 @@ mod prose;
 mod roll_up;
 mod run_list;
 mod run_row;
+mod show;
 mod title;
 
 pub(crate) use badge::{BadgeView, RunBadge, TargetBadge};
@@ -24,4 +25,5 @@ pub(crate) use prose::Prose;
 pub(crate) use roll_up::RollUp;
 pub(crate) use run_list::RunList;
 pub(crate) use run_row::RunRow;
+pub(crate) use show::Show;
 pub(crate) use title::set_title;

@@ -1,6 +1,8 @@
 //! The frame of every page: the rail with the places to go, a bar at the foot on a phone.
 
 use leptos::prelude::*;
+
+use super::Show;
 use leptos_router::components::A;
 
 use crate::{

@@ -8,7 +8,7 @@ use api::{
 };
 use leptos::prelude::*;
 
-use super::{Prose, Trouble};
+use super::{Prose, Show, Trouble};
 use crate::{
     clock::{time_of_day, use_now},
     link::use_link,

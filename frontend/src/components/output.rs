@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::Show;
+
 use crate::state::{
     diff::{Change, DiffLine},
     words,

@@ -9,7 +9,7 @@ use leptos_router::{components::A, hooks::use_params_map};
 use super::NotFound;
 use crate::{
     clock::use_now,
-    components::{BadgeView, Confirm, RollUp, Trouble, set_title},
+    components::{BadgeView, Confirm, RollUp, Show, Trouble, set_title},
     link::{Link, use_link},
     state::{batches, log::Next, words},
     timer::spawn_scoped,

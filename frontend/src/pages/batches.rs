@@ -8,7 +8,7 @@ use leptos_router::components::A;
 
 use crate::{
     clock::{short_time, use_now},
-    components::{Empty, RollUp, Trouble, set_title},
+    components::{Empty, RollUp, Show, Trouble, set_title},
     link::use_link,
     state::{
         batches::{self, Batches as Known},

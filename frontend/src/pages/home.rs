@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::{
-    components::{Empty, GateCard, RunList, RunRow, set_title},
+    components::{Empty, GateCard, RunList, RunRow, Show, set_title},
     live::use_live,
     state::words,
 };

@@ -14,7 +14,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::NotFound;
 use crate::{
-    components::Trouble,
+    components::{Show, Trouble},
     link::{Link, use_link},
     live::use_live,
     state::{

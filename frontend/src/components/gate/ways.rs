@@ -2,7 +2,10 @@
 
 use leptos::{ev::SubmitEvent, html::Input, prelude::*};
 
-use crate::{components::Confirm, state::gate};
+use crate::{
+    components::{Confirm, Show},
+    state::gate,
+};
 
 /// What is in a field that is read when its form is sent.
 fn typed(input: NodeRef<Input>) -> String {

@@ -9,7 +9,7 @@ use leptos_router::components::A;
 
 use crate::{
     clock::{short_time, use_now},
-    components::TargetBadge,
+    components::{Show, TargetBadge},
     state::{batches, words},
 };
 

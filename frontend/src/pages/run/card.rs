@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::RunView;
 use crate::{
-    components::{DiffView, Output},
+    components::{DiffView, Output, Show},
     state::{
         diff,
         tool::{Body, ToolCall},

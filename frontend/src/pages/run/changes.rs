@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use super::{RunView, card::totals_view};
 use crate::{
-    components::{DiffView, Empty, Trouble},
+    components::{DiffView, Empty, Show, Trouble},
     link::use_link,
     state::{patch, words},
 };

@@ -8,7 +8,7 @@ use leptos::{
 
 use super::RunView;
 use crate::{
-    components::Trouble,
+    components::{Show, Trouble},
     link::use_link,
     live::use_live,
     state::{

@@ -4,7 +4,7 @@ use api::run::wire_name;
 use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
-    components::Field,
+    components::{Field, Show},
     state::{
         failure::Failure,
         form::{self, TaskForm},

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::Field,
+    components::{Field, Show},
     state::{failure::Failure, start::StartForm},
 };
 
