@@ -104,6 +104,12 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
         let mut partials = log.partials();
         let mut cursor = after;
         let mut caught_up = false;
+        // Also when the last of them are still at hand.
+        if log.is_removed().await? {
+            yield Outgoing::Other(Frame::CaughtUp { seq: after });
+            yield Outgoing::Other(Frame::End);
+            return;
+        }
         // A cursor at the very end of an ended run gets `End` at once.
         let one = PageLimit { events: 1, ..PAGE };
         if 0 < after && log.page(after - 1, one).await?.events.first().is_some_and(|last| last.is_end) {

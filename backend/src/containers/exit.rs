@@ -18,6 +18,11 @@ const LOG_LINES: &str = "200";
 /// How long the engine may take to read them.
 const LOG_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The exit code of a first process that was killed.
+const KILLED: i64 = 137;
+/// How long before its container's end the kernel may have killed the first process.
+const JUST_BEFORE: Duration = Duration::from_secs(2);
+
 /// How late an event may be.
 const EVENT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -38,11 +43,19 @@ pub(super) async fn read(docker: &Docker, container_id: &str, state: ContainerSt
         return None;
     }
     let never_ran = state.status == Some(ContainerStateStatusEnum::CREATED);
-    Some(Exit {
-        code: state.exit_code.filter(|_| !never_ran),
-        out_of_memory: state.oom_killed.unwrap_or_default(),
-        log_tail: log_tail(docker, container_id).await,
-    })
+    let code = state.exit_code.filter(|_| !never_ran);
+    // The state is written before the engine hears why: a kill is asked after once more.
+    let out_of_memory = state.oom_killed.unwrap_or_default()
+        || (code == Some(KILLED)
+            && killed_just_before(docker, container_id, state.finished_at.as_deref()).await);
+    Some(Exit { code, out_of_memory, log_tail: log_tail(docker, container_id).await })
+}
+
+/// Whether the end of a container is that of a process that was killed for memory.
+async fn killed_just_before(docker: &Docker, container_id: &str, finished_at: Option<&str>) -> bool {
+    let finished = finished_at.and_then(|at| at.parse::<Timestamp>().ok()).unwrap_or_else(Timestamp::now);
+    let since = finished.saturating_sub(JUST_BEFORE).unwrap_or(Timestamp::MIN).as_second();
+    killed_since(docker, container_id, since).await.unwrap_or_default()
 }
 
 /// Whether the kernel killed something in a container for want of memory, while the container itself went on.
@@ -50,14 +63,21 @@ pub(super) async fn read(docker: &Docker, container_id: &str, state: ContainerSt
 /// Its state tells this only after its end, so the engine's events are asked. They may come a moment later
 /// than the killed process's parent hears of it, therefore this waits for one a little while.
 pub(super) async fn killed_for_memory(docker: &Docker, container_id: &str) -> Result<bool, Cause> {
+    killed_since(docker, container_id, 1).await
+}
+
+async fn killed_since(docker: &Docker, container_id: &str, since: i64) -> Result<bool, Cause> {
     let filters = HashMap::from([
         ("type", vec!["container"]),
         ("event", vec!["oom"]),
         ("container", vec![container_id]),
     ]);
     let until = Timestamp::now().saturating_add(EVENT_PATIENCE).unwrap_or(Timestamp::MAX).as_second();
-    let options =
-        EventsOptionsBuilder::default().since("1").until(&until.to_string()).filters(&filters).build();
+    let options = EventsOptionsBuilder::default()
+        .since(&since.to_string())
+        .until(&until.to_string())
+        .filters(&filters)
+        .build();
     let mut events = std::pin::pin!(docker.events(Some(options)));
     Ok(events.try_next().await?.is_some())
 }

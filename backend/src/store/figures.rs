@@ -52,7 +52,7 @@ impl Store {
         let ended: Vec<(String, String, i64)> = run::Entity::find()
             .select_only()
             .columns([run::Column::Outcome, run::Column::Reason])
-            .column_as(run::Column::Id.count(), "n")
+            .column_as(Expr::cust("COUNT(*)"), "n")
             .filter(run::Column::Outcome.is_not_null())
             .filter(run::Column::Reason.is_not_null())
             .group_by(run::Column::Outcome)

@@ -2,9 +2,9 @@
 
 mod place;
 
-use std::{process::Command, time::Duration};
+use std::{collections::HashSet, process::Command, time::Duration};
 
-use api::id::InstanceId;
+use api::id::{InstanceId, RunId};
 use backend::containers::{Containers, Error, Live};
 
 use place::{LIMITS, MEBIBYTE, Place, containers, docker, hello, wanted};
@@ -52,6 +52,29 @@ async fn an_engine_that_accepts_and_says_nothing_is_away() {
     let containers = Containers::new(Some(address), "test".to_owned(), LIMITS).unwrap();
     let error = containers.ping().await.unwrap_err();
     assert!(matches!(&error, Error::EngineAway { why } if why.contains("does not answer")), "{error}");
+}
+
+#[tokio::test]
+async fn networks_and_volumes_without_a_run_go_and_the_others_stay() {
+    let place = Place::new();
+    let (live, over) = (RunId::mint(), RunId::mint());
+    let ours = format!("caisson.server={}", place.server);
+    let name = |what: &str| format!("{}-{what}", place.server);
+    let make = |kind: &str, what: &str, run: RunId| {
+        docker(&[kind, "create", "--label", &ours, "--label", &format!("caisson.run={run}"), &name(what)]);
+    };
+    make("network", "left", over);
+    make("volume", "left", over);
+    make("volume", "live", live);
+    let foreign = format!("foreign-{}", name("volume"));
+    docker(&["volume", "create", "--label", "caisson.server=another", &foreign]);
+    let removed = place.containers.remove_leftovers(&HashSet::from([live])).await.unwrap();
+    assert_eq!(removed, [name("left"), name("left")]);
+    let volumes = docker(&["volume", "ls", "--quiet", "--filter", &format!("label={ours}")]);
+    assert_eq!(volumes, name("live"));
+    assert!(docker(&["volume", "ls", "--quiet"]).lines().any(|volume| volume == foreign));
+    assert_eq!(place.containers.remove_leftovers(&HashSet::new()).await.unwrap(), [name("live")]);
+    docker(&["volume", "rm", &foreign]);
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn an_engine_that_stops_in_the_middle_ends_the_run_and_is_cleaned_up_when_
     let dir = TempDir::new().expect("a folder");
     let socket = Socket::open(dir.path());
     let address = format!("--docker-host=unix://{}", socket.path().display());
-    let mut world = World::start(&[&address]).await;
+    let mut world = World::start(&[&address, "--auto-retries=0"]).await;
     let client = world.client().await;
     let run = launch(&client, vec![step("[[hang]]", &[])], &world.repository("sample")).await;
     assert!(follow(&client, run.id, |event| matches!(&event.body, EventBody::Agent(_))).await);

@@ -18,7 +18,7 @@ cat"#
 }
 
 fn answer(behaviour: &Value) -> Value {
-    json!({"type": "answer", "request_id": "r-1", "decision": behaviour})
+    json!({"type": "answer", "requestId": "r-1", "decision": behaviour})
 }
 
 fn allow() -> Value {
@@ -36,7 +36,7 @@ async fn a_person_answers_what_the_agent_asks_and_an_answer_counts_once() {
     let mut stream = world.begin_with("a", json!({"permissionProfile": "ask"})).await;
     read_until(&mut stream, "can_use_tool").await;
     let other =
-        json!({"type": "answer", "request_id": "r-2", "decision": {"behavior": "deny", "message": "no"}});
+        json!({"type": "answer", "requestId": "r-2", "decision": {"behavior": "deny", "message": "no"}});
     let (status, why) = world.refused("/executions/a/input", other).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(why.contains("waits for no answer to \"r-2\""), "{why}");

@@ -171,7 +171,7 @@ pub struct Ack {
 /// `POST /executions/{id}/input`: something for the agent while it works. One that was given before, by
 /// its id or by the request it answers, is taken and not repeated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Input {
     /// A message from a person.
     Message {

@@ -115,7 +115,7 @@ async fn requests_are_what_the_wire_says() {
         ("/commit", json!({"message": "m"})),
         ("/push", json!({"branch": "b", "baseCommit": "c", "stallSeconds": 120})),
         ("/executions/step-1/ack", json!({"n": 7})),
-        ("/executions/step-1/input", json!({"text": "go on"})),
+        ("/executions/step-1/input", json!({"type": "message", "id": "a", "text": "go on"})),
         ("/executions/a%2F..%2Fb%20c/cancel", Value::Null),
     ];
     assert_eq!(asked, expected.map(|(path, body)| (path.to_owned(), body)));
