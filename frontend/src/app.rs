@@ -9,6 +9,7 @@ use leptos_router::{
 use crate::{
     clock,
     components::Frame,
+    components::Show,
     link, live, pages,
     session::{self, Entry},
 };
@@ -56,6 +57,8 @@ fn Pages() -> impl IntoView {
                     <Route path=path!("/login") view=|| view! { <Redirect path="/"/> }/>
                     <Route path=path!("/runs") view=pages::Runs/>
                     <Route path=path!("/runs/:id") view=pages::Run/>
+                    <Route path=path!("/batches") view=pages::Batches/>
+                    <Route path=path!("/batches/:id") view=pages::BatchPage/>
                     <Route path=path!("/tasks") view=pages::Tasks/>
                     <Route path=path!("/tasks/new") view=pages::NewTask/>
                     <Route path=path!("/tasks/:id") view=pages::EditTask/>

@@ -1,5 +1,7 @@
 //! The pages, one file a route.
 
+mod batch;
+mod batches;
 mod home;
 mod instances;
 mod login;
@@ -9,6 +11,8 @@ mod runs;
 mod task;
 mod tasks;
 
+pub(crate) use batch::BatchPage;
+pub(crate) use batches::Batches;
 pub(crate) use home::Home;
 pub(crate) use instances::Instances;
 pub(crate) use login::Login;

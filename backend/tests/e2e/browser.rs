@@ -1,141 +1,13 @@
 //! The UI in a real browser: sign in, start a run, watch it to its end, reload in the middle.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
-
-use tempfile::TempDir;
 use thirtyfour::prelude::*;
 
-use crate::harness::{PATIENCE, TOKEN, World, create_task, step};
+use self::driver::{Browser, LOOK};
+use crate::harness::{PATIENCE, World, create_task, step};
 
-/// How often the page is looked at while something is awaited.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// A headless browser with a profile of its own.
-struct Browser {
-    driver: WebDriver,
-    process: Child,
-    _profile: TempDir,
-}
-
-impl Browser {
-    async fn start(width: u32, height: u32, dark: bool) -> Self {
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver: `cargo xtask machine` installs it");
-        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let port = lines
-            .find_map(|line| {
-                line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("chromedriver says its port");
-        let profile = TempDir::new().expect("a folder");
-        let mut wanted = DesiredCapabilities::chrome();
-        for argument in [
-            "--headless=new".to_owned(),
-            "--no-sandbox".to_owned(),
-            "--disable-gpu".to_owned(),
-            "--disable-quic".to_owned(),
-            "--no-first-run".to_owned(),
-            "--disable-background-networking".to_owned(),
-            "--disable-component-update".to_owned(),
-            "--disable-sync".to_owned(),
-            format!("--window-size={width},{height}"),
-            format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)),
-            format!("--user-data-dir={}", profile.path().display()),
-        ] {
-            wanted.add_arg(&argument).expect("an argument");
-        }
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.expect("a browser");
-        Self { driver, process, _profile: profile }
-    }
-
-    async fn open(&self, world: &World, path: &str) {
-        self.driver.goto(format!("http://{}{path}", world.address)).await.expect("the page loads");
-    }
-
-    /// The first element with this test id, as soon as it is there.
-    async fn find(&self, id: &'static str) -> WebElement {
-        let css = format!("[data-testid={id}]");
-        let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK);
-        match query.first().await {
-            Ok(element) => element,
-            Err(error) => {
-                self.picture("failed.png").await;
-                let page = self.driver.source().await.unwrap_or_default();
-                panic!("{id} did not appear: {error}\n{page}");
-            }
-        }
-    }
-
-    async fn all(&self, id: &str) -> Vec<WebElement> {
-        self.driver.find_all(By::Css(format!("[data-testid={id}]"))).await.expect("elements")
-    }
-
-    async fn fill(&self, id: &'static str, text: &str) {
-        let field = self.find(id).await;
-        field.clear().await.expect("cleared");
-        field.send_keys(text).await.expect("typed");
-    }
-
-    async fn click(&self, id: &'static str) {
-        let button = self.find(id).await;
-        button.scroll_into_view().await.expect("scrolled");
-        button.click().await.expect("clicked");
-    }
-
-    async fn sign_in(&self, world: &World) {
-        self.open(world, "/").await;
-        self.fill("login-token", TOKEN).await;
-        self.click("login-submit").await;
-        self.find("start-run").await;
-    }
-
-    /// Waits until a run is in this state; answers what its badge says.
-    async fn badge_when(&self, state: &'static str) -> String {
-        let css = format!("[data-testid=run-state][data-state={state}]");
-        let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK);
-        let badge =
-            query.first().await.unwrap_or_else(|error| panic!("the run did not become {state}: {error}"));
-        badge.text().await.expect("a text")
-    }
-
-    /// The numbers of the events on the page, in its order.
-    async fn sequence(&self) -> Vec<i64> {
-        let script =
-            "return [...document.querySelectorAll('[data-testid=event]')].map(e => Number(e.dataset.seq))";
-        let found = self.driver.execute(script, Vec::new()).await.expect("a script");
-        found.convert().expect("numbers")
-    }
-
-    /// Whether the page is wider than its window.
-    async fn scrolls_sideways(&self) -> bool {
-        let script = "const page = document.documentElement; return page.scrollWidth > page.clientWidth";
-        self.driver.execute(script, Vec::new()).await.expect("a script").convert().expect("a truth")
-    }
-
-    /// Keeps a picture where `CAISSON_SCREENSHOTS` says; the README shows one of them.
-    async fn picture(&self, name: &str) {
-        let png = self.driver.screenshot_as_png().await.expect("a picture");
-        assert!(png.starts_with(b"\x89PNG"));
-        if let Some(folder) = std::env::var_os("CAISSON_SCREENSHOTS") {
-            std::fs::write(Path::new(&folder).join(name), png).expect("written");
-        }
-    }
-
-    async fn close(mut self) {
-        let _ = self.driver.clone().quit().await;
-        self.process.kill().expect("chromedriver ends");
-        self.process.wait().expect("chromedriver ended");
-    }
-}
+mod batches;
+mod driver;
+mod talk;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_started_and_watched_in_the_browser_to_its_end() {
@@ -234,7 +106,16 @@ async fn a_task_is_written_in_the_browser_and_nothing_scrolls_sideways_on_a_phon
         .query(By::XPath("//*[contains(text(), 'Written in the browser')]"))
         .wait(PATIENCE, LOOK);
     listed.first().await.expect("the task is listed");
-    for path in ["/", "/runs", "/tasks", "/instances", &format!("/runs/{}", run.id)] {
+    for path in [
+        "/",
+        "/runs",
+        "/batches",
+        "/tasks",
+        "/tasks/new",
+        "/instances",
+        &format!("/runs/{}?tab=changes", run.id),
+        &format!("/runs/{}", run.id),
+    ] {
         browser.open(&world, path).await;
         browser.find("nav-runs").await;
         assert!(!browser.scrolls_sideways().await, "{path} fits a phone");

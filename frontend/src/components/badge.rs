@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use api::run::Run;
+use api::{batch::BatchRun, run::Run};
 use leptos::prelude::*;
 
-use crate::state::badge::{Badge, Tone};
+use crate::state::{
+    badge::{Badge, Tone},
+    batches,
+};
 
 /// The badge of a run.
 #[component]
@@ -14,7 +17,20 @@ pub(crate) fn RunBadge(
     #[prop(into)]
     run: Signal<Arc<Run>>,
 ) -> impl IntoView {
-    let badge = Memo::new(move |_| Badge::of(&run.read()));
+    view! { <StateBadge badge=Memo::new(move |_| Badge::of(&run.read()))/> }
+}
+
+/// The badge of a batch's target.
+#[component]
+pub(crate) fn TargetBadge(
+    /// The newest run against it.
+    run: Memo<BatchRun>,
+) -> impl IntoView {
+    view! { <StateBadge badge=Memo::new(move |_| batches::run_badge(&run.read()))/> }
+}
+
+#[component]
+fn StateBadge(badge: Memo<Badge>) -> impl IntoView {
     view! {
         <span
             class=move || format!("badge {}", badge.read().tone.class())

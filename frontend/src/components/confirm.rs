@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::Show;
+
 /// Asks before it acts.
 #[component]
 pub(crate) fn Confirm(

@@ -1,6 +1,8 @@
 //! The frame of every page: the rail with the places to go, a bar at the foot on a phone.
 
 use leptos::prelude::*;
+
+use super::Show;
 use leptos_router::components::A;
 
 use crate::{
@@ -17,14 +19,21 @@ pub(crate) fn Frame(
 ) -> impl IntoView {
     let live = use_live();
     let active = Memo::new(move |_| live.runs.read().active().len());
+    let waiting = Memo::new(move |_| live.runs.read().waiting().len());
     view! {
         <nav class="rail" aria-label="Main">
             <div class="brand"><Mark/>"Caisson"</div>
-            <A href="/" exact=true attr:data-testid="nav-home">"Home"</A>
+            <A href="/" exact=true attr:data-testid="nav-home">
+                "Home"
+                <Show when=move || waiting.get() != 0>
+                    <span class="count asked" title="waiting for you">{waiting}</span>
+                </Show>
+            </A>
             <A href="/runs" attr:data-testid="nav-runs">
                 "Runs"
                 <Show when=move || active.get() != 0><span class="count">{active}</span></Show>
             </A>
+            <A href="/batches" attr:data-testid="nav-batches">"Batches"</A>
             <A href="/tasks" attr:data-testid="nav-tasks">"Tasks"</A>
             <A href="/instances" attr:data-testid="nav-instances">"Instances"</A>
             <Foot/>

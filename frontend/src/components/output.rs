@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::Show;
+
 use crate::state::{
     diff::{Change, DiffLine},
     words,
@@ -80,11 +82,14 @@ pub(crate) fn DiffView(
     lines: Vec<DiffLine>,
     /// Whether it is shown whole.
     open: RwSignal<bool>,
+    /// How many lines of its beginning are shown while folded.
+    #[prop(default = SHORT)]
+    head: usize,
 ) -> impl IntoView {
     let all = lines.len();
-    let is_long = 2 * SHORT < all;
+    let is_long = 2 * head < all;
     let shown = move || {
-        let count = if open.get() || !is_long { LONGEST } else { SHORT };
+        let count = if open.get() || !is_long { LONGEST } else { head };
         lines.iter().take(count).map(diff_line).collect_view()
     };
     view! {
@@ -104,6 +109,7 @@ fn diff_line(line: &DiffLine) -> impl IntoView + use<> {
         Change::Kept => ("kept", "  "),
         Change::Removed => ("removed", "- "),
         Change::Added => ("added", "+ "),
+        Change::Place => ("place", ""),
     };
     view! { <span class=class>{format!("{sign}{}\n", line.text)}</span> }
 }

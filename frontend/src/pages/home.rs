@@ -1,11 +1,13 @@
 //! Home: start something, see what waits, what runs, and how things ended.
 
+use api::{id::RunId, run::Run};
 use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::{
-    components::{Empty, RunList, RunRow, set_title},
+    components::{Empty, GateCard, RunList, RunRow, Show, set_title},
     live::use_live,
+    state::words,
 };
 
 mod active;
@@ -42,6 +44,7 @@ pub(crate) fn Home() -> impl IntoView {
         <Show when=nothing>
             <Empty text="Nothing has run yet. Each run gets a container of its own, and its work arrives as a branch."/>
         </Show>
+        <Waiting/>
         <Show when=move || !active.read().is_empty()>
             <h2>"Running"<span class="aside">{slots}</span></h2>
             <RunList runs=active row=|run| view! { <active::ActiveRow run/> }.into_any()/>
@@ -51,6 +54,38 @@ pub(crate) fn Home() -> impl IntoView {
             <RunList runs=ended row=|run| view! { <RunRow run/> }.into_any()/>
         </Show>
     }
+}
+
+/// What waits for a person, to be answered in place.
+#[component]
+fn Waiting() -> impl IntoView {
+    let live = use_live();
+    let ids =
+        Memo::new(move |_| live.runs.read().waiting().into_iter().map(|run| run.id).collect::<Vec<_>>());
+    let card = move |id: RunId| {
+        let first = live.runs.read_untracked().get(id);
+        first.map(|first| {
+            let about = about(&first);
+            let run = Memo::new(move |_| live.runs.read().get(id).unwrap_or_else(|| first.clone()));
+            view! { <GateCard run about/> }
+        })
+    };
+    view! {
+        <Show when=move || !ids.read().is_empty()>
+            <h2>"Waiting for you"</h2>
+            <div class="questions"><For each=move || ids.get() key=|id| *id children=card/></div>
+        </Show>
+    }
+}
+
+/// Which run it is that waits.
+fn about(run: &Run) -> ViewFn {
+    let words = format!("{} · {}", run.task.name, words::repository(&run.repository));
+    let address = format!("/runs/{}", run.id);
+    ViewFn::from(move || {
+        let words = words.clone();
+        view! { <A href=address.clone() attr:class="small">{words}</A> }
+    })
 }
 
 /// What the server needs and does not have: without it no run can start.

@@ -6,7 +6,7 @@ use api::{
     event::Event,
     id::RunId,
     rpc::runs::RunsApiClient,
-    run::{self, RunState},
+    run::{self, RunDiff, RunState},
     stream::Frame,
 };
 use leptos::prelude::*;
@@ -14,22 +14,26 @@ use leptos_router::hooks::use_params_map;
 
 use super::NotFound;
 use crate::{
-    components::Trouble,
+    components::{Show, Trouble},
     link::{Link, use_link},
     live::use_live,
     state::{
         log::{Next, Partial, RunLog},
         rows::{Folds, WINDOW},
+        say::Sent,
     },
     timer::spawn_scoped,
 };
 
 mod card;
+mod changes;
 mod conversation;
 mod end;
 mod head;
 mod item;
+mod say;
 mod side;
+mod tabs;
 
 /// How many of the newest events are read when the page opens; older ones come when asked for.
 const RECENT: i64 = 2000;
@@ -54,6 +58,10 @@ struct RunView {
     /// Whether the reader is at the end and goes along with it.
     at_end: RwSignal<bool>,
     trouble: RwSignal<Option<String>>,
+    /// The messages that were sent from this page.
+    sent: RwSignal<Vec<Sent>>,
+    /// What the run has changed, as it was looked at last.
+    diff: RwSignal<Option<Arc<RunDiff>>>,
 }
 
 /// The page of the run in the address.
@@ -81,6 +89,8 @@ fn Known(id: RunId) -> impl IntoView {
         opened: StoredValue::default(),
         at_end: RwSignal::new(false),
         trouble: RwSignal::new(None),
+        sent: RwSignal::default(),
+        diff: RwSignal::new(None),
     };
     let missing = RwSignal::new(false);
     let link = use_link();
@@ -101,8 +111,9 @@ fn Known(id: RunId) -> impl IntoView {
         <Show when=move || missing.get()><NotFound/></Show>
         <Show when=move || known.get()>
             <head::Head view/>
+            <tabs::Tabs view/>
             <div class="run">
-                <conversation::Conversation view/>
+                <tabs::Shown view/>
                 <side::Side view/>
             </div>
         </Show>

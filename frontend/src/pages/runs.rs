@@ -8,7 +8,7 @@ use api::{
 use leptos::prelude::*;
 
 use crate::{
-    components::{Empty, RunList, RunRow, Trouble, set_title},
+    components::{Empty, RunList, RunRow, Show, Trouble, set_title},
     link::use_link,
     live::use_live,
     timer::spawn_scoped,

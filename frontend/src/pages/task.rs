@@ -8,7 +8,10 @@ use super::NotFound;
 use crate::{
     components::{Confirm, Trouble, set_title},
     link::use_link,
-    state::{failure::Failure, form::TaskForm},
+    state::{
+        failure::Failure,
+        form::{Limits, TaskForm},
+    },
     timer::spawn_scoped,
 };
 
@@ -78,11 +81,15 @@ fn Editing(stored: Option<Task>) -> impl IntoView {
     let navigate = StoredValue::new_local(use_navigate());
     let version = stored.map(|task| (task.id, task.version));
     let save = move || {
+        let limits = match form.with_untracked(TaskForm::wire_limits) {
+            Ok(limits) => limits,
+            Err(why) => return failure.set(Some(why)),
+        };
         busy.set(true);
         failure.set(None);
         leptos::task::spawn_local(async move {
-            let saved =
-                link.call(|client| async move { send(&client, version, &form.get_untracked()).await });
+            let saved = link
+                .call(|client| async move { send(&client, version, &form.get_untracked(), limits).await });
             let saved = saved.await;
             busy.try_set(false);
             match saved {
@@ -98,19 +105,23 @@ async fn send(
     client: &jsonrpsee::core::client::Client,
     version: Option<(TaskId, i64)>,
     form: &TaskForm,
+    limits: Limits,
 ) -> Result<Task, jsonrpsee::core::client::Error> {
     let (name, steps, model) = (form.name.clone(), form.wire_steps(), form.wire_model());
+    let (profile, Limits { max_turns, budget_usd }) = (Some(form.profile), limits);
     match version {
         None => {
             TasksApiClient::create(
-                client, name, steps, None, None, model, None, None, None, None, None, None, None,
+                client, name, steps, None, None, model, profile, budget_usd, None, None, None, None, None,
+                max_turns,
             )
             .await
         }
         Some((id, version)) => {
             let (name, steps) = (Some(name), Some(steps));
             TasksApiClient::update(
-                client, id, version, name, steps, None, None, model, None, None, None, None, None, None, None,
+                client, id, version, name, steps, None, None, model, profile, budget_usd, None, None, None,
+                None, None, max_turns,
             )
             .await
         }

@@ -6,7 +6,7 @@ use leptos_router::components::A;
 
 use crate::{
     clock::{short_time, use_now},
-    components::{Empty, Trouble, set_title},
+    components::{Empty, Show, Trouble, set_title},
     link::use_link,
     state::words,
     timer::spawn_scoped,

@@ -18,6 +18,8 @@ pub(crate) enum Change {
     Removed,
     /// It was put in.
     Added,
+    /// It is no line of the file: it says where the next ones are.
+    Place,
 }
 
 /// Above this many pairs of lines the middle is shown as wholly replaced: a table of all pairs would be too large.
@@ -94,6 +96,7 @@ mod tests {
             Change::Kept => ' ',
             Change::Removed => '-',
             Change::Added => '+',
+            Change::Place => '@',
         };
         diff(old, new)
             .iter()

@@ -2,9 +2,10 @@
 
 use api::{
     Timestamp,
+    batch::Batch,
     event::{AgentLine, AgentLineType, Event, EventBody},
-    id::{RunId, TaskId},
-    run::Run,
+    id::{BatchId, RunId, TaskId},
+    run::{Cost, Gate, GateKind, Run},
     stream::Frame,
     task::{Step, TaskSpec},
 };
@@ -24,6 +25,39 @@ pub(crate) fn run(number: u128) -> Run {
     run.last_seq = 1;
     run.cost.known = false;
     run
+}
+
+/// A batch at work that nothing is known of yet; ids sort by `number`.
+pub(crate) fn batch(number: u128) -> Batch {
+    Batch {
+        id: BatchId(uuid(number)),
+        task_id: TaskId(uuid(7)),
+        name: "Upgrade".to_owned(),
+        concurrency: None,
+        stop_after_failures: None,
+        budget_usd: None,
+        active: true,
+        stopped: None,
+        states: Default::default(),
+        outcomes: Default::default(),
+        cost: Cost::default(),
+        runs: Vec::new(),
+        created_at: at(0),
+        ended_at: None,
+    }
+}
+
+/// A gate that waits.
+pub(crate) fn gate(kind: GateKind) -> Gate {
+    Gate {
+        id: uuid(9),
+        kind,
+        text: "Which colour?".to_owned(),
+        options: vec!["Red".to_owned(), "Blue".to_owned()],
+        since: at(0),
+        until: None,
+        answer: None,
+    }
 }
 
 fn uuid<T: std::str::FromStr<Err: std::fmt::Debug>>(number: u128) -> T {

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use api::{
     Timestamp,
     event::{Event, EventBody},
+    run::Gate,
     stream::{Cursor, Frame},
 };
 
@@ -24,7 +25,7 @@ pub(crate) struct RunLog {
     pub(crate) caught_up: bool,
     /// Whether the run is over and everything of it has arrived.
     pub(crate) complete: bool,
-    /// Where each tool call is: group and place in it.
+    /// Where each tool call and each open gate is, by its id: group and place in it.
     calls: HashMap<String, (usize, usize)>,
     /// The model that was named last.
     model: Option<String>,
@@ -169,6 +170,10 @@ impl RunLog {
     fn add_item(&mut self, group: usize, item: Arc<Item>) {
         match &item.what {
             What::StrayAnswer { id, .. } if self.attach(id, &item) => return,
+            What::Gate(gate) if gate.answer.is_some() && self.settle(gate) => return,
+            What::Gate(gate) => {
+                self.calls.insert(gate.id.to_string(), (group, self.groups[group].items.len()));
+            }
             What::Model(model) if self.model.as_ref() == Some(model) => return,
             What::Model(model) => self.model = Some(model.clone()),
             What::Tool(call) => {
@@ -189,6 +194,15 @@ impl RunLog {
         if let What::Tool(call) = &mut called.what {
             call.answer = Some(answer.clone());
         }
+        true
+    }
+
+    /// Puts the answer of a gate to its question, if that is loaded.
+    fn settle(&mut self, answered: &Gate) -> bool {
+        let Some(&(group, place)) = self.calls.get(&answered.id.to_string()) else { return false };
+        let asked = Arc::make_mut(&mut self.groups[group].items[place]);
+        asked.revision += 1;
+        asked.what = What::Gate(answered.clone());
         true
     }
 

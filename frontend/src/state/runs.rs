@@ -35,6 +35,14 @@ impl Runs {
         runs
     }
 
+    /// The runs that ask a person something, the one that waits longest first.
+    pub(crate) fn waiting(&self) -> Vec<Arc<Run>> {
+        let asks = |run: &&Arc<Run>| run.state == RunState::Waiting && run.gate.is_some();
+        let mut runs: Vec<_> = self.by_id.values().filter(asks).cloned().collect();
+        runs.sort_by_key(|run| run.gate.as_ref().map(|gate| gate.since));
+        runs
+    }
+
     /// How many runs hold a place.
     pub(crate) fn working(&self) -> usize {
         let holds = |run: &&Arc<Run>| !matches!(run.state, RunState::Queued | RunState::Ended);
@@ -99,6 +107,18 @@ mod tests {
         assert_eq!(runs.working(), 2);
         assert_eq!(numbers(&runs.ended(9)), ["3", "4"]);
         assert_eq!(numbers(&runs.ended(1)), ["3"]);
+    }
+
+    #[test]
+    fn who_waits_longest_for_an_answer_is_first() {
+        let mut runs = Runs::default();
+        for (number, since) in [(1, 9), (2, 4)] {
+            let gate =
+                api::run::Gate { since: example::at(since), ..example::gate(api::run::GateKind::Question) };
+            runs.fold(Run { gate: Some(gate), ..run(number, RunState::Waiting, 1) });
+        }
+        runs.fold(run(3, RunState::Waiting, 1));
+        assert_eq!(numbers(&runs.waiting()), ["2", "1"]);
     }
 
     #[test]

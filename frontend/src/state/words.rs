@@ -49,7 +49,7 @@ pub(crate) fn took(milliseconds: i64) -> String {
 }
 
 /// A cost: `$0.83`, or `unknown` where a price is missing.
-fn cost(cost: Cost) -> String {
+pub(crate) fn cost(cost: Cost) -> String {
     if cost.known { dollars(cost.usd) } else { "unknown".to_owned() }
 }
 

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::RunView;
 use crate::{
-    components::{DiffView, Output},
+    components::{DiffView, Output, Show},
     state::{
         diff,
         tool::{Body, ToolCall},
@@ -55,7 +55,8 @@ pub(super) fn ToolCard(view: RunView, call: ToolCall, at: Timestamp, open: RwSig
     }
 }
 
-fn totals_view((added, removed): (usize, usize)) -> impl IntoView {
+/// How many lines were added and removed.
+pub(super) fn totals_view((added, removed): (usize, usize)) -> impl IntoView {
     view! {
         <span class="totals">
             {(0 < added).then(|| view! { <span class="good">"+"{added}</span> })}

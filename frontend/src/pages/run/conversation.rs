@@ -7,7 +7,7 @@ use web_sys::{ScrollBehavior, ScrollIntoViewOptions, ScrollLogicalPosition};
 use super::{RunView, item::ItemView};
 use crate::{
     clock::{time_of_day, use_now},
-    components::{Empty, Prose},
+    components::{Empty, Prose, Show},
     link::use_link,
     state::{
         rows::{self, Row, WINDOW},

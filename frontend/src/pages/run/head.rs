@@ -51,10 +51,27 @@ pub(super) fn Head(view: RunView) -> impl IntoView {
                 <span class="mono">{move || run.read().branch.clone()}</span>
                 <span>{step}</span>
                 <span>{duration}</span>
+                {origin(&run.read_untracked())}
                 <span data-testid="cost">{move || words::cost_of(&run.read())}</span>
             </p>
         }
     })
+}
+
+/// Where the run comes from, if not from a person's hand alone: a batch, a run before it; and its priority.
+fn origin(run: &run::Run) -> impl IntoView + use<> {
+    let batch =
+        run.batch_id.map(|id| view! { <span><A href=format!("/batches/{id}")>"part of a batch"</A></span> });
+    let words = match run.auto_retries {
+        0 => "run again".to_owned(),
+        1 => "retried by itself".to_owned(),
+        times => format!("retried by itself, {times} times"),
+    };
+    let retry = run.retry_of.map(|id| {
+        view! { <span data-testid="retry-of"><A href=format!("/runs/{id}")>{words}</A></span> }
+    });
+    let priority = (run.priority != 0).then(|| view! { <span>"priority "{run.priority}</span> });
+    view! { {batch}{retry}{priority} }
 }
 
 /// Cancel while it goes on, run again when it is over.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use api::event::{EgressEvent, GitAction, StateChange};
-use api::run::{Gate, RunState, wire_name};
+use api::event::{EgressEvent, GitAction, Notice, StateChange};
+use api::run::{Gate, RunState};
 use leptos::prelude::*;
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
     components::{Output, Prose},
     state::{
         failure::sentence,
+        gate,
         item::{Item, What, progress_words},
         words,
     },
@@ -48,7 +49,7 @@ fn said(view: RunView, item: &Item) -> AnyView {
         What::Check(check) => view! { <CheckCard check=check.clone() open/> }.into_any(),
         What::Git(action) => git(action),
         What::Egress(egress, count) => self::egress(egress, *count),
-        What::Gate(gate) => self::gate(gate),
+        What::Gate(asked) => self::gate(asked),
         What::State(change) if change.state == RunState::Ended => {
             view! { <EndCard view change=change.clone()/> }.into_any()
         }
@@ -59,9 +60,9 @@ fn said(view: RunView, item: &Item) -> AnyView {
         What::AgentError(text) => {
             view! { <p class="trouble">"The agent reports: "{sentence(text)}</p> }.into_any()
         }
-        What::Notice(notice) => quiet(sentence(&notice.text)),
+        What::Notice(notice) => self::notice(notice, open),
         What::User(text) => {
-            view! { <div class="card user"><span class="kind">"You"</span><Prose text=text.clone()/></div> }
+            view! { <div class="card user" data-testid="user-message"><span class="kind">"You"</span><Prose text=text.clone()/></div> }
                 .into_any()
         }
     }
@@ -135,12 +136,40 @@ fn egress(egress: &EgressEvent, count: usize) -> AnyView {
     card_line("Firewall", view! { {verb}<span class="mono strong">{host}</span>{times} })
 }
 
+/// A question, and its answer once there is one.
 fn gate(gate: &Gate) -> AnyView {
-    let head = format!("The run waits: {}", wire_name(&gate.kind).replace('_', " "));
-    view! { <div class="card gate"><strong>{head}</strong><Prose text=gate.text.clone()/></div> }.into_any()
+    let answer = gate::answer_words(gate);
+    let class = if answer.is_some() { "card gate answered" } else { "card gate" };
+    let answer = match answer {
+        Some(answer) => view! { <p><span class="third">"Answer: "</span><strong data-testid="gate-answered">{answer}</strong></p> }.into_any(),
+        None => view! { <p class="waiting small">"Waiting for an answer."</p> }.into_any(),
+    };
+    view! {
+        <div class=class data-testid="gate-item">
+            <p class="second">{gate::heading(gate.kind)}</p>
+            <Prose text=gate.text.clone()/>
+            {answer}
+        </div>
+    }
+    .into_any()
 }
 
-fn card_line(kind: &'static str, line: impl IntoView + 'static) -> AnyView {
-    view! { <div class="card"><div class="card-head"><span class="kind">{kind}</span><p class="line">{line}</p></div></div> }
+/// Something worth knowing, with what it is about; what a machine printed is shown as it is.
+fn notice(notice: &Notice, open: RwSignal<bool>) -> AnyView {
+    match notice.about.as_str() {
+        "stderr" => view! {
+            <div class="card" data-testid="notice">
+                <div class="card-head"><span class="kind">"stderr"</span></div>
+                <Output text=notice.text.clone() open/>
+            </div>
+        }
+        .into_any(),
+        "adopted" => quiet(sentence(&notice.text)),
+        about => card_line(&sentence(about).trim_end_matches('.').to_owned(), sentence(&notice.text)),
+    }
+}
+
+fn card_line(kind: &str, line: impl IntoView + 'static) -> AnyView {
+    view! { <div class="card"><div class="card-head"><span class="kind">{kind.to_owned()}</span><p class="line">{line}</p></div></div> }
         .into_any()
 }

@@ -1,9 +1,10 @@
-//! The form of a task: its name, its steps with their checks, the model.
+//! The form of a task: its name, its steps with their checks, the model and its limits.
 
+use api::run::wire_name;
 use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
-    components::Field,
+    components::{Field, Show},
     state::{
         failure::Failure,
         form::{self, TaskForm},
@@ -36,6 +37,11 @@ pub(super) fn Editor(
             .map_or_else(|| failure.text.clone(), |field| format!("{field}: {}", failure.text));
         (!shown).then(|| view! { <p class="trouble" role="alert" data-testid="field-error">{text}</p> })
     };
+    let chosen = form.read_untracked().profile;
+    let profiles = form::PROFILES.map(|(profile, words)| {
+        view! { <option value=wire_name(&profile) selected=profile == chosen>{words}</option> }
+    });
+    let profiles = profiles.into_iter().collect_view();
     let keys = move || form.read().steps.iter().map(|step| step.key).collect::<Vec<_>>();
     view! {
         <form class="editor" on:submit=submit>
@@ -59,11 +65,36 @@ pub(super) fn Editor(
                     data-testid="task-model"
                 />
             </Field>
+            <Field label="Permissions" hint="What the agent may do without asking. It never leaves its container." error=error("permissionProfile")>
+                <select data-testid="task-profile" on:change=move |event| choose(form, &event_target_value(&event))>{profiles}</select>
+            </Field>
+            <div class="pair">
+                <Field label="Budget of a run" hint="US dollars. At the limit the run waits and asks you. Blank is no limit." error=error("budgetUsd")>
+                    <input
+                        prop:value=move || form.read().budget.clone()
+                        on:input=move |event| form.write().budget = event_target_value(&event)
+                        inputmode="decimal" placeholder="no limit" data-testid="task-budget"
+                    />
+                </Field>
+                <Field label="Turns of a step" hint="After so many turns the agent is stopped. Blank is no limit." error=error("maxTurns")>
+                    <input
+                        prop:value=move || form.read().max_turns.clone()
+                        on:input=move |event| form.write().max_turns = event_target_value(&event)
+                        inputmode="numeric" placeholder="no limit" data-testid="task-max-turns"
+                    />
+                </Field>
+            </div>
             {other}
             <div class="actions">
                 <button type="submit" class="primary" data-testid="save-task" disabled=busy>"Save"</button>
             </div>
         </form>
+    }
+}
+
+fn choose(form: RwSignal<TaskForm>, name: &str) {
+    if let Some((profile, _)) = form::PROFILES.into_iter().find(|(profile, _)| wire_name(profile) == name) {
+        form.write().profile = profile;
     }
 }
 

@@ -2,12 +2,13 @@
 
 use api::{
     event::{EventBody, GitAction, Progress},
+    run::{Gate, GateKind},
     stream::Frame,
 };
 
 use super::{Next, RunLog};
 use crate::state::{
-    example::{answers, calls, event, item, says},
+    example::{self, answers, calls, event, item, says},
     item::What,
 };
 
@@ -156,4 +157,29 @@ fn a_hundred_thousand_events_are_folded_one_by_one() {
         log.groups.iter().map(|group| group.items.len()).collect::<Vec<_>>(),
         [39_999, 40_000, 20_001]
     );
+}
+
+#[test]
+fn an_answered_gate_is_one_item_with_question_and_answer_wherever_the_log_began() {
+    let answered = Gate { answer: Some("Blue".to_owned()), ..example::gate(GateKind::Question) };
+    let story = [
+        says(1, 1, "Hm."),
+        event(2, Some(1), EventBody::Gate(example::gate(GateKind::Question))),
+        says(3, 1, "Waiting."),
+        event(4, Some(2), EventBody::Gate(answered.clone())),
+    ];
+    for begin in 0..story.len() {
+        let mut log = RunLog::from(i64::try_from(begin).unwrap());
+        for event in &story[begin..] {
+            log.fold(item(event.clone()));
+        }
+        log.prepend(story[..begin].to_vec());
+        let gates: Vec<_> = log.groups.iter().flat_map(|group| &group.items).map(|item| &item.what).collect();
+        assert_eq!(
+            gates.iter().filter(|what| matches!(what, What::Gate(_))).count(),
+            1,
+            "begun after {begin}"
+        );
+        assert_eq!(gates[1], &What::Gate(answered.clone()));
+    }
 }
