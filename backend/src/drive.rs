@@ -8,7 +8,7 @@ mod clock;
 mod engine;
 mod execution;
 mod finish;
-mod gates;
+pub(crate) mod gates;
 mod money;
 mod record;
 mod rescue;

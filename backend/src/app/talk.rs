@@ -11,7 +11,11 @@ use base64::Engine;
 use uuid::Uuid;
 
 use super::{App, Error, not_found};
-use crate::agent::{self, Agent};
+use crate::{
+    agent::{self, Agent},
+    drive::gates::is_of_batch,
+    store,
+};
 
 /// The longest message or answer, in bytes.
 const MAX_TEXT: usize = 256 * 1024;
@@ -54,7 +58,12 @@ impl App {
         };
         let run = self.still_works(id).await?;
         if found.gate.kind == GateKind::Budget {
-            check_budget_answer(answer, run.cost.usd)?;
+            let of_batch = run.batch_id.filter(|_| is_of_batch(&found));
+            let spent = match of_batch {
+                Some(batch) => self.store.batch_spending(batch).await?.map_or(0.0, |spending| spending.spent),
+                None => run.cost.usd,
+            };
+            check_budget_answer(answer, spent)?;
         }
         if !self.store.gate_answer(id, gate, answer.trim()).await? {
             return Err(ApiError::Conflict { why: format!("gate {gate} was answered before") }.into());
@@ -126,11 +135,11 @@ impl App {
     }
 
     /// Wakes the driver of a run, wherever it is.
-    async fn knock(&self, id: RunId) -> Result<(), Error> {
+    pub(crate) async fn knock(&self, id: RunId) -> Result<(), store::Error> {
         if self.knock_here(id) {
             return Ok(());
         }
-        Ok(self.store.announce(id).await?)
+        self.store.announce(id).await
     }
 
     /// Wakes the driver of a run, if it is here. Answers whether it is.

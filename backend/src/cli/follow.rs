@@ -6,11 +6,15 @@ use api::{
     event::Event,
     id::RunId,
     rpc::runs::RunsApiClient,
+    run::Run,
     stream::{Cursor, Frame},
 };
 use futures::Stream;
 
-use super::{client::Client, failure::Failure};
+use super::{
+    client::{Client, Server},
+    failure::Failure,
+};
 
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -95,6 +99,19 @@ pub(super) fn follow(client: Client, id: RunId, after: i64) -> impl Stream<Item 
                 }
             }
             tokio::time::sleep(wait.next()).await;
+        }
+    }
+}
+
+/// The run after its last event, asked for as patiently as it was followed.
+pub(super) async fn after_all(server: &Server, id: RunId) -> Result<Run, Failure> {
+    let mut wait = Backoff::default();
+    loop {
+        let asked = async { Ok::<_, Failure>(RunsApiClient::by_id(&server.connect().await?.rpc, id).await?) };
+        match asked.await {
+            Err(failure) if failure.is_permanent() => return Err(failure),
+            Err(_) => tokio::time::sleep(wait.next()).await,
+            Ok(run) => return Ok(run),
         }
     }
 }

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use super::{
     client::Client,
     failure::{FAILED, Failure},
-    follow::{Followed, follow},
+    follow::{self, Followed, follow},
     ids,
     output::Output,
     render::{Renderer, screen::Screen, summary::summary},
@@ -119,7 +119,7 @@ pub(super) async fn watch(
             }
         }
     }
-    let ended = RunsApiClient::by_id(&server.connect().await?.rpc, run.id).await?;
+    let ended = follow::after_all(&server, run.id).await?;
     show.end(&ended)?;
     Ok(Some(ended))
 }

@@ -99,8 +99,8 @@ impl Driver {
                     self.settle(agent, id).await?;
                     continue;
                 }
-                question = money.blocked(), if self.record.run.gate.is_none() => {
-                    self.open_budget(question).await?;
+                line = money.blocked(), if self.record.run.gate.is_none() => {
+                    self.open_budget(line).await?;
                     continue;
                 }
                 quiet = silence.lasts() => {

@@ -9,12 +9,21 @@ use api::{
 };
 use uuid::Uuid;
 
-use super::{Driver, Halt, money::STOP};
+use super::{
+    Driver, Halt,
+    money::{Line, STOP},
+};
 use crate::{
     agent::{Agent, Error},
     app::talk::{ask_of, new_budget},
     store::{Delivered, GateRecord, RunPatch},
 };
+
+/// Stands in the place of the agent's request in a gate that the budget of a batch has opened.
+const BATCH: &str = "batch";
+
+/// The answer of a batch's gate that was answered at another run.
+const RAISED: &str = "raised for the whole batch";
 
 /// The answer of a gate whose question nobody asks any more.
 const WITHDRAWN: &str = "withdrawn: the agent no longer waits for it";
@@ -45,20 +54,20 @@ impl Driver {
     }
 
     /// Asks a person about the budget, unless somebody is asked already.
-    pub(super) async fn open_budget(&mut self, question: String) -> Result<(), Halt> {
+    pub(super) async fn open_budget(&mut self, line: Line) -> Result<(), Halt> {
         let waits =
             |record: &GateRecord| record.gate.kind == GateKind::Budget && record.gate.answer.is_none();
         if !self.gates().await?.iter().any(waits) {
             let gate = Gate {
                 id: Uuid::now_v7(),
                 kind: GateKind::Budget,
-                text: question,
+                text: line.question,
                 options: words(&[STOP]),
                 since: Timestamp::now(),
                 until: None,
                 answer: None,
             };
-            self.insert_gate(gate, None, None).await?;
+            self.insert_gate(gate, line.of_batch.then(|| BATCH.to_owned()), None).await?;
         }
         self.show_gate().await
     }
@@ -81,6 +90,9 @@ impl Driver {
 
     /// Hands over what people have said since the last time: answers, then messages.
     pub(super) async fn settle(&mut self, agent: &Agent, execution: &str) -> Result<(), Halt> {
+        for record in self.gates().await?.iter().filter(|record| record.gate.answer.is_none()) {
+            self.recheck_batch(record).await?;
+        }
         for record in self.gates().await? {
             let Some(answer) = record.gate.answer.clone().filter(|_| !record.delivered) else { continue };
             if !self.hand_over(agent, execution, &record, &answer).await? {
@@ -90,7 +102,7 @@ impl Driver {
             write.delivered = Some(Delivered::Gate(record.gate.id));
             self.write(write).await?;
             if record.gate.kind == GateKind::Budget {
-                self.obey(&answer);
+                self.obey(&record, &answer).await?;
             }
         }
         self.show_gate().await?;
@@ -138,13 +150,35 @@ impl Driver {
     }
 
     /// What the answer to a budget gate means.
-    fn obey(&self, answer: &str) {
-        match new_budget(answer) {
-            Some(limit) => self.money.raise(limit),
-            None if answer == STOP => self.money.stop(),
-            // Withdrawn.
-            None => {}
+    async fn obey(&mut self, record: &GateRecord, answer: &str) -> Result<(), Halt> {
+        match (new_budget(answer), self.record.run.batch_id) {
+            (Some(limit), Some(batch)) if is_of_batch(record) => {
+                let app = self.app.clone();
+                self.patiently(|| app.store.batch_set_budget(batch, limit)).await?;
+                self.money.go_on();
+                // The others of the batch wait for the same.
+                let others = self.patiently(|| app.store.batch_list_waiting(batch)).await?;
+                for run in others.unwrap_or_default() {
+                    self.patiently(|| app.knock(run)).await?;
+                }
+            }
+            (Some(limit), _) => self.money.raise(limit),
+            (None, _) if answer == STOP => self.money.stop(),
+            // Withdrawn, or raised through another run of the batch.
+            (None, _) => self.money.go_on(),
         }
+        Ok(())
+    }
+
+    /// A gate of the batch's budget that somebody has raised through another run of it answers itself.
+    async fn recheck_batch(&mut self, record: &GateRecord) -> Result<(), Halt> {
+        let Some(batch) = self.record.run.batch_id.filter(|_| is_of_batch(record)) else { return Ok(()) };
+        let (store, run, id) = (self.app.store.clone(), self.record.run.id, record.gate.id);
+        let spending = self.patiently(|| store.batch_spending(batch)).await?.flatten();
+        if spending.is_none_or(|spending| spending.limit.is_none_or(|limit| spending.spent < limit)) {
+            self.patiently(|| store.gate_answer(run, id, RAISED)).await?;
+        }
+        Ok(())
     }
 
     /// Makes the oldest open gate the one the run waits for, or lets it go on when there is none.
@@ -191,6 +225,11 @@ impl Driver {
         }
         self.show_gate().await
     }
+}
+
+/// Whether the budget of the batch has opened it.
+pub(crate) fn is_of_batch(record: &GateRecord) -> bool {
+    record.ask.as_deref() == Some(BATCH)
 }
 
 /// How long a run has waited for people so far: the time in which any gate was open.

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use api::{
-    id::RunId,
+    id::{BatchId, RunId},
     run::{Cost, GateKind, Reason, Usage},
 };
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::End;
+use super::{End, gates::is_of_batch};
 use crate::{
     app::talk::new_budget,
     broker::{Meter, Permit, Spent},
@@ -22,11 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The answer to a budget gate that ends the run.
 pub(super) const STOP: &str = "stop";
 
+/// A line that is reached: what to ask a person before another call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// The question.
+    pub(super) question: String,
+    /// Whether the batch's budget is meant, not the run's own.
+    pub(super) of_batch: bool,
+}
+
 /// What one run spends. Cheap to clone; clones are the same purse.
 #[derive(Clone)]
 pub(super) struct Money {
     store: Store,
     run: RunId,
+    batch: Option<BatchId>,
     /// Of the lease it is written under.
     fence: i64,
     spending: Arc<watch::Sender<Spending>>,
@@ -45,7 +55,7 @@ struct Spending {
     /// What the dearest call has cost so far, in US dollars.
     dearest: f64,
     /// Why a call waits for a person, if one does.
-    blocked: Option<String>,
+    blocked: Option<Line>,
     /// Why the run must end: a person has said stop, or the upstream takes no more calls.
     over: Option<End>,
 }
@@ -53,11 +63,10 @@ struct Spending {
 impl Money {
     /// The purse of a run as it is stored: its cost so far, and the last limit a person has set.
     pub(super) fn of(store: &Store, record: &RunRecord, gates: &[GateRecord]) -> Self {
-        let raised =
-            gates.iter().filter_map(|gate| new_budget(gate.gate.answer.as_deref()?)).reduce(f64::max);
-        let stopped = gates
-            .iter()
-            .any(|gate| gate.gate.kind == GateKind::Budget && gate.gate.answer.as_deref() == Some(STOP));
+        let budget = |gate: &&GateRecord| gate.gate.kind == GateKind::Budget;
+        let stopped = gates.iter().filter(budget).any(|gate| gate.gate.answer.as_deref() == Some(STOP));
+        let own = gates.iter().filter(budget).filter(|gate| !is_of_batch(gate));
+        let raised = own.filter_map(|gate| new_budget(gate.gate.answer.as_deref()?)).reduce(f64::max);
         let run = &record.run;
         let spending = Spending {
             cost: run.cost,
@@ -72,6 +81,7 @@ impl Money {
         Self {
             store: store.clone(),
             run: run.id,
+            batch: run.batch_id,
             fence: record.fence,
             spending: Arc::new(watch::Sender::new(spending)),
         }
@@ -79,7 +89,7 @@ impl Money {
 
     /// Whether a call can come to wait for a person.
     pub(super) fn has_limit(&self) -> bool {
-        self.spending.borrow().limit.is_some()
+        self.batch.is_some() || self.spending.borrow().limit.is_some()
     }
 
     /// What it has cost so far, and the tokens.
@@ -98,8 +108,13 @@ impl Money {
     }
 
     /// Resolves, with the question for a person, while a call waits at the line.
-    pub(super) async fn blocked(&self) -> String {
+    pub(super) async fn blocked(&self) -> Line {
         self.wait_for(|spending| spending.blocked.clone()).await
+    }
+
+    /// What stood in the way may be gone: a call that waits looks again.
+    pub(super) fn go_on(&self) {
+        self.spending.send_modify(|spending| spending.blocked = None);
     }
 
     /// A person has said stop.
@@ -128,14 +143,17 @@ impl Money {
     async fn wait_for_room(&self) {
         let mut changes = self.spending.subscribe();
         loop {
+            changes.mark_unchanged();
+            let of_batch = self.batch_line().await;
             let mut admitted = false;
             self.spending.send_if_modified(|spending| {
-                let question = spending.question();
-                admitted = question.is_none() && spending.has_room();
+                let own = spending.question().map(|question| Line { question, of_batch: false });
+                let line = own.or(of_batch);
+                admitted = line.is_none() && spending.has_room();
                 spending.calls += u32::from(admitted);
-                let asks = question.is_some() && spending.blocked.is_none();
+                let asks = line.is_some() && spending.blocked.is_none();
                 if asks {
-                    spending.blocked = question;
+                    spending.blocked = line;
                 }
                 asks
             });
@@ -145,6 +163,18 @@ impl Money {
             // It cannot close: `self` holds the other end.
             let _ = changes.changed().await;
         }
+    }
+
+    /// The line of the batch, if it is reached. A database that is away stops nobody: what is spent meanwhile is
+    /// counted when it is back.
+    async fn batch_line(&self) -> Option<Line> {
+        let spending = self.store.batch_spending(self.batch?).await.ok()??;
+        let limit = spending.limit.filter(|limit| *limit <= spending.spent)?;
+        let question = format!(
+            "The batch has spent {:.4} of {limit:.4} US dollars. Raise its budget, or stop this run?",
+            spending.spent
+        );
+        Some(Line { question, of_batch: true })
     }
 
     async fn count(&self, call: Spent) {

@@ -223,6 +223,35 @@ impl Store {
         Ok(row.map(|(limit, spent, unknown)| Spending { limit, spent, known: unknown == 0 }))
     }
 
+    /// Sets what all runs of a batch together may cost, in US dollars.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn batch_set_budget(&self, id: BatchId, limit: f64) -> Result<(), Error> {
+        batch::Entity::update_many()
+            .col_expr(batch::Column::BudgetUsd, Expr::value(limit))
+            .filter(batch::Column::Id.eq(id.0))
+            .exec(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// The runs of a batch that wait at a gate.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be read.
+    pub async fn batch_list_waiting(&self, id: BatchId) -> Result<Vec<RunId>, Error> {
+        let rows: Vec<Uuid> = run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(run::Column::BatchId.eq(id.0))
+            .filter(run::Column::State.eq(wire_name(&RunState::Waiting)))
+            .into_tuple()
+            .all(&self.read)
+            .await?;
+        Ok(rows.into_iter().map(RunId).collect())
+    }
+
     /// Whether one of these runs is of this batch.
     ///
     /// # Errors
