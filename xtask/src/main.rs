@@ -2,6 +2,7 @@
 //! Each step prints a line that says which way was taken, where there is more than one.
 
 mod bench;
+mod chaos;
 mod check;
 mod demo;
 mod engine;
@@ -29,6 +30,8 @@ enum Command {
     Check,
     /// Measures: the time a run takes, the flow of events, the memory of an idle server.
     Bench,
+    /// Kills and cuts everything around twenty real runs at random, again and again, from a seed.
+    Chaos(chaos::Options),
     /// Builds the browser's part into `frontend/dist`.
     Web,
     /// Builds the executor's image.
@@ -51,6 +54,7 @@ fn run_command(command: Command) -> Result<ExitCode> {
         Command::Test => return test::run(root),
         Command::Check => return check::run(root),
         Command::Bench => bench::run(root)?,
+        Command::Chaos(options) => chaos::run(root, &options)?,
         Command::Web => {
             machine::ensure(&[machine::Need::Wasm])?;
             web::build(root)?;

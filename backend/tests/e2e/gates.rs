@@ -115,7 +115,7 @@ async fn a_message_reaches_the_agent_while_it_works() {
 }
 
 /// A price for whatever the scripted model is called.
-fn prices(world: &std::path::Path) -> String {
+pub fn prices(world: &std::path::Path) -> String {
     let file = world.join("prices.json");
     let price = r#"{"date": "2026-11-21", "source": "a test", "models": {"claude": {"input": 1000, "output": 1000, "cacheRead": 1000, "cacheWrite5m": 1000, "cacheWrite1h": 1000}}}"#;
     std::fs::write(&file, price).expect("a file");

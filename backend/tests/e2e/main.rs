@@ -4,6 +4,7 @@
 
 mod adoption;
 mod bad_input;
+mod batches;
 mod browser;
 mod chaos;
 mod containers;
