@@ -115,12 +115,13 @@ impl Browser {
         found.convert().expect("numbers")
     }
 
-    /// Waits until no element with this test id is left.
+    /// Waits until the elements that have this test id now have left the page.
     pub(super) async fn gone(&self, id: &'static str) {
-        let query = self.driver.query(By::Css(format!("[data-testid={id}]"))).wait(PATIENCE, LOOK);
-        if !query.not_exists().await.expect("a query") {
-            self.picture("failed.png").await;
-            panic!("{id} stays");
+        for element in self.all(id).await {
+            if let Err(error) = element.wait_until().wait(PATIENCE, LOOK).stale().await {
+                self.picture("failed.png").await;
+                panic!("{id} stays: {error}");
+            }
         }
     }
 

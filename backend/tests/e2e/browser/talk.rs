@@ -9,7 +9,7 @@ use crate::harness::{World, client_run, docker, ended, launch, launch_with, step
 /// A price for whatever the scripted model is called.
 fn prices(folder: &std::path::Path) -> String {
     let file = folder.join("prices.json");
-    let price = r#"{"date": "2026-11-21", "source": "a test", "models": {"claude": {"input": 1, "output": 1, "cacheRead": 1, "cacheWrite5m": 1, "cacheWrite1h": 1}}}"#;
+    let price = r#"{"date": "2026-11-21", "source": "a test", "models": {"claude": {"input": 1000, "output": 1000, "cacheRead": 1000, "cacheWrite5m": 1000, "cacheWrite1h": 1000}}}"#;
     std::fs::write(&file, price).expect("a file");
     format!("--prices={}", file.display())
 }
@@ -81,8 +81,12 @@ async fn a_budget_is_raised_in_the_browser_and_the_run_goes_on() {
 async fn a_message_waits_below_its_box_until_it_is_in_the_log_and_changes_are_shown() {
     let world = World::start(&[]).await;
     let client = world.client().await;
-    let run =
-        launch(&client, vec![step("[[listen]]", &["test -f heard.txt"])], &world.repository("sample")).await;
+    let run = launch(
+        &client,
+        vec![step("[[listen]]", &["grep -q 'something from a person' ~/.claude/projects/*/*.jsonl"])],
+        &world.repository("sample"),
+    )
+    .await;
     let browser = Browser::start(1360, 900, false).await;
     browser.sign_in(&world).await;
     browser.open(&world, &format!("/runs/{}", run.id)).await;
@@ -93,7 +97,8 @@ async fn a_message_waits_below_its_box_until_it_is_in_the_log_and_changes_are_sh
     browser.click("say-send").await;
     browser.says("user-message", "something from a person").await;
     browser.gone("undelivered").await;
-    docker(&["exec", "--user", "1000", &world.container(), "touch", "/workspace/go"]);
+    let go = "echo heard > /workspace/heard.txt; touch /workspace/go";
+    docker(&["exec", "--user", "1000", &world.container(), "bash", "-c", go]);
     assert_eq!(browser.badge_when("ended").await, "completed");
     browser.gone("say").await;
     browser.click("tab-changes").await;

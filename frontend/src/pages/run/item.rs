@@ -165,7 +165,7 @@ fn notice(notice: &Notice, open: RwSignal<bool>) -> AnyView {
         }
         .into_any(),
         "adopted" => quiet(sentence(&notice.text)),
-        about => card_line(&sentence(about).trim_end_matches('.').to_owned(), sentence(&notice.text)),
+        about => card_line(sentence(about).trim_end_matches('.'), sentence(&notice.text)),
     }
 }
 
