@@ -47,9 +47,8 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
             changed = remote.recv() => match changed {
                 // Asked of another backend about a run of this one: an answer, a message, a cancellation.
                 Ok(run) if app.knock_here(run) => cancel(&app).await,
-                Ok(_) => Ok(()),
-                // Too many at once: the next renewal looks at everything.
-                Err(RecvError::Lagged(_)) => Ok(()),
+                // Not one of this backend's; or too many at once: the next renewal looks at everything.
+                Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
                 Err(RecvError::Closed) => break,
             },
         };

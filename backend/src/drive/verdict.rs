@@ -77,10 +77,9 @@ fn said(exit: &Exit) -> String {
 fn reason_of(result: &AgentResult) -> Reason {
     match (result.subtype.as_str(), result.terminal_reason.as_deref(), result.api_error_status) {
         ("error_max_turns", ..) => Reason::MaxTurns,
-        ("error_max_budget_usd", ..) => Reason::BudgetExhausted,
         (_, Some("api_error"), Some(401 | 403)) => Reason::AuthFailed,
-        // The account behind the credential has nothing left.
-        (_, Some("api_error"), Some(402)) => Reason::BudgetExhausted,
+        // The agent's own limit; or the account behind the credential has nothing left.
+        ("error_max_budget_usd", ..) | (_, Some("api_error"), Some(402)) => Reason::BudgetExhausted,
         (_, Some("api_error"), Some(404)) => Reason::InvalidConfiguration,
         (_, Some("api_error"), Some(429)) => Reason::RateLimited,
         // No status means that the model could not be reached at all.

@@ -12,7 +12,8 @@ use jsonrpsee::ws_client::WsClient;
 
 use crate::{
     door::Door,
-    harness::{Process, World, client_of, docker, ends, events_of, follow, launch, postgres, step},
+    harness::{Process, World, client_of, docker, ends, events_of, follow, launch, step},
+    postgres::postgres,
 };
 
 fn waits(body: &EventBody) -> bool {

@@ -16,7 +16,10 @@ use api::{
 use rand::{SeedableRng, rngs::StdRng};
 
 use self::{follower::Follower, storm::Storm};
-use crate::harness::{World, client_run, create_task, launch_of, postgres, step};
+use crate::{
+    harness::{World, client_run, create_task, launch_of, step},
+    postgres::postgres,
+};
 
 /// How many runs there are in one round.
 const RUNS: usize = 20;

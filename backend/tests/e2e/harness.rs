@@ -4,8 +4,6 @@
 // Named by their paths because the benchmarks include this file from elsewhere.
 #[path = "harness/containers.rs"]
 mod containers;
-#[path = "../it/postgres.rs"]
-mod postgres;
 #[path = "harness/process.rs"]
 mod process;
 #[path = "harness/repositories.rs"]
@@ -24,7 +22,6 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     containers::{docker, image, image_with},
-    postgres::postgres,
     process::Process,
     runs::{client_run, create_task, ended, ends, events_of, follow, launch, launch_of, launch_with, step},
 };

@@ -15,6 +15,8 @@ mod gates;
 #[path = "../../../xtask/src/demo/git_server.rs"]
 mod git_server;
 mod harness;
+#[path = "../it/postgres.rs"]
+mod postgres;
 mod reasons;
 mod recovery;
 mod runs;
