@@ -32,7 +32,7 @@ async fn an_event_of_any_kind_is_stored_as_the_json_it_has_on_the_wire() {
             attempt: 1,
         };
         let gate = serde_json::json!({
-            "id": RunId::mint(), "kind": "question", "text": "Tabs?", "since": Timestamp::UNIX_EPOCH, "until": null,
+            "id": RunId::mint(), "kind": "question", "text": "Tabs?", "since": Timestamp::UNIX_EPOCH, "options": ["stop"], "answer": null, "until": null,
         });
         [
             EventBody::State(state),

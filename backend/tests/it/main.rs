@@ -6,6 +6,8 @@ mod batches;
 mod client;
 mod databases;
 mod events;
+mod gates;
+mod leases;
 mod queue;
 mod rest;
 mod retention;

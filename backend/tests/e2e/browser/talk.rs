@@ -103,7 +103,7 @@ async fn a_message_waits_below_its_box_until_it_is_in_the_log_and_changes_are_sh
     browser.gone("say").await;
     browser.click("tab-changes").await;
     browser.says("changed-file", "heard.txt").await;
-    browser.says("changes", "+heard").await;
+    browser.says("changes", "+ heard").await;
     browser.find("download-log").await;
     browser.picture("changes-light.png").await;
     let diff = client.diff(run.id).await.expect("the changes");
