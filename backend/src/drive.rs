@@ -5,6 +5,7 @@
 
 mod boot;
 mod clock;
+mod clone;
 mod engine;
 mod execution;
 mod finish;

@@ -4,19 +4,13 @@ use std::time::Duration;
 
 use api::{
     event::{CheckRun, EventBody, GitAction, Verdict},
-    executor::{CloneLine, Commit, Execute, Exit, GitClone, GitFailure, GitFailureCode, InitGit, Push},
+    executor::{Commit, Execute, Exit, GitFailure, GitFailureCode, InitGit, Push},
     instance::InstanceState,
     run::{Reason, RunState, Transition},
     task::Step,
 };
-use futures::StreamExt;
 
-use super::{
-    Driver, End, Halt,
-    boot::Booted,
-    execution::{PATIENCE, PAUSE, insist},
-    verdict,
-};
+use super::{Driver, End, Halt, boot::Booted, execution::insist, verdict};
 use crate::{
     agent::{Agent, Error},
     store::RunPatch,
@@ -29,9 +23,6 @@ pub(super) const PUSH_STALL_SECONDS: u64 = 120;
 const AT_THE_LINE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The executor ends a step that takes too long, and knows how; this much later it is ended from here.
 const EXECUTOR_FIRST: Duration = Duration::from_secs(15);
-
-/// How many per cent a clone must be further before the log says so: each line of it is kept for ever.
-const CLONE_PERCENT: u8 = 10;
 
 impl Driver {
     /// Does everything the task asks for.
@@ -74,67 +65,6 @@ impl Driver {
             let _ = self.app.store.instance_set_state(instance, InstanceState::Busy).await;
         }
         Ok(())
-    }
-
-    async fn clone_repository(&mut self, agent: &Agent) -> Result<(), Halt> {
-        let run = &self.record.run;
-        let url = crate::app::repository::parse(&run.repository)
-            .map_err(|error| End::new(Reason::InvalidConfiguration, error.to_string()))?;
-        let body = GitClone {
-            repository_url: url.to_string(),
-            r#ref: run.r#ref.clone(),
-            depth: None,
-            work_branch: Some(run.branch.clone()),
-        };
-        let began = tokio::time::Instant::now();
-        loop {
-            match self.clone_once(agent, &body).await? {
-                Ok(()) => return Ok(()),
-                // Only the connection was cut: the clone goes on, and the next call hears how it ended.
-                Err(Error::Unreachable(_)) if began.elapsed() < PATIENCE => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(error) => {
-                    return Err(
-                        broken(Reason::CloneFailed, "The repository could not be cloned", &error).into()
-                    );
-                }
-            }
-        }
-    }
-
-    /// Clones, or hears how a clone goes on that was begun before.
-    async fn clone_once(&mut self, agent: &Agent, body: &GitClone) -> Result<Result<(), Error>, Halt> {
-        let lines = match agent.clone_repository(body).await {
-            Ok(lines) => lines,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut lines = std::pin::pin!(lines);
-        let mut shown = (String::new(), 0);
-        while let Some(line) = lines.next().await {
-            match line {
-                Ok(CloneLine::Progress { phase, percent }) => {
-                    if shown.0 != phase || shown.1 + CLONE_PERCENT <= percent {
-                        self.progress("clone", format!("{phase} {percent} %"), Some(percent)).await?;
-                        shown = (phase, percent);
-                    }
-                }
-                Ok(CloneLine::Done { commit, branch }) => {
-                    if self.record.run.base_commit.is_none() {
-                        let short: String = commit.chars().take(10).collect();
-                        let patch = RunPatch { base_commit: Some(commit), ..RunPatch::default() };
-                        let write = self.change().patch(patch);
-                        self.write(write).await?;
-                        self.progress("clone", format!("Cloned at {short}, on branch {branch}."), Some(100))
-                            .await?;
-                    }
-                    return Ok(Ok(()));
-                }
-                Ok(CloneLine::Failed(failure)) => return Err(git_end(Reason::CloneFailed, &failure).into()),
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        Ok(Err(Error::Unreachable("the clone ended without a result".to_owned())))
     }
 
     /// One step: the agent works until its checks pass or the attempts are used up.
@@ -302,13 +232,13 @@ fn give_back(failed: &CheckRun) -> String {
     )
 }
 
-fn git_end(reason: Reason, failure: &GitFailure) -> End {
+pub(super) fn git_end(reason: Reason, failure: &GitFailure) -> End {
     let reason = if failure.code == GitFailureCode::DiskFull { Reason::DiskFull } else { reason };
     End::new(reason, failure.message.clone())
 }
 
 /// The end that a failed request to the executor means: one that was cut is a lost container.
-fn broken(reason: Reason, what: &str, error: &Error) -> End {
+pub(super) fn broken(reason: Reason, what: &str, error: &Error) -> End {
     match error {
         Error::Unreachable(why) => {
             End::new(Reason::InstanceLost, format!("{what}: the executor no longer answers ({why})."))
