@@ -2,6 +2,7 @@
 
 use api::{
     event::{AgentLineType, EventBody},
+    rpc::runs::RunsApiClient,
     run::{Outcome, Reason},
 };
 
@@ -72,5 +73,30 @@ async fn a_container_that_is_killed_ends_its_run_lost() {
     }
     let run = crate::harness::ended(&client, run.id).await;
     assert_eq!((run.outcome, run.reason), (Some(Outcome::Lost), Some(Reason::InstanceLost)));
+    world.emptied().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_run_is_queued_again_by_itself_as_often_as_allowed_and_that_is_seen() {
+    let world = World::start(&["--auto-retries=1"]).await;
+    let client = world.client().await;
+    let first = launch(&client, vec![step("[[hang]]", &[])], &world.repository("sample")).await;
+    let (mut run, mut retried) = (first.id, 0);
+    loop {
+        assert!(follow(&client, run, |event| matches!(&event.body, EventBody::Agent(_))).await);
+        for container in world.containers() {
+            crate::harness::output(std::process::Command::new("docker").args(["kill", &container]));
+        }
+        let ended = crate::harness::ends(&client, run, Reason::InstanceLost).await;
+        assert_eq!(ended.auto_retries, retried);
+        let all =
+            RunsApiClient::list(&client, None, None, None, None, None, None, None).await.expect("a list");
+        let Some(next) = all.items.into_iter().find(|next| next.retry_of == Some(run)) else { break };
+        let events = events_of(&client, run).await;
+        let told = |event: &api::event::Event| matches!(&event.body, EventBody::Notice(notice) if notice.about == "retry" && notice.text.contains(&next.id.to_string()));
+        assert!(events.iter().any(told), "the old run says which one goes on");
+        (run, retried) = (next.id, retried + 1);
+    }
+    assert_eq!(retried, 1);
     world.emptied().await;
 }
