@@ -2,11 +2,13 @@
 //!
 //! Machines differ and are busy, so what counts are ratios: both sides measured in turns, in one process, on
 //! the same machine. Nothing here fails because it is slow. Run by `cargo xtask bench`; its arguments, if
-//! any, name the parts to measure: `cold_start`, `streams`, `replay`, `latency`, `paging`, `memory`.
+//! any, name the parts to measure: `memory`, `cold_start`, `live`, `flow`, `streams`,
+//! `replay`, `latency`, `paging`.
 #![allow(unreachable_pub, reason = "nobody depends on a benchmark")]
 
 mod cold_start;
 mod database;
+mod flow;
 mod latency;
 mod long_run;
 mod memory;
@@ -15,8 +17,12 @@ mod phases;
 mod program;
 mod replay;
 mod report;
+mod restart;
 mod socket;
+mod stand_in;
 mod streams;
+mod subscribers;
+mod ten_at_once;
 
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../../tests/it/databases.rs"]
@@ -32,6 +38,11 @@ mod served;
 
 use report::{Report, Samples};
 
+/// Live runs that speak at once, and that a restarted server takes over.
+const FEW: usize = 50;
+/// Live runs whose server's memory is looked at.
+const CROWD: usize = 200;
+
 #[tokio::main]
 async fn main() {
     // Cargo's own flags begin with dashes.
@@ -45,6 +56,21 @@ async fn main() {
     }
     if wanted("cold_start") {
         cold_start::measure(&mut report).await;
+    }
+    if wanted("live") || wanted("flow") {
+        let mut crowd = stand_in::Crowd::prepare(CROWD).await;
+        crowd.grow(FEW).await;
+        if wanted("live") {
+            restart::measure(&mut crowd, &mut report).await;
+        }
+        if wanted("flow") {
+            flow::measure(&mut crowd, &mut report).await;
+        }
+        if wanted("live") {
+            crowd.grow(CROWD).await;
+            subscribers::measure(&crowd, &mut report).await;
+        }
+        crowd.disperse().await;
     }
     for kind in database::Kind::available() {
         if wanted("streams") {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// What an idle server should hold at most, in MB of 1,000,000 bytes.
-const TARGET: Target = Target::AtMost(60.0);
+const TARGET: Target = Target::AtMost(40.0);
 /// How many servers are started, one after the other.
 const ROUNDS: usize = 5;
 

@@ -26,7 +26,7 @@ const PHASES: [Phase; 11] = [
     ("agent's exit, commit", |body| matches!(body, EventBody::Git(GitAction::Commit { .. }))),
     ("check", |body| matches!(body, EventBody::Check(_))),
     ("push", |body| matches!(body, EventBody::Git(GitAction::Push { .. }))),
-    ("container removed, ended", EventBody::is_end),
+    ("changes kept, ended", EventBody::is_end),
 ];
 
 /// The phases of several runs.

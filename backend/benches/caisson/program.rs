@@ -1,6 +1,6 @@
 //! `caisson serve` as a process of its own: what it holds in memory is its own, too.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use tempfile::TempDir;
 use tokio::{
@@ -50,20 +50,45 @@ impl Program {
 
     /// Resident memory now, in MB.
     pub fn resident(&self) -> f64 {
-        self.field("VmRSS:")
+        resident(self.process.id().expect("it runs"))
     }
 
     /// Resident memory at most, in MB.
     pub fn most_resident(&self) -> f64 {
-        self.field("VmHWM:")
+        field(self.process.id().expect("it runs"), "VmHWM:")
     }
+}
 
-    /// A field of `/proc/PID/status`, which counts in KiB, in MB of 1,000,000 bytes.
-    fn field(&self, name: &str) -> f64 {
-        let status = format!("/proc/{}/status", self.process.id().expect("it runs"));
-        let status = std::fs::read_to_string(status).expect("Linux");
-        let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("the field is there");
-        let kibibytes: f64 = value.trim().trim_end_matches("kB").trim().parse().expect("a number");
-        kibibytes * 1024.0 / 1e6
-    }
+/// The server that works in this folder.
+pub fn process_in(folder: &Path) -> u32 {
+    let names = format!("--data-dir={}", folder.display());
+    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let works_there = |pid: &u32| {
+        let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        arguments.contains(&names)
+    };
+    pids.find(works_there).expect("it runs")
+}
+
+/// Resident memory of a process now, in MB.
+pub fn resident(pid: u32) -> f64 {
+    field(pid, "VmRSS:")
+}
+
+/// Processor time a process has used, its own and the system's, in seconds.
+pub fn processor_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("Linux");
+    let (_, fields) = stat.rsplit_once(") ").expect("a name");
+    let ticks = fields.split(' ').skip(11).take(2).map(|it| it.parse::<f64>().expect("a number"));
+    // On every Linux there are 100 in a second.
+    ticks.sum::<f64>() / 100.0
+}
+
+/// A field of `/proc/PID/status`, which counts in KiB, in MB of 1,000,000 bytes.
+fn field(pid: u32, name: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
+    let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("the field is there");
+    let kibibytes: f64 = value.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    kibibytes * 1024.0 / 1e6
 }

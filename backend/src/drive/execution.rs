@@ -7,7 +7,11 @@ use api::{
     event::{AgentLineType, EventBody, Notice},
     executor::{Execute, ExecutionLine, Exit},
 };
-use futures::{Stream, StreamExt};
+use futures::{
+    Stream, StreamExt,
+    stream::{FuturesUnordered, unfold},
+};
+use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{Driver, End, Halt, silence::Silence, wait};
 use crate::{
@@ -84,10 +88,11 @@ impl Driver {
         &mut self,
         agent: &Agent,
         id: &str,
-        lines: impl Stream<Item = Result<ExecutionLine, Error>> + Send,
+        lines: impl Stream<Item = Result<ExecutionLine, Error>> + Send + 'static,
         unreachable_since: &mut Option<tokio::time::Instant>,
     ) -> Result<Stopped, Halt> {
-        let mut batches = std::pin::pin!(lines.ready_chunks(BATCH));
+        let mut batches = std::pin::pin!(gathered(lines));
+        let mut acks = FuturesUnordered::new();
         // What people said while nobody listened.
         self.settle(agent, id).await?;
         let mut silence = Silence::new(self.app.config.runs.silence_notice);
@@ -95,6 +100,7 @@ impl Driver {
         loop {
             let batch = tokio::select! {
                 batch = batches.next() => batch,
+                Some(_) = acks.next() => continue,
                 () = driven.inbox.notified() => {
                     self.settle(agent, id).await?;
                     continue;
@@ -115,8 +121,11 @@ impl Driver {
             if let Some(last) = kept.last().and_then(ExecutionLine::n) {
                 let asked = self.open_asks(id, &kept).await?;
                 self.store_lines(id, kept, last).await?;
-                // What is stored here may be forgotten there; a lost acknowledgement is made up for by the next.
-                let _ = agent.ack(id, last).await;
+                // What is stored here may be forgotten there; a lost acknowledgement is made up for by the next,
+                // and so is one that is left out while another is under way.
+                if acks.is_empty() {
+                    acks.push(agent.ack(id, last));
+                }
                 if asked {
                     self.show_gate().await?;
                 }
@@ -178,6 +187,27 @@ impl Driver {
         write.patch = patch;
         self.write(write).await
     }
+}
+
+/// Reads on while what was read is stored: each batch is all that has come until it is asked for.
+fn gathered<T: Send + 'static>(
+    lines: impl Stream<Item = T> + Send + 'static,
+) -> impl Stream<Item = Vec<T>> + Send {
+    let (sender, receiver) = mpsc::channel(BATCH);
+    // Ends when this stream is dropped.
+    let mut reading = JoinSet::new();
+    reading.spawn(async move {
+        let mut lines = std::pin::pin!(lines);
+        while let Some(line) = lines.next().await {
+            if sender.send(line).await.is_err() {
+                return;
+            }
+        }
+    });
+    unfold((receiver, reading), |(mut receiver, reading)| async move {
+        let mut batch = Vec::new();
+        (0 < receiver.recv_many(&mut batch, BATCH).await).then_some((batch, (receiver, reading)))
+    })
 }
 
 /// The first line of a session tells its id and the model that answers.

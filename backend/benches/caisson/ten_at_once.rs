@@ -1,0 +1,56 @@
+//! Ten whole runs at once, from the first request until the last has ended.
+
+use std::time::Instant;
+
+use api::run::Reason;
+use jsonrpsee::ws_client::WsClient;
+
+use crate::{
+    cold_start::{CHECK, INSTRUCTIONS, bare_agent},
+    harness::{World, client_run, create_task, ended, launch_of, step},
+    report::{Report, Samples, Target},
+};
+
+/// How many.
+pub const RUNS: usize = 10;
+/// How often.
+const ROUNDS: usize = 3;
+
+/// Seconds until all have ended; they have a repository for each round, and a branch each.
+pub async fn measure(world: &World, client: &WsClient, report: &mut Report) {
+    eprintln!("{RUNS} runs at once: {ROUNDS} rounds");
+    let mut agents = Samples::new(format!("{RUNS} docker run IMAGE claude at once, last first line"), "s");
+    let mut all = Samples::new(format!("{RUNS} runs at once, last end"), "s");
+    for round in 0..ROUNDS {
+        agents.push(bare_agents(round));
+        let repository = world.repository(&format!("ten-{round}"));
+        let task = create_task(client, vec![step(INSTRUCTIONS, &[CHECK])]).await;
+        let begun = Instant::now();
+        let mut runs = Vec::with_capacity(RUNS);
+        for _ in 0..RUNS {
+            runs.push(launch_of(client, task.id, &repository).await);
+        }
+        for run in &runs {
+            ended(client, *run).await;
+        }
+        all.push(begun.elapsed().as_secs_f64());
+        for run in runs {
+            let run = client_run(client, run).await;
+            assert_eq!(run.reason, Some(Reason::Completed), "{:?}", run.detail);
+        }
+        // What is removed of one round must not slow the next.
+        world.emptied().await;
+    }
+    report.add(&agents);
+    report.add_with_target(&all, Target::AtMost(8.0));
+    report.add_ratio(format!("{RUNS} runs at once : {RUNS} agents at once"), &all, &agents, None);
+}
+
+/// Seconds until each of as many agents, which do nothing else, has said its first line.
+fn bare_agents(round: usize) -> f64 {
+    std::thread::scope(|scope| {
+        let agents: Vec<_> =
+            (1..=RUNS).map(|number| scope.spawn(move || bare_agent(1_000 * number + round))).collect();
+        agents.into_iter().map(|agent| agent.join().expect("no panic")).fold(0.0, f64::max)
+    })
+}
