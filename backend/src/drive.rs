@@ -10,6 +10,7 @@ mod engine;
 mod execution;
 mod finish;
 pub(crate) mod gates;
+mod lines;
 mod money;
 mod record;
 mod rescue;

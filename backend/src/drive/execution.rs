@@ -7,20 +7,14 @@ use api::{
     event::{AgentLineType, EventBody, Notice},
     executor::{Execute, ExecutionLine, Exit},
 };
-use futures::{
-    Stream, StreamExt,
-    stream::{FuturesUnordered, unfold},
-};
-use tokio::{sync::mpsc, task::JoinSet};
+use futures::{Stream, StreamExt, stream::FuturesUnordered};
 
-use super::{Driver, End, Halt, silence::Silence, wait};
+use super::{Driver, End, Halt, lines, silence::Silence, wait};
 use crate::{
     agent::{Agent, Error},
     store::{NewEvent, Partial, RunPatch},
 };
 
-/// The most lines written at once.
-const BATCH: usize = 256;
 /// How long an executor that does not answer is asked again before the run is given up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two tries.
@@ -91,7 +85,7 @@ impl Driver {
         lines: impl Stream<Item = Result<ExecutionLine, Error>> + Send + 'static,
         unreachable_since: &mut Option<tokio::time::Instant>,
     ) -> Result<Stopped, Halt> {
-        let mut batches = std::pin::pin!(gathered(lines));
+        let mut batches = std::pin::pin!(lines::gathered(lines));
         let mut acks = FuturesUnordered::new();
         // What people said while nobody listened.
         self.settle(agent, id).await?;
@@ -114,7 +108,8 @@ impl Driver {
                     continue;
                 }
             };
-            let Some(batch) = batch else { break };
+            // Their place in memory is given back when they are stored.
+            let Some((batch, _place)) = batch else { break };
             silence.broken();
             *unreachable_since = None;
             let (kept, outcome) = self.sort(batch);
@@ -187,27 +182,6 @@ impl Driver {
         write.patch = patch;
         self.write(write).await
     }
-}
-
-/// Reads on while what was read is stored: each batch is all that has come until it is asked for.
-fn gathered<T: Send + 'static>(
-    lines: impl Stream<Item = T> + Send + 'static,
-) -> impl Stream<Item = Vec<T>> + Send {
-    let (sender, receiver) = mpsc::channel(BATCH);
-    // Ends when this stream is dropped.
-    let mut reading = JoinSet::new();
-    reading.spawn(async move {
-        let mut lines = std::pin::pin!(lines);
-        while let Some(line) = lines.next().await {
-            if sender.send(line).await.is_err() {
-                return;
-            }
-        }
-    });
-    unfold((receiver, reading), |(mut receiver, reading)| async move {
-        let mut batch = Vec::new();
-        (0 < receiver.recv_many(&mut batch, BATCH).await).then_some((batch, (receiver, reading)))
-    })
 }
 
 /// The first line of a session tells its id and the model that answers.
