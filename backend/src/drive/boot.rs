@@ -27,11 +27,12 @@ pub(super) struct Booted {
 impl Driver {
     /// Makes the container of a new run, or finds that of an adopted one.
     pub(super) async fn boot(&mut self) -> Result<Booted, Halt> {
-        if let Some(instance) = self.record.run.instance_id
-            && let Some(known) = self.app.store.instance_fetch(instance).await.ok().flatten()
-            && known.container_id.is_some()
-        {
-            return self.adopt(instance).await;
+        if let Some(instance) = self.record.run.instance_id {
+            let store = self.app.store.clone();
+            let known = self.patiently(|| store.instance_fetch(instance)).await?.flatten();
+            if known.is_some_and(|known| known.container_id.is_some()) {
+                return self.adopt(instance).await;
+            }
         }
         if self.driven.cancel.is_cancelled() {
             return Err(

@@ -21,6 +21,10 @@ use crate::{
 const FIREWALL_REFUSED: i64 = 78;
 /// How long an engine that is away may take to come back before its containers are given up.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
+/// What is said of a container that is gone.
+const REMOVED: &str = "The container was removed by someone else.";
+/// What is said of one that was too small.
+pub(super) const OUT_OF_MEMORY: &str = "The container ran out of memory; give it more with `--memory`.";
 /// Between two tries to reach it.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -118,44 +122,50 @@ impl Driver {
 impl Booted {
     /// Resolves, with the reason, when the container is no longer there.
     pub(super) fn lost(&self, app: &App) -> impl Future<Output = End> + use<> {
-        let (app, container) = (app.clone(), self.container_id.clone());
+        let (app, instance, container) = (app.clone(), self.instance, self.container_id.clone());
         async move {
-            stopped(&app, &container).await;
-            match patiently(|| app.containers.exit(&container)).await {
-                Ok(Some(exit)) if exit.out_of_memory => End::new(
-                    Reason::OutOfMemory,
-                    "The container ran out of memory; give it more with `--container-memory`.",
-                ),
-                Ok(Some(exit)) => {
-                    let code =
-                        exit.code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
-                    End::new(
-                        Reason::InstanceLost,
-                        format!("The container ended with {code}: {}", exit.log_tail.trim()),
-                    )
+            loop {
+                stopped(&app, &container).await;
+                match patiently(|| app.containers.find(instance)).await {
+                    // Only the engine was away.
+                    Ok(Some(live)) if live.running => {}
+                    Ok(Some(_)) => return how_it_ended(&app, &container).await,
+                    Ok(None) => return End::new(Reason::InstanceLost, REMOVED),
+                    Err(error) => return end_of(&error),
                 }
-                Ok(None) => End::new(Reason::InstanceLost, "The container was removed by someone else."),
-                Err(error) => end_of(&error),
             }
         }
     }
 }
 
-/// Resolves when a container no longer runs, or its engine is away for good.
+async fn how_it_ended(app: &App, container: &str) -> End {
+    match patiently(|| app.containers.exit(container)).await {
+        Ok(Some(exit)) if exit.out_of_memory => End::new(Reason::OutOfMemory, OUT_OF_MEMORY),
+        Ok(Some(exit)) => {
+            let code = exit.code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
+            let detail = format!("The container ended with {code}: {}", exit.log_tail.trim());
+            End::new(Reason::InstanceLost, detail)
+        }
+        Ok(None) => End::new(Reason::InstanceLost, REMOVED),
+        Err(error) => end_of(&error),
+    }
+}
+
+/// Resolves when a container no longer runs, or its engine was away for too long.
 pub(super) async fn stopped(app: &App, container: &str) {
     let mut away_since = None;
     loop {
-        match app.containers.wait(container).await {
-            Ok(()) => return,
-            Err(error) => {
-                let since = *away_since.get_or_insert_with(tokio::time::Instant::now);
-                tracing::warn!(container, %error, "the engine cannot say whether a container runs");
-                if ENGINE_GRACE < since.elapsed() {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
+        let asked = Instant::now();
+        let Err(error) = app.containers.wait(container).await else { return };
+        tracing::warn!(container, %error, "the engine cannot say whether a container runs");
+        // It was there in between: this is another time that it is away.
+        if PAUSE < asked.elapsed() {
+            away_since = None;
         }
+        if ENGINE_GRACE < away_since.get_or_insert_with(Instant::now).elapsed() {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -5,7 +5,7 @@ use api::{
     run::Reason,
 };
 
-use super::End;
+use super::{End, engine::OUT_OF_MEMORY};
 
 /// The signal with which the kernel kills for memory.
 const SIGKILL: i32 = 9;
@@ -44,8 +44,7 @@ pub(super) fn was_killed(exit: &Exit) -> bool {
 
 fn judge_result(exit: &Exit) -> Result<(), End> {
     if 0 < exit.memory_kills && was_killed(exit) {
-        let detail = "The container ran out of memory; give it more with `--container-memory`.";
-        return Err(End::new(Reason::OutOfMemory, detail));
+        return Err(End::new(Reason::OutOfMemory, OUT_OF_MEMORY));
     }
     match &exit.result {
         Some(result) if result.is_error => Err(End::new(reason_of(result), detail_of(result))),

@@ -104,7 +104,7 @@ async fn of_two_servers_on_one_database_the_other_takes_over_when_one_dies() {
     .id;
     assert!(follow(&first, run, |event| waits(&event.body)).await);
 
-    let second = Process::start(world.twin_arguments("twin")).await;
+    let second = Process::start(world.twin_arguments("twin"), &world.log_file()).await;
     let client = client_of(&second.address).await;
     // What one server stores is heard at the other, and what is asked of the other reaches the one.
     client.send(run, "a word from the other side".to_owned()).await.expect("sent");
@@ -127,7 +127,7 @@ async fn a_run_is_cancelled_through_a_server_that_does_not_drive_it() {
     let first = world.client().await;
     let run = launch(&first, vec![step("[[hang]]", &[])], &world.repository("sample")).await.id;
     assert!(follow(&first, run, |event| matches!(&event.body, EventBody::Agent(_))).await);
-    let second = Process::start(world.twin_arguments("twin")).await;
+    let second = Process::start(world.twin_arguments("twin"), &world.log_file()).await;
     let client = client_of(&second.address).await;
     let gone = async {
         client.cancel(run).await.expect("cancelled");

@@ -84,7 +84,15 @@ async fn judge(world: &World, id: RunId, events: &[api::event::Event], killed: b
     let reason = run.reason.expect("it ended");
     let allowed =
         if killed { &[Reason::Completed, Reason::InstanceLost][..] } else { &[Reason::Completed][..] };
-    assert!(allowed.contains(&reason), "run {id}: {reason:?}, killed: {killed}: {:?}", run.detail);
+    if !allowed.contains(&reason) {
+        let log = std::fs::read_to_string(world.log_file()).expect("a log");
+        let about =
+            [id.to_string(), run.instance_id.map(|instance| instance.to_string()).unwrap_or_default()];
+        let about = log.lines().filter(|line| about.iter().any(|id| !id.is_empty() && line.contains(id)));
+        events.iter().for_each(|event| println!("{event:?}"));
+        about.for_each(|line| println!("{line}"));
+        panic!("run {id}: {reason:?}, killed: {killed}: {:?}", run.detail);
+    }
     let numbers: Vec<i64> = events.iter().map(|event| event.seq).collect();
     assert_eq!(numbers, (1..=run.last_seq).collect::<Vec<_>>(), "run {id}");
     let ends = events.iter().filter(|event| event.body.is_end()).count();

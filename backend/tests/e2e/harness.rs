@@ -104,7 +104,7 @@ impl World {
 
     async fn open_apart(&mut self) {
         let listen = format!("--listen={}", self.address);
-        let process = Process::start(self.arguments.iter().cloned().chain([listen])).await;
+        let process = Process::start(self.arguments.iter().cloned().chain([listen]), &self.log_file()).await;
         self.address.clone_from(&process.address);
         self.running = Some(Running::Apart(process));
     }
@@ -129,6 +129,11 @@ impl World {
         let key = format!("--key-file={}", data.join("server.key").display());
         let same = self.arguments.iter().filter(|argument| !argument.starts_with("--data-dir=")).cloned();
         same.chain([twin, key, "--listen=127.0.0.1:0".to_owned()])
+    }
+
+    /// What its servers said that are processes of their own.
+    pub fn log_file(&self) -> std::path::PathBuf {
+        self.dir.path().join("server.log")
     }
 
     /// The folder with everything of this world.

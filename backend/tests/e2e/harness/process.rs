@@ -1,12 +1,13 @@
 //! A server as its users start it: the program `caisson`, in a process of its own.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use tokio::{
+    fs::OpenOptions,
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     task::JoinSet,
@@ -24,8 +25,9 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it with these arguments and waits until it says where it listens.
-    pub async fn start(arguments: impl Iterator<Item = String>) -> Self {
+    /// Starts it with these arguments and waits until it says where it listens. What it says then goes to the
+    /// end of the file.
+    pub async fn start(arguments: impl Iterator<Item = String>, log_file: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_caisson"))
             .args(arguments)
             .stderr(Stdio::piped())
@@ -44,7 +46,8 @@ impl Process {
             said += &line;
         };
         let mut reading = JoinSet::new();
-        reading.spawn(async move { drop(tokio::io::copy(&mut log, &mut tokio::io::sink()).await) });
+        let mut kept = OpenOptions::new().create(true).append(true).open(log_file).await.expect("a log file");
+        reading.spawn(async move { drop(tokio::io::copy(&mut log, &mut kept).await) });
         Self { child, _log: reading, address }
     }
 
