@@ -19,6 +19,8 @@ use crate::{
 
 /// The exit code with which the firewall refuses to start the executor (`EX_CONFIG`).
 const FIREWALL_REFUSED: i64 = 78;
+/// The exit code of a container whose first process was killed: no fault of what is in it.
+const KILLED: i64 = 137;
 /// How long an engine that is away may take to come back before its containers are given up.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// What is said of a container that is gone.
@@ -83,6 +85,9 @@ impl Driver {
         match exit {
             Some(exit) if exit.out_of_memory => {
                 End::new(Reason::OutOfMemory, "The container ran out of memory while it started.")
+            }
+            Some(exit) if exit.code == Some(KILLED) => {
+                End::new(Reason::InstanceLost, "The container was killed while it started; retry the run.")
             }
             Some(exit) if exit.code == Some(FIREWALL_REFUSED) => End::new(
                 Reason::FirewallFailed,
