@@ -49,7 +49,7 @@ impl Storm {
     pub(super) async fn rage(&mut self, followers: &mut BTreeMap<RunId, Follower>) -> BTreeSet<RunId> {
         let mut killed = BTreeSet::new();
         loop {
-            let calm = self.rng.random_range(5..60);
+            let calm = self.rng.random_range(30..90);
             if !progress(followers, calm).await {
                 return killed;
             }
