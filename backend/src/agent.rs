@@ -13,8 +13,9 @@ mod tests;
 use std::time::Duration;
 
 use api::executor::{
-    Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Diff, DiffResult, Execute, ExecutionLine,
-    ExecutionStatus, Failure, GitClone, Health, InitGit, InitGitResult, Input, Push, PushResult,
+    Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Diff, DiffResult, EGRESS_WAIT_SECONDS,
+    EgressReport, Execute, ExecutionLine, ExecutionStatus, Failure, GitClone, Health, InitGit, InitGitResult,
+    Input, Push, PushResult, SetEgress,
 };
 use axum::Router;
 use futures::Stream;
@@ -99,6 +100,17 @@ impl Agent {
             return Err(Error::Refused { status: 200, failure: Failure { error: done.message, git: None } });
         }
         Ok(())
+    }
+
+    /// Says what the container may reach, as a whole.
+    pub async fn set_egress(&self, allow: Vec<String>) -> Result<EgressReport, Error> {
+        self.http.call(Ask::put(&["egress"]).body(&SetEgress { allow })?, QUICK).await
+    }
+
+    /// What the container was refused, as soon as there is something newer than this version.
+    pub async fn egress(&self, after: u64) -> Result<EgressReport, Error> {
+        let within = QUICK + Duration::from_secs(EGRESS_WAIT_SECONDS);
+        self.http.call(Ask::get(&["egress"]).query("after", after), within).await
     }
 
     /// Clones; the last line is `Done` or `Failed`.

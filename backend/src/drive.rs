@@ -7,6 +7,7 @@ mod boot;
 mod clock;
 mod clone;
 mod engine;
+mod environment;
 mod execution;
 mod finish;
 pub(crate) mod gates;

@@ -154,7 +154,7 @@ pub enum Verdict {
     Failed,
     /// It took too long.
     TimedOut,
-    /// It ran nothing, so it says nothing: no such command.
+    /// It ran nothing, so it says nothing: no such command, or no test at all.
     Vacuous,
 }
 
@@ -196,15 +196,25 @@ pub struct EgressEvent {
     pub host: String,
     /// The port, where there was one.
     pub port: Option<u16>,
-    /// Whether it was allowed.
+    /// Whether it was allowed: a person did, while the run went on.
     pub allowed: bool,
+    /// How often it was refused so far; 0 when it was allowed. Told at 1, 10, 100 …, not each time.
+    #[serde(default)]
+    pub count: u64,
+    /// Why, in a sentence with what would help.
+    #[serde(default)]
+    pub why: String,
+    /// The process that asked, where that could be seen.
+    #[serde(default)]
+    pub process: Option<String>,
 }
 
 /// Something worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Notice {
-    /// What it is about: `stderr`, `adopted`, `silence`, `cut`.
+    /// What it is about: `stderr`, `adopted`, `silence`, `cut`, `gate`, `memory`, `message`, `rescue`, `retry`,
+    /// `egress`, `repository`, `disk`.
     pub about: String,
     /// It, in words.
     pub text: String,

@@ -2,6 +2,7 @@
 //!
 //! All but `GET /health` need the instance's bearer token.
 
+mod egress;
 mod execution;
 mod git;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{event::CheckRun, task::Check};
 
 pub use crate::claude::Decision;
+pub use egress::{EGRESS_WAIT_SECONDS, EgressReport, Refused, SetEgress};
 pub use execution::{Ack, AgentResult, Execute, ExecutionLine, ExecutionStatus, Exit, ExitCause, Input};
 pub use git::{
     CloneLine, Commit, CommitResult, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,

@@ -39,6 +39,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// An entry of the audit log.
+    AuditId,
     /// Runs of one task over many repositories.
     BatchId,
     /// A container and everything that lives and dies with it.

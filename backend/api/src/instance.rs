@@ -74,7 +74,7 @@ impl InstanceState {
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Egress {
-    /// Hosts it may reach. The model and the run's repository need no entry: they go through the broker.
+    /// Hosts it may reach: the task's, then those that were allowed since. The model and the run's repository need no entry: they go through the broker.
     pub allowed: Vec<String>,
     /// Hosts it was refused.
     pub denied: Vec<Denied>,
@@ -93,6 +93,12 @@ pub struct Denied {
     pub count: u64,
     /// When last.
     pub last_at: Timestamp,
+    /// Why, in a sentence with what would help.
+    #[serde(default)]
+    pub why: String,
+    /// The process that asked, where that could be seen.
+    #[serde(default)]
+    pub process: Option<String>,
 }
 
 /// The answer of `instances.remove`.

@@ -8,10 +8,12 @@ pub mod id;
 pub mod error;
 pub mod page;
 
+pub mod audit;
 pub mod batch;
 pub mod event;
 pub mod instance;
 pub mod run;
+pub mod secret;
 pub mod stream;
 pub mod system;
 pub mod task;

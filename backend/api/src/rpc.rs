@@ -11,9 +11,11 @@ mod namespace;
 #[cfg(feature = "server")]
 pub mod describe;
 
+pub mod audit;
 pub mod batches;
 pub mod instances;
 pub mod runs;
+pub mod secrets;
 pub mod system;
 pub mod tasks;
 

@@ -9,6 +9,10 @@ use serde::{
 
 use crate::{Timestamp, id::TaskId};
 
+mod env;
+
+pub use env::EnvValue;
+
 /// The most steps a task may have.
 pub const MAX_STEPS: usize = 100;
 
@@ -58,12 +62,25 @@ pub struct TaskSpec {
     pub timeout_seconds: u64,
     /// How long a step may take, in seconds.
     pub step_timeout_seconds: u64,
-    /// Hosts that the run's container may reach.
+    /// Hosts that the run's container may reach: `example.org`, `*.example.org`, `host:port`, an address or a
+    /// network, or what a tool is configured for (`tool:npm`). Without a port: 80 and 443.
     pub egress: Vec<String>,
     /// Environment of the agent and of the checks.
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, EnvValue>,
     /// A JSON schema that the agent's last answer must satisfy.
     pub output_schema: Option<serde_json::Value>,
+    /// The image its containers are made from; `null` is the server's.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// The only models the agent may call: exact names, or the beginning of one and `*`. Empty is any.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// What of the repository's own settings is used.
+    #[serde(default)]
+    pub repository_settings: RepositorySettings,
+    /// Further repositories that the run may read: those of its submodules. They are checked out with it.
+    #[serde(default)]
+    pub submodules: Vec<String>,
 }
 
 impl TaskSpec {
@@ -84,6 +101,10 @@ impl TaskSpec {
             egress: Vec::new(),
             env: BTreeMap::new(),
             output_schema: None,
+            image: None,
+            models: Vec::new(),
+            repository_settings: RepositorySettings::Ignored,
+            submodules: Vec::new(),
         }
     }
 }
@@ -177,6 +198,18 @@ impl schemars::JsonSchema for Check {
         let full = CheckFull::json_schema(generator);
         schemars::json_schema!({ "anyOf": [{ "type": "string", "description": "The command line." }, full] })
     }
+}
+
+/// What of a repository's own settings for the agent is used: hooks, permissions, environment, MCP servers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RepositorySettings {
+    /// Nothing that runs a command by itself; its instructions to the agent (`CLAUDE.md`) are read.
+    #[default]
+    Ignored,
+    /// All of it, as the agent would use it on a developer's machine.
+    Trusted,
 }
 
 /// The agents there are.

@@ -47,6 +47,11 @@ impl<'a> Ask<'a> {
         Self { method: Method::POST, ..Self::get(path) }
     }
 
+    /// A PUT without a body.
+    pub(super) fn put(path: &'a [&'a str]) -> Self {
+        Self { method: Method::PUT, ..Self::get(path) }
+    }
+
     pub(super) fn query(self, name: &'a str, value: u64) -> Self {
         Self { query: Some((name, value)), ..self }
     }

@@ -107,10 +107,6 @@ fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
     if spec.budget_usd.is_some_and(|usd| !usd.is_finite() || usd <= 0.0) {
         return Err(ApiError::invalid("budgetUsd", "must be more than 0; leave it out for no limit"));
     }
-    if !spec.egress.is_empty() {
-        let why = "is not available yet: a run reaches its model and its repository, and nothing else";
-        return Err(ApiError::invalid("egress", why));
-    }
     if spec.output_schema.is_some() {
         return Err(ApiError::invalid("outputSchema", "is not available yet"));
     }
@@ -171,7 +167,6 @@ mod tests {
         assert_eq!(field_of(|task| task.step_timeout_seconds = u64::MAX), "stepTimeoutSeconds");
         assert_eq!(field_of(|task| task.budget_usd = Some(f64::NAN)), "budgetUsd");
         assert_eq!(field_of(|task| task.model = Some("--help".into())), "model");
-        assert_eq!(field_of(|task| task.egress = vec!["example.org".into()]), "egress");
         assert_eq!(field_of(|task| task.max_turns = Some(0)), "maxTurns");
         assert_eq!(
             field_of(|task| drop(task.env.insert("ANTHROPIC_API_KEY".into(), "x".into()))),

@@ -127,6 +127,10 @@ pub(super) async fn create(client: &Client, spec: TaskSpec) -> Result<Task, Fail
         Some(spec.env),
         spec.output_schema,
         spec.max_turns,
+        spec.image,
+        Some(spec.models),
+        Some(spec.repository_settings),
+        Some(spec.submodules),
     );
     Ok(created.await?)
 }

@@ -30,6 +30,7 @@ impl Driver {
             r#ref: run.r#ref.clone(),
             depth: None,
             work_branch: Some(run.branch.clone()),
+            submodules: run.task.submodules.clone(),
         };
         let began = tokio::time::Instant::now();
         loop {
@@ -64,6 +65,7 @@ impl Driver {
                         shown = (phase, percent);
                     }
                 }
+                Ok(CloneLine::Notice { text }) => self.notice("repository", text).await?,
                 Ok(CloneLine::Done { commit, branch }) => {
                     if self.record.run.base_commit.is_none() {
                         let short: String = commit.chars().take(10).collect();

@@ -133,7 +133,8 @@ impl Driver {
             timeout_seconds: (step_limit + patience).as_secs(),
             model_retries: Some(self.app.config.runs.model_retries),
             model_token: self.app.keys.model_token(run.id),
-            env: run.task.env.clone(),
+            env: self.environment()?,
+            repository_settings: run.task.repository_settings,
         };
         let (clock, began) = (self.clock.clone(), self.clock.passed());
         tokio::select! {
@@ -165,11 +166,7 @@ impl Driver {
         if step.checks.is_empty() {
             return Ok(None);
         }
-        let body = api::executor::Checks {
-            checks: step.checks.clone(),
-            attempt,
-            env: self.record.run.task.env.clone(),
-        };
+        let body = api::executor::Checks { checks: step.checks.clone(), attempt, env: self.environment()? };
         let ran = insist(|| agent.checks(&body))
             .await
             .map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;

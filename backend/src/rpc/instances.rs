@@ -3,7 +3,7 @@
 use api::{
     error::ApiError,
     id::InstanceId,
-    instance::{Instance, InstanceRemoved, InstanceState},
+    instance::{Egress, Instance, InstanceRemoved, InstanceState},
     page::Page,
     rpc::instances::InstancesApiServer,
 };
@@ -26,6 +26,10 @@ impl InstancesApiServer for Instances {
         limit: Option<u32>,
     ) -> Result<Page<Instance>, ApiError> {
         Ok(self.0.instance_list(state, cursor.as_deref(), limit).await?)
+    }
+
+    async fn allow(&self, id: InstanceId, host: String, port: Option<u16>) -> Result<Egress, ApiError> {
+        Ok(self.0.instance_allow(id, &host, port).await?)
     }
 
     async fn remove(&self, id: InstanceId) -> Result<InstanceRemoved, ApiError> {

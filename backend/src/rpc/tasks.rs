@@ -7,7 +7,7 @@ use api::{
     id::TaskId,
     page::Page,
     rpc::tasks::TasksApiServer,
-    task::{Agent, PermissionProfile, Step, Task, TaskSpec},
+    task::{Agent, EnvValue, PermissionProfile, RepositorySettings, Step, Task, TaskSpec},
 };
 use jsonrpsee::core::async_trait;
 
@@ -27,9 +27,13 @@ struct Fields {
     timeout_seconds: Option<u64>,
     step_timeout_seconds: Option<u64>,
     egress: Option<Vec<String>>,
-    env: Option<BTreeMap<String, String>>,
+    env: Option<BTreeMap<String, EnvValue>>,
     output_schema: Option<serde_json::Value>,
     max_turns: Option<u32>,
+    image: Option<String>,
+    models: Option<Vec<String>>,
+    repository_settings: Option<RepositorySettings>,
+    submodules: Option<Vec<String>>,
 }
 
 impl Fields {
@@ -49,6 +53,10 @@ impl Fields {
         set(&mut spec.step_timeout_seconds, self.step_timeout_seconds);
         set(&mut spec.egress, self.egress);
         set(&mut spec.env, self.env);
+        set(&mut spec.models, self.models);
+        set(&mut spec.repository_settings, self.repository_settings);
+        set(&mut spec.submodules, self.submodules);
+        spec.image = self.image.or_else(|| spec.image.take());
         spec.model = self.model.or_else(|| spec.model.take());
         spec.max_turns = self.max_turns.or(spec.max_turns);
         spec.budget_usd = self.budget_usd.or(spec.budget_usd);
@@ -70,9 +78,13 @@ impl TasksApiServer for Tasks {
         timeout_seconds: Option<u64>,
         step_timeout_seconds: Option<u64>,
         egress: Option<Vec<String>>,
-        env: Option<BTreeMap<String, String>>,
+        env: Option<BTreeMap<String, EnvValue>>,
         output_schema: Option<serde_json::Value>,
         max_turns: Option<u32>,
+        image: Option<String>,
+        models: Option<Vec<String>>,
+        repository_settings: Option<RepositorySettings>,
+        submodules: Option<Vec<String>>,
     ) -> Result<Task, ApiError> {
         let mut spec = TaskSpec::new(name, steps);
         let (name, steps) = (None, None);
@@ -90,6 +102,10 @@ impl TasksApiServer for Tasks {
             env,
             output_schema,
             max_turns,
+            image,
+            models,
+            repository_settings,
+            submodules,
         }
         .apply(&mut spec);
         Ok(self.0.task_create(spec).await?)
@@ -109,9 +125,13 @@ impl TasksApiServer for Tasks {
         timeout_seconds: Option<u64>,
         step_timeout_seconds: Option<u64>,
         egress: Option<Vec<String>>,
-        env: Option<BTreeMap<String, String>>,
+        env: Option<BTreeMap<String, EnvValue>>,
         output_schema: Option<serde_json::Value>,
         max_turns: Option<u32>,
+        image: Option<String>,
+        models: Option<Vec<String>>,
+        repository_settings: Option<RepositorySettings>,
+        submodules: Option<Vec<String>>,
     ) -> Result<Task, ApiError> {
         let fields = Fields {
             name,
@@ -127,6 +147,10 @@ impl TasksApiServer for Tasks {
             env,
             output_schema,
             max_turns,
+            image,
+            models,
+            repository_settings,
+            submodules,
         };
         Ok(self.0.task_update(id, version, |spec| fields.apply(spec)).await?)
     }

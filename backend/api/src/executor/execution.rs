@@ -8,7 +8,7 @@ use crate::{
     Timestamp,
     claude::Decision,
     event::AgentLine,
-    task::{Agent, PermissionProfile},
+    task::{Agent, PermissionProfile, RepositorySettings},
 };
 
 /// `POST /execute`; answered with NDJSON of `ExecutionLine`, live, until the execution ends.
@@ -46,6 +46,9 @@ pub struct Execute {
     /// More environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// What of the repository's own settings for the agent is used.
+    #[serde(default)]
+    pub repository_settings: RepositorySettings,
 }
 
 /// One line of an execution's stream.

@@ -17,6 +17,9 @@ pub struct GitClone {
     pub depth: Option<u32>,
     /// The branch to create for the run's work.
     pub work_branch: Option<String>,
+    /// The repositories of the submodules that are checked out as well; others stay empty folders.
+    #[serde(default)]
+    pub submodules: Vec<String>,
 }
 
 /// One line of the answer to `POST /git-clone`.
@@ -29,6 +32,11 @@ pub enum CloneLine {
         phase: String,
         /// Of this phase.
         percent: u8,
+    },
+    /// Something that people should know, and no failure.
+    Notice {
+        /// It, in a sentence.
+        text: String,
     },
     /// It is there.
     Done {

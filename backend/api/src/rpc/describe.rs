@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     error::ApiError,
-    rpc::{batches, instances, runs, system, tasks},
+    rpc::{audit, batches, instances, runs, secrets, system, tasks},
 };
 
 /// One method, as its trait tells it.
@@ -99,10 +99,18 @@ fn check<P: DeserializeOwned>(params: &str) -> Result<(), ApiError> {
 }
 
 static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
-    [system::methods(), instances::methods(), tasks::methods(), runs::methods(), batches::methods()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        system::methods(),
+        instances::methods(),
+        tasks::methods(),
+        runs::methods(),
+        batches::methods(),
+        secrets::methods(),
+        audit::methods(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 });
 
 /// Checks the parameters of a call before it is dispatched. Methods not known here pass.

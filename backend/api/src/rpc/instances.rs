@@ -2,7 +2,7 @@
 
 use crate::{
     id::InstanceId,
-    instance::{Instance, InstanceRemoved, InstanceState},
+    instance::{Egress, Instance, InstanceRemoved, InstanceState},
     page::Page,
 };
 
@@ -23,6 +23,14 @@ namespace! {
         ) -> Page<Instance>;
         /// Stops and removes an instance; its run, if any, ends `cancelled`. Idempotent.
         "remove" fn remove(&self, id as "id": InstanceId) -> InstanceRemoved;
+        /// Lets a container reach one more host, from now on. Answers what it may reach after the change, and what
+        /// it was refused so far. `host` is written as in a task's `egress`; `port` may stand beside it.
+        "allow" fn allow(
+            &self,
+            id as "id": InstanceId,
+            host as "host": String,
+            port as "port": Option<u16>,
+        ) -> Egress;
     }
     subscriptions {}
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     id::TaskId,
     page::Page,
-    task::{Agent, PermissionProfile, Step, Task},
+    task::{Agent, EnvValue, PermissionProfile, RepositorySettings, Step, Task},
 };
 
 namespace! {
@@ -27,9 +27,13 @@ namespace! {
             timeout_seconds as "timeoutSeconds": Option<u64>,
             step_timeout_seconds as "stepTimeoutSeconds": Option<u64>,
             egress as "egress": Option<Vec<String>>,
-            env as "env": Option<BTreeMap<String, String>>,
+            env as "env": Option<BTreeMap<String, EnvValue>>,
             output_schema as "outputSchema": Option<serde_json::Value>,
             max_turns as "maxTurns": Option<u32>,
+            image as "image": Option<String>,
+            models as "models": Option<Vec<String>>,
+            repository_settings as "repositorySettings": Option<RepositorySettings>,
+            submodules as "submodules": Option<Vec<String>>,
         ) -> Task;
         /// Changes a task. What is left out stays; a stale `version` is a conflict.
         "update" fn update(
@@ -46,9 +50,13 @@ namespace! {
             timeout_seconds as "timeoutSeconds": Option<u64>,
             step_timeout_seconds as "stepTimeoutSeconds": Option<u64>,
             egress as "egress": Option<Vec<String>>,
-            env as "env": Option<BTreeMap<String, String>>,
+            env as "env": Option<BTreeMap<String, EnvValue>>,
             output_schema as "outputSchema": Option<serde_json::Value>,
             max_turns as "maxTurns": Option<u32>,
+            image as "image": Option<String>,
+            models as "models": Option<Vec<String>>,
+            repository_settings as "repositorySettings": Option<RepositorySettings>,
+            submodules as "submodules": Option<Vec<String>>,
         ) -> Task;
         /// One task.
         "byId" fn by_id(&self, id as "id": TaskId) -> Task;

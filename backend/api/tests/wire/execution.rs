@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use api::{
     event::{AgentLine, AgentLineType, CheckRun, Verdict},
     executor::{
-        Ack, AgentResult, Checks, ChecksResult, CloneLine, Commit, CommitResult, Decision, Diff, Execute,
-        ExecutionLine, Exit, ExitCause, Failure, GitClone, GitFailure, GitFailureCode, Health, InitGit,
-        InitGitResult, Input, Push, PushResult, git_relay_path,
+        Ack, AgentResult, Checks, ChecksResult, CloneLine, Commit, CommitResult, Decision, Diff,
+        EgressReport, Execute, ExecutionLine, Exit, ExitCause, Failure, GitClone, GitFailure, GitFailureCode,
+        Health, InitGit, InitGitResult, Input, Push, PushResult, Refused, SetEgress, git_relay_path,
     },
     run::Usage,
-    task::{Agent, PermissionProfile},
+    task::{Agent, PermissionProfile, RepositorySettings},
 };
 use serde_json::{Value, json};
 
@@ -31,6 +31,7 @@ fn execute() -> Execute {
         model_retries: Some(2),
         model_token: "run-token".into(),
         env: BTreeMap::from([("RUST_LOG".into(), "debug".into())]),
+        repository_settings: RepositorySettings::Trusted,
     }
 }
 
@@ -50,7 +51,9 @@ fn requests() -> Value {
             r#ref: Some("main".into()),
             depth: Some(50),
             work_branch: Some("caisson/1".into()),
+            submodules: vec!["https://git.example/acme/lib".into()],
         }),
+        "PUT /egress": wire(&SetEgress { allow: vec!["example.org:22".into(), "tool:npm".into()] }),
         "POST /execute": wire(&execute()),
         "POST /executions/{id}/ack": wire(&Ack { n: 17 }),
         "POST /executions/{id}/input": [
@@ -89,6 +92,13 @@ fn answers() -> Value {
     let rejected =
         GitFailure { code: GitFailureCode::Rejected, message: "The remote refused the push.".into() };
     json!({
+        "PUT /egress": wire(&EgressReport {
+            version: 3,
+            allowed: vec!["example.org:22".into()],
+            refused: vec![Refused { entry: "tool:npm".into(), why: "npm is not installed".into() }],
+            denied: Vec::new(),
+            notices: vec!["example.org does not resolve".into()],
+        }),
         "GET /health": wire(&Health {
             status: "ok".into(),
             version: "0.1.0".into(),

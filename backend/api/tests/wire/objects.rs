@@ -71,7 +71,14 @@ fn changed(from: &Value, to: &Value) -> Value {
 
 #[test]
 fn an_instance_tells_its_use_and_its_refusals() {
-    let denied = Denied { host: "evil.example".into(), port: Some(443), count: 3, last_at: at(50) };
+    let denied = Denied {
+        host: "evil.example".into(),
+        port: Some(443),
+        count: 3,
+        last_at: at(50),
+        why: "is not allowed".into(),
+        process: Some("curl".into()),
+    };
     let instance = Instance {
         id: InstanceId(uuid(3)),
         run_id: RunId(uuid(2)),

@@ -6,7 +6,7 @@ use api::{
     Timestamp,
     id::{BatchId, InstanceId, RunId, TaskId},
     run::{Artifact, Cost, Gate, GateKind, Outcome, PullRequest, Reason, Run, RunState, Usage},
-    task::{Agent, Check, PermissionProfile, Step, Task, TaskSpec},
+    task::{Agent, Check, EnvValue, PermissionProfile, RepositorySettings, Step, Task, TaskSpec},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -50,8 +50,15 @@ pub(crate) fn full_spec() -> TaskSpec {
         timeout_seconds: 7200,
         step_timeout_seconds: 1800,
         egress: vec!["crates.example".into()],
-        env: BTreeMap::from([("RUST_LOG".into(), "debug".into())]),
+        env: BTreeMap::from([
+            ("DEPLOY_KEY".into(), EnvValue::Secret("deploy-key".into())),
+            ("RUST_LOG".into(), "debug".into()),
+        ]),
         output_schema: Some(json!({ "type": "object" })),
+        image: Some("caisson-go:1".into()),
+        models: vec!["claude-sonnet-*".into()],
+        repository_settings: RepositorySettings::Trusted,
+        submodules: vec!["acme/lib".into()],
     }
 }
 
