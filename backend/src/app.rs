@@ -1,6 +1,7 @@
 //! The app: every verb there is, for RPC, REST and the CLI alike. Decides; the layers below touch the world.
 
 mod batches;
+mod egress;
 pub mod follow;
 mod instances;
 pub mod repository;
@@ -77,6 +78,8 @@ pub(crate) struct Driven {
     pub(crate) cancel: CancellationToken,
     /// Tells it that a gate was answered, a message was sent or a budget was changed.
     pub(crate) inbox: Arc<Notify>,
+    /// Tells it that what its container may reach was changed.
+    pub(crate) egress: Arc<Notify>,
 }
 
 /// Everything a verb may use. Cheap to clone.

@@ -6,6 +6,7 @@
 mod boot;
 mod clock;
 mod clone;
+mod egress;
 mod engine;
 mod environment;
 mod execution;
@@ -150,6 +151,7 @@ impl Driver {
             Err(Halt::End(end)) => return self.finish(None, end).await,
             Err(Halt::Leave) => return,
         };
+        let mut egress = self.watch_egress(&booted).await;
         let outcome = {
             let lost = booted.lost(&self.app);
             let (cancel, leave) = (self.driven.cancel.clone(), self.leave.clone());
@@ -161,12 +163,16 @@ impl Driver {
                 () = leave.cancelled() => Err(Halt::Leave),
                 end = lost => Err(Halt::End(end)),
                 end = money.over() => Err(Halt::End(end)),
+                never = egress.follow() => match never {},
                 end = self.work(&booted) => end,
                 () = clock.reaches(limit) => Err(Halt::End(late)),
             }
         };
         match outcome {
-            Ok(end) | Err(Halt::End(end)) => self.finish(Some(booted), end).await,
+            Ok(end) | Err(Halt::End(end)) => {
+                egress.last_words().await;
+                self.finish(Some(booted), end).await;
+            }
             Err(Halt::Leave) => booted.leave(),
         }
     }

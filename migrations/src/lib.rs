@@ -14,6 +14,7 @@ mod m0008_messages;
 mod m0009_artifacts;
 mod m0010_batches;
 mod m0011_run_indexes;
+mod m0012_egress;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_artifacts::Migration),
             Box::new(m0010_batches::Migration),
             Box::new(m0011_run_indexes::Migration),
+            Box::new(m0012_egress::Migration),
         ]
     }
 }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use api::{
     error::ApiError,
+    event::{EgressEvent, EventBody},
     id::InstanceId,
-    instance::{Instance, InstanceRemoved, InstanceState},
+    instance::{Egress, Instance, InstanceRemoved, InstanceState},
     page::Page,
     run::RunState,
 };
 
-use super::{App, Error, before, not_found, page_size};
+use super::{App, Error, before, egress, not_found, page_size, talk::unavailable};
+use crate::store::RunWrite;
 
 /// How long a removal waits for the run to save its work.
 const REMOVAL: Duration = Duration::from_secs(60);
@@ -43,6 +45,46 @@ impl App {
         limit: Option<u32>,
     ) -> Result<Page<Instance>, Error> {
         Ok(self.store.instance_list(state, before(cursor)?, page_size(limit)?).await?)
+    }
+
+    /// Lets a container reach one more host, from now on.
+    ///
+    /// # Errors
+    /// `Invalid` for what is no host, `NotFound`, `Conflict` when the container is gone, `Unavailable` when it does
+    /// not take it; then it is told again as soon as it answers.
+    pub async fn instance_allow(
+        &self,
+        id: InstanceId,
+        host: &str,
+        port: Option<u16>,
+    ) -> Result<Egress, Error> {
+        let entry = egress::entry(host, port)?;
+        let instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
+        if instance.state.is_over() || instance.state == InstanceState::Stopping {
+            let why = format!("instance {id} is gone: allow the host in the task, and retry the run");
+            return Err(ApiError::Conflict { why }.into());
+        }
+        let allowed = self.store.instance_allow(id, &entry).await?;
+        // Without an address its executor is not there yet: its driver tells it before the agent starts.
+        if let Some(agent) = self.agent_at(&instance) {
+            let told = agent.set_egress(allowed).await.map_err(|error| unavailable(&error))?;
+            if let Some(refused) = told.refused.into_iter().find(|refused| refused.entry == entry) {
+                return Err(ApiError::invalid("host", refused.why).into());
+            }
+        }
+        let event = EgressEvent {
+            host: host.trim().to_owned(),
+            port,
+            allowed: true,
+            count: 0,
+            why: "It was allowed while the run went on.".to_owned(),
+            process: None,
+        };
+        let run = self.run_by_id(instance.run_id).await?;
+        self.store.run_write(RunWrite::of(run.id).event(run.step, EventBody::Egress(event))).await?;
+        // Two changes at once: the driver tells the container what both of them made.
+        self.knock(run.id).await?;
+        Ok(self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?.egress)
     }
 
     /// Stops and removes an instance. Its run, if it has not ended, is cancelled and its work saved first.

@@ -5,6 +5,7 @@ use api::{
     error::ApiError,
     executor::Diff,
     id::RunId,
+    instance::Instance,
     run::{GateKind, Run, RunDiff, RunState},
 };
 use base64::Engine;
@@ -112,15 +113,19 @@ impl App {
             Some(id) => self.store.instance_fetch(id).await?,
             None => None,
         };
-        let found = instance.and_then(|it| Some((it.id, it.host?.rsplit_once(':')?.1.parse().ok()?)));
-        let (id, port) = found.ok_or_else(|| {
+        instance.and_then(|instance| self.agent_at(&instance)).ok_or_else(|| {
             Error::from(ApiError::Unavailable {
                 what: "container".to_owned(),
                 why: "the run has none yet".to_owned(),
                 retry_after_ms: super::RETRY_AFTER_MS,
             })
-        })?;
-        Ok(Agent::new(port, self.keys.instance_token(id)))
+        })
+    }
+
+    /// The executor of an instance, once its address is known.
+    pub(super) fn agent_at(&self, instance: &Instance) -> Option<Agent> {
+        let port = instance.host.as_deref()?.rsplit_once(':')?.1.parse().ok()?;
+        Some(Agent::new(port, self.keys.instance_token(instance.id)))
     }
 
     async fn still_works(&self, id: RunId) -> Result<Run, Error> {
@@ -148,6 +153,7 @@ impl App {
         let driver = drivers.get(&id);
         if let Some(driver) = driver {
             driver.inbox.notify_one();
+            driver.egress.notify_one();
         }
         driver.is_some()
     }
@@ -201,7 +207,7 @@ fn check_budget_answer(answer: &str, spent: f64) -> Result<(), ApiError> {
     }
 }
 
-fn unavailable(error: &agent::Error) -> Error {
+pub(super) fn unavailable(error: &agent::Error) -> Error {
     ApiError::Unavailable {
         what: "container".to_owned(),
         why: error.to_string(),

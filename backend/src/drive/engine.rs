@@ -31,6 +31,11 @@ pub(super) const OUT_OF_MEMORY: &str = "The container ran out of memory; give it
 const PAUSE: Duration = Duration::from_millis(300);
 
 impl Driver {
+    /// What the container is made from: the task's image, or the server's.
+    fn image(&self) -> String {
+        self.record.run.task.image.clone().unwrap_or_else(|| self.app.config.containers.image.clone())
+    }
+
     pub(super) async fn create(&mut self) -> Result<Live, Halt> {
         let run = self.record.run.id;
         let instance = Instance {
@@ -38,12 +43,12 @@ impl Driver {
             run_id: run,
             state: InstanceState::Creating,
             container_id: None,
-            image: self.app.config.containers.image.clone(),
+            image: self.image(),
             host: None,
             cpu_percent: None,
             memory_bytes: None,
             memory_limit_bytes: self.app.config.containers.memory_bytes,
-            egress: Egress::default(),
+            egress: Egress { allowed: self.record.run.task.egress.clone(), denied: Vec::new() },
             created_at: Timestamp::now(),
             ready_at: None,
             removed_at: None,

@@ -73,6 +73,7 @@ impl Driver {
             gate,
             artifacts,
             execution,
+            denied: _,
         } = write.patch.clone();
         run.instance_id = instance_id.or(run.instance_id);
         run.base_commit = base_commit.or_else(|| run.base_commit.take());

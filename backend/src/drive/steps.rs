@@ -28,6 +28,7 @@ impl Driver {
     /// Does everything the task asks for.
     pub(super) async fn work(&mut self, booted: &Booted) -> Result<End, Halt> {
         let agent = &booted.agent;
+        self.open_egress(booted).await?;
         self.prepare(agent).await?;
         let steps = self.record.run.task.steps.clone();
         let first = self.record.run.step.max(1) as usize;

@@ -2,8 +2,8 @@
 
 use api::{
     Timestamp,
-    id::InstanceId,
-    instance::{Instance, InstanceState},
+    id::{InstanceId, RunId},
+    instance::{Denied, Instance, InstanceState},
     page::Page,
     run::wire_name,
 };
@@ -15,8 +15,11 @@ use uuid::Uuid;
 
 use super::{
     Error, Store,
-    entity::{instance, micros},
+    entity::{from_json, instance, micros, run, to_json},
 };
+
+/// How often an entry is added again after somebody else was quicker.
+const ALLOW_TRIES: u32 = 10;
 
 impl Store {
     /// Stores a new instance.
@@ -35,6 +38,7 @@ impl Store {
             created_at: Set(micros(new.created_at)),
             ready_at: Set(None),
             removed_at: Set(None),
+            egress_allowed: Set(to_json("allowed hosts", &new.egress.allowed)?),
         };
         instance::Entity::insert(row).exec_without_returning(&self.write).await?;
         Ok(())
@@ -82,7 +86,61 @@ impl Store {
     /// # Errors
     /// `Database` when it cannot be read.
     pub async fn instance_fetch(&self, id: InstanceId) -> Result<Option<Instance>, Error> {
-        instance::Entity::find_by_id(id.0).one(&self.read).await?.map(Instance::try_from).transpose()
+        let Some(row) = instance::Entity::find_by_id(id.0).one(&self.read).await? else { return Ok(None) };
+        let mut found = [Instance::try_from(row)?];
+        self.add_denied(&mut found).await?;
+        let [instance] = found;
+        Ok(Some(instance))
+    }
+
+    /// What is allowed beside what was allowed before: adds an entry, once. Answers all of them.
+    ///
+    /// # Errors
+    /// `Missing` when there is no such instance, `Stale` when others change it all the time.
+    pub async fn instance_allow(&self, id: InstanceId, entry: &str) -> Result<Vec<String>, Error> {
+        for _ in 0..ALLOW_TRIES {
+            let row = instance::Entity::find_by_id(id.0).one(&self.read).await?;
+            let seen = row.ok_or(Error::Missing("instance"))?.egress_allowed;
+            let mut allowed: Vec<String> = from_json("allowed hosts", &seen)?;
+            if allowed.iter().any(|known| known == entry) {
+                return Ok(allowed);
+            }
+            allowed.push(entry.to_owned());
+            let done = instance::Entity::update_many()
+                .col_expr(instance::Column::EgressAllowed, Expr::value(to_json("allowed hosts", &allowed)?))
+                .filter(instance::Column::Id.eq(id.0))
+                .filter(instance::Column::EgressAllowed.eq(seen))
+                .exec(&self.write)
+                .await?;
+            if done.rows_affected == 1 {
+                return Ok(allowed);
+            }
+        }
+        Err(Error::Stale("instance"))
+    }
+
+    /// What a run's container was refused so far.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn run_denied(&self, run: RunId) -> Result<Vec<Denied>, Error> {
+        let find = run::Entity::find_by_id(run.0).select_only().column(run::Column::EgressDenied);
+        let row: Option<String> = find.into_tuple().one(&self.read).await?;
+        row.map_or_else(|| Ok(Vec::new()), |row| from_json("denied hosts", &row))
+    }
+
+    /// Adds to each instance what its run was refused.
+    async fn add_denied(&self, instances: &mut [Instance]) -> Result<(), Error> {
+        let runs = instances.iter().map(|instance| instance.run_id.0);
+        let find = run::Entity::find().filter(run::Column::Id.is_in(runs)).select_only();
+        let find = find.column(run::Column::Id).column(run::Column::EgressDenied);
+        let rows: Vec<(Uuid, String)> = find.into_tuple().all(&self.read).await?;
+        for instance in instances {
+            if let Some((_, denied)) = rows.iter().find(|(run, _)| *run == instance.run_id.0) {
+                instance.egress.denied = from_json("denied hosts", denied)?;
+            }
+        }
+        Ok(())
     }
 
     /// Instances, newest first.
@@ -100,7 +158,8 @@ impl Store {
             .apply_if(before, |find, before| find.filter(instance::Column::Id.lt(before)));
         let rows =
             find.order_by_desc(instance::Column::Id).limit(u64::from(limit) + 1).all(&self.read).await?;
-        let items = rows.into_iter().map(Instance::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut items = rows.into_iter().map(Instance::try_from).collect::<Result<Vec<_>, _>>()?;
+        self.add_denied(&mut items).await?;
         Ok(super::runs::page(items, limit, |instance| instance.id.to_string()))
     }
 

@@ -4,6 +4,7 @@ use api::{
     Timestamp,
     event::EventBody,
     id::{InstanceId, RunId},
+    instance::Denied,
     run::{Artifact, Cost, Gate, Reason, Run, RunState, Transition, Usage},
 };
 use uuid::Uuid;
@@ -150,6 +151,8 @@ pub struct RunPatch {
     pub gate: Option<Option<Gate>>,
     /// What is kept of it.
     pub artifacts: Option<Vec<Artifact>>,
+    /// What its container was refused.
+    pub denied: Option<Vec<Denied>>,
     /// The execution that is read, and the number up to which it was stored.
     pub execution: Option<(String, u64)>,
 }

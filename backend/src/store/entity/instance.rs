@@ -6,7 +6,7 @@ use api::{
 };
 use sea_orm::entity::prelude::*;
 
-use super::{from_name, timestamp};
+use super::{from_json, from_name, timestamp};
 use crate::store::Error;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -23,6 +23,8 @@ pub struct Model {
     pub created_at: i64,
     pub ready_at: Option<i64>,
     pub removed_at: Option<i64>,
+    #[sea_orm(column_type = "Text")]
+    pub egress_allowed: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -44,7 +46,8 @@ impl TryFrom<Model> for Instance {
             cpu_percent: None,
             memory_bytes: None,
             memory_limit_bytes: row.memory_limit_bytes.unsigned_abs(),
-            egress: Egress::default(),
+            // What was refused stands with the run.
+            egress: Egress { allowed: from_json("allowed hosts", &row.egress_allowed)?, denied: Vec::new() },
             created_at: timestamp(row.created_at),
             ready_at: row.ready_at.map(timestamp),
             removed_at: row.removed_at.map(timestamp),

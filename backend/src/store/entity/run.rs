@@ -56,6 +56,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub artifacts: String,
     pub events_removed_at: Option<i64>,
+    #[sea_orm(column_type = "Text")]
+    pub egress_denied: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -105,6 +105,9 @@ fn columns(patch: RunPatch) -> Result<Option<run::ActiveModel>, Error> {
     if let Some(artifacts) = &patch.artifacts {
         row.artifacts = Set(to_json("artifacts", artifacts)?);
     }
+    if let Some(denied) = &patch.denied {
+        row.egress_denied = Set(to_json("denied hosts", denied)?);
+    }
     for (column, value) in [
         (&mut row.base_commit, patch.base_commit),
         (&mut row.agent_session, patch.agent_session),
