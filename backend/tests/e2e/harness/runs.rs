@@ -38,6 +38,10 @@ async fn create(client: &WsClient, spec: TaskSpec) -> Task {
         Some(spec.env),
         None,
         spec.max_turns,
+        spec.image,
+        Some(spec.models),
+        Some(spec.repository_settings),
+        Some(spec.submodules),
     );
     created.await.expect("a task")
 }
