@@ -1,5 +1,7 @@
 //! Settings of a run's container: its image and what it may use of the host.
 
+use std::net::IpAddr;
+
 use clap::Args;
 
 use super::{Error, Size, not_blank, within};
@@ -36,6 +38,9 @@ pub struct ContainerArgs {
     /// A folder of the engine's host that every container sees, `HOST:CONTAINER[:ro|rw]`; may be repeated
     #[arg(long = "mount", env = "CAISSON_MOUNTS", value_name = "MOUNT", value_delimiter = ',')]
     pub mounts: Vec<String>,
+    /// A DNS server for the names that runs may reach; may be repeated; the engine's own choice if not given
+    #[arg(long, env = "CAISSON_DNS", value_name = "ADDRESS", value_delimiter = ',')]
+    pub dns: Vec<IpAddr>,
     /// Give containers a root file system that root in them could write to
     #[arg(long, env = "CAISSON_WRITABLE_ROOT")]
     pub writable_root: bool,
@@ -69,7 +74,7 @@ impl ContainerArgs {
         Ok(Containers {
             docker_host: self.docker_host.filter(|address| !address.trim().is_empty()),
             image: not_blank("--image", self.image, "an image's name, such as `caisson-executor:dev`")?,
-            profile: Profile { limits, runtime, mounts, writable_root: self.writable_root },
+            profile: Profile { limits, runtime, mounts, dns: self.dns, writable_root: self.writable_root },
         })
     }
 }

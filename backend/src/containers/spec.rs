@@ -1,6 +1,6 @@
 //! Pure: what is wanted → what the engine is asked for. Privileges and limits are decided here and nowhere else.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use api::{
     executor::PORT,
@@ -47,6 +47,8 @@ pub struct Profile {
     pub runtime: Option<String>,
     /// Folders of the host that the operator shares with every run.
     pub mounts: Vec<Mount>,
+    /// Where names are resolved; empty is the engine's choice.
+    pub dns: Vec<IpAddr>,
     /// Whether the root file system may be written to.
     pub writable_root: bool,
 }
@@ -117,7 +119,7 @@ pub(super) fn container(server: &str, wanted: &Wanted, profile: &Profile) -> Con
 /// Nothing of the host but what the operator lists. What is not said here is the engine's default, and that is
 /// meant: its seccomp and AppArmor profiles, its masked and read-only paths, its user namespace remapping.
 fn host(server: &str, profile: &Profile) -> HostConfig {
-    let Profile { limits, runtime, mounts, writable_root } = profile;
+    let Profile { limits, runtime, mounts, dns, writable_root } = profile;
     let memory = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
     HostConfig {
         nano_cpus: Some(nano_cpus(limits.cpus)),
@@ -134,6 +136,7 @@ fn host(server: &str, profile: &Profile) -> HostConfig {
             ("/var/tmp", &tmp(limits.tmp_bytes)),
         ])),
         binds: Some(mounts.iter().map(Mount::bind).collect()),
+        dns: Some(dns.iter().map(ToString::to_string).collect()),
         runtime: runtime.clone(),
         ipc_mode: Some("private".to_owned()),
         cap_drop: Some(vec!["ALL".to_owned()]),
@@ -212,7 +215,13 @@ mod tests {
         let limits =
             Limits { cpus: 1.5, memory_bytes: 2 << 30, pids: 512, disk_bytes: 20 << 30, tmp_bytes: 1 << 30 };
         let mounts = vec![Mount::parse("/srv/cache:/cache").unwrap()];
-        let profile = Profile { limits, runtime: Some("runsc".to_owned()), mounts, writable_root: false };
+        let profile = Profile {
+            limits,
+            runtime: Some("runsc".to_owned()),
+            mounts,
+            dns: vec![[192, 0, 2, 53].into()],
+            writable_root: false,
+        };
         snapshot("container", &container("main", &wanted(), &profile));
     }
 

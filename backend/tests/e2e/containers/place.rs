@@ -14,7 +14,7 @@ const LIMITS: Limits =
     Limits { cpus: 0.5, memory_bytes: 64 * MEBIBYTE, pids: 40, disk_bytes: 1 << 30, tmp_bytes: MEBIBYTE };
 /// How the containers of these tests are made.
 pub(super) const PROFILE: Profile =
-    Profile { limits: LIMITS, runtime: None, mounts: Vec::new(), writable_root: false };
+    Profile { limits: LIMITS, runtime: None, mounts: Vec::new(), dns: Vec::new(), writable_root: false };
 
 /// Runs the engine's own command line, the second opinion of these tests.
 pub(super) fn docker(arguments: &[&str]) -> String {
