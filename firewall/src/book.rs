@@ -10,7 +10,7 @@ use crate::policy::Name;
 /// The most addresses that are remembered. An agent that asks for more forgets its own.
 const MOST_ADDRESSES: usize = 4096;
 /// The most names that are remembered for one address.
-const MOST_NAMES: usize = 32;
+const MOST_NAMES: usize = 16;
 
 /// Addresses and the names they were given for. What was not used for longest goes first.
 #[derive(Default)]

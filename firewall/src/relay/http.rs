@@ -62,6 +62,7 @@ pub(super) async fn serve(
         let service = service_fn(|request| async { Ok::<_, Infallible>(exchange.answer(request).await) });
         let asking = server_side::Builder::new()
             .preserve_header_case(true)
+            .auto_date_header(false)
             .timer(TokioTimer::new())
             .header_read_timeout(SILENCE)
             .max_buf_size(LONGEST_HEAD)

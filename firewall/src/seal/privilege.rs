@@ -65,7 +65,7 @@ pub(super) fn become_agent() -> Result<()> {
     for set in [CapSet::Bounding, CapSet::Ambient, CapSet::Inheritable] {
         caps::clear(None, set).with_context(|| format!("the {set:?} set cannot be emptied"))?;
     }
-    setgroups(&[agent.gid])?;
+    setgroups(&[])?;
     setresgid(agent.gid, agent.gid, agent.gid)?;
     // Takes the effective and permitted sets with it.
     setresuid(agent.uid, agent.uid, agent.uid)?;
