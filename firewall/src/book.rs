@@ -81,7 +81,7 @@ mod tests {
         for n in 0..MOST_ADDRESSES {
             book.note(address(n), &name);
         }
-        assert_eq!(book.names(address(0)), [name.clone()]);
+        assert_eq!(book.names(address(0)).len(), 1);
         book.note(address(MOST_ADDRESSES), &name);
         assert_eq!(book.names(address(1)), []);
         assert_eq!(book.names(address(0)), [name]);

@@ -60,7 +60,8 @@ fn read(authority: &Authority, port: u16) -> Result<Name, &'static str> {
     if colon && authority.port_u16() != Some(port) {
         return Err("the port in the Host header is not the one that was connected to");
     }
-    Name::ascii(authority.host()).map_err(|_| "the Host header holds no name; ask by name, or allow the address itself")
+    Name::ascii(authority.host())
+        .map_err(|_| "the Host header holds no name; ask by name, or allow the address itself")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Error, ErrorKind, Result},
-    net::{Ipv4Addr, SocketAddr, SocketAddrV6},
+    net::{SocketAddr, SocketAddrV6},
 };
 
 use nix::sys::socket::{
@@ -20,7 +20,7 @@ impl Network for Outside {
     fn original(&self, stream: &TcpStream) -> Result<SocketAddr> {
         if stream.local_addr()?.is_ipv4() {
             let address = SockaddrIn::from(getsockopt(stream, OriginalDst)?);
-            return Ok((Ipv4Addr::from(address.ip()), address.port()).into());
+            return Ok((address.ip(), address.port()).into());
         }
         let address = getsockopt(stream, Ip6tOriginalDst)?;
         Ok(SocketAddrV6::new(
