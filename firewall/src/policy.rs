@@ -7,6 +7,8 @@ mod entry;
 mod name;
 
 pub use closed::{block, embedded, sealed};
+#[cfg(feature = "gate")]
+pub(crate) use entry::printable;
 pub use entry::{Entry, Ports, Refused, Tool};
 pub use name::{BadName, Name};
 
