@@ -7,7 +7,6 @@ mod message;
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    process::Stdio,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -26,8 +25,8 @@ use crate::{Config, account::Account, execution::keep_tail, identity::Author, ta
 pub(crate) use address::{relay_url, resolve, same, spellings};
 pub(crate) use message::{Answer, Request};
 
-/// The worker is known by this in its environment.
-const JOB: &str = "git";
+/// The worker's name.
+const WORKER: &str = "git";
 /// How often a diff is tried.
 const DIFF_TRIES: u32 = 3;
 /// How much a clone may have to say to people.
@@ -41,7 +40,6 @@ pub(crate) struct Git(Arc<Inner>);
 
 struct Inner {
     account: Account,
-    worker: PathBuf,
     workspace: PathBuf,
     home: PathBuf,
     relay: SocketAddr,
@@ -58,7 +56,6 @@ impl Git {
     pub(crate) fn new(config: &Config, account: Account, relay: SocketAddr, tasks: Tasks) -> Self {
         Self(Arc::new(Inner {
             account,
-            worker: config.worker.clone().unwrap_or_else(this_program),
             workspace: config.workspace.clone(),
             home: config.agent_home.clone(),
             relay,
@@ -212,20 +209,12 @@ impl Git {
     }
 
     async fn start(&self, request: &Request) -> std::io::Result<Child> {
-        let mut command = self.0.account.command(&self.0.worker, JOB);
-        // The agent's global git settings are the agent's: they must not change what is pushed, or where.
-        command.arg("git").env("HOME", "/nonexistent");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
+        let mut child = self.0.account.worker(WORKER).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(&serde_json::to_vec(request)?).await?;
         }
         Ok(child)
     }
-}
-
-fn this_program() -> PathBuf {
-    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("caisson-executor"))
 }
 
 /// Why a worker ended without an answer.

@@ -29,7 +29,7 @@ use report::Report;
 ///
 /// # Errors
 /// When standard input holds no request.
-pub fn worker() -> io::Result<()> {
+pub(crate) fn worker() -> io::Result<()> {
     let mut request = String::new();
     io::stdin().read_to_string(&mut request)?;
     let request: Request = serde_json::from_str(&request)?;

@@ -5,6 +5,8 @@
 mod asks;
 mod checks;
 mod diff;
+mod disk;
+mod egress;
 mod executions;
 mod git;
 mod git_server;
@@ -13,5 +15,6 @@ mod hostile_git;
 mod identity;
 mod process;
 mod relay;
+mod settings;
 mod streams;
 mod submodules;
