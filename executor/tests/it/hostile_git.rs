@@ -77,8 +77,12 @@ async fn nothing_that_the_agent_planted_runs_in_a_diff_a_commit_or_a_push() {
     assert_eq!(world.call("/push", push_body(&base)).await, json!({"headCommit": head, "commits": 1}));
     // What was committed are the files as they are.
     assert_eq!(git(&server.path("demo"), &["cat-file", "-p", "caisson/run:a.psd"]), "large");
-    let left: Vec<_> = fs::read_dir(&ran).unwrap().flatten().map(|entry| entry.file_name()).collect();
-    assert!(left.is_empty(), "{left:?}");
+    let left = || fs::read_dir(&ran).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+    assert!(left().is_empty(), "{:?}", left());
+    // What was planted is alive: git itself runs it.
+    let mut status = std::process::Command::new("git");
+    status.args(["status", "--porcelain"]).current_dir(&workspace).output().unwrap();
+    assert!(left().contains(&"fsmonitor".into()), "{:?}", left());
 }
 
 #[tokio::test]
@@ -112,13 +116,13 @@ async fn settings_of_the_repository_do_not_change_where_a_push_goes() {
 /// Commits these files and entries past git's own checks, on `main`.
 fn commit_entries(server: &GitServer, entries: &[(&str, &str, &[u8])]) {
     let work = server.path("demo").with_file_name("demo-work");
-    let repository = git2_tree(&work, entries);
+    let repository = tree_of(&work, entries);
     let commit = git(&work, &["commit-tree", &repository, "-m", "hostile"]);
     git(&work, &["push", "-q", "-f", "origin", &format!("{commit}:refs/heads/main")]);
 }
 
 /// A tree of these entries as it is written, byte by byte: no program would make a hostile one.
-fn git2_tree(work: &Path, entries: &[(&str, &str, &[u8])]) -> String {
+fn tree_of(work: &Path, entries: &[(&str, &str, &[u8])]) -> String {
     let mut tree = Vec::new();
     for (mode, name, id) in entries {
         tree.extend_from_slice(format!("{mode} {name}\0").as_bytes());
@@ -152,7 +156,7 @@ async fn a_checkout_writes_through_no_link() {
     fs::create_dir(&outside).unwrap();
     let link = id(&hash_object(&work, "blob", outside.to_str().unwrap().as_bytes()));
     let content = id(&hash_object(&work, "blob", b"planted\n"));
-    let inner = id(&git2_tree(&work, &[("100644", "planted", &content)]));
+    let inner = id(&tree_of(&work, &[("100644", "planted", &content)]));
     // A link and a folder of the same name, in both orders, and in another case.
     for entries in [
         vec![("120000", "a", link.as_slice()), ("40000", "a", inner.as_slice())],
@@ -175,8 +179,8 @@ async fn a_checkout_writes_through_no_link() {
 async fn no_name_of_gits_own_folder_can_be_checked_out() {
     let (world, server, work) = started().await;
     let hook = id(&hash_object(&work, "blob", b"#!/bin/sh\ntouch ran\n"));
-    let hooks = id(&git2_tree(&work, &[("100755", "post-checkout", &hook)]));
-    let inner = id(&git2_tree(&work, &[("40000", "hooks", &hooks)]));
+    let hooks = id(&tree_of(&work, &[("100755", "post-checkout", &hook)]));
+    let inner = id(&tree_of(&work, &[("40000", "hooks", &hooks)]));
     for name in [".git", ".GIT", ".Git", "git~1", ".git ", ".git.", "..", ".", ".git::$INDEX_ALLOCATION"] {
         commit_entries(&server, &[("40000", name, &inner)]);
         let lines = clone_lines(&world, &server.url("demo"), json!({})).await;
