@@ -1,0 +1,37 @@
+//! The limit of what the agent's files may take on disk.
+
+use api::executor::ExitCause;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::harness::{ANSWER, World, exit, raw};
+
+#[tokio::test]
+async fn an_agent_whose_files_take_more_than_the_limit_is_killed_and_the_end_says_so() {
+    // Many files, since a single one cannot be larger than the limit.
+    let script = "mkdir .many; for i in $(seq 24); do head -c 1000000 /dev/urandom > .many/$i; done; sync .many/*\n\
+                  echo written; read -r prompt; read -r for_ever";
+    let world = World::start_with(script, |config| config.disk_bytes = 8 << 20).await;
+    let all = world.execute("a").await;
+    assert_eq!(raw(&all)[0], "written");
+    assert_eq!(exit(&all).cause, ExitCause::DiskFull);
+    assert!(exit(&all).stderr.contains("bytes on disk; the limit is 8388608"), "{}", exit(&all).stderr);
+    // It goes on from there: the files can be removed, and the executor is well.
+    std::fs::remove_dir_all(world.workspace().join(".many")).unwrap();
+    let all = world.execute("b").await;
+    assert_eq!(exit(&all).cause, ExitCause::DiskFull, "it writes them again");
+}
+
+#[tokio::test]
+async fn below_the_limit_nothing_is_felt_and_no_file_grows_above_it() {
+    let script = format!(
+        "head -c 1000000 /dev/zero > small && echo small; head -c 9000000 /dev/zero > large || echo large\n{ANSWER}"
+    );
+    let world = World::start_with(&script, |config| config.disk_bytes = 8 << 20).await;
+    let all = world.execute_with("a", json!({})).await;
+    assert_eq!(exit(&all).cause, ExitCause::Exited);
+    assert_eq!(raw(&all)[..2], ["small", "large"]);
+    assert_eq!(std::fs::metadata(world.workspace().join("large")).unwrap().len(), 8 << 20);
+    let health = world.request(reqwest::Method::GET, "/health").send().await.unwrap();
+    assert_eq!(health.status(), StatusCode::OK);
+}
