@@ -38,6 +38,8 @@ try literal_https web https://203.0.113.10/
 try literal_http web http://203.0.113.10/
 try literal_other_port tcp 203.0.113.10 5432
 try literal_ipv6 web -g 'http://[2001:db8:cafe::10]/'
+try nameless web https://203.0.113.12/
+try nameless_ipv6 web -g 'http://[2001:db8:cafe::12]/'
 try mapped_ipv6 web -g 'http://[::ffff:203.0.113.10]/'
 try metadata web http://169.254.169.254/latest/meta-data/
 try host tcp "$HOST" "$HOST_PORT"

@@ -4,6 +4,8 @@ import socket, ssl, struct, subprocess, sys, threading
 HOST4, HOST6, METADATA = "203.0.113.10", "2001:db8:cafe::10", "169.254.169.254"
 # Another address of a rotating name, and the foreign resolver.
 OTHER4, RESOLVER = "203.0.113.11", "203.0.113.53"
+# Addresses that no name leads to.
+NAMELESS = ("203.0.113.12/24", "2001:db8:cafe::12/64")
 turn = 0
 
 
@@ -21,6 +23,8 @@ def answers(name, kind):
     if name.startswith("rotating."):
         turn += 1
         return [[HOST4, OTHER4][turn % 2]] if kind == 1 else []
+    if name.startswith("ssh."):
+        return [OTHER4] if kind == 1 else []
     return {1: [HOST4], 28: [HOST6]}.get(kind, [])
 
 
@@ -114,8 +118,8 @@ def tcp(port):
         threading.Thread(target=careful, args=(stream, address, port), daemon=True).start()
 
 
-for alias in (OTHER4, RESOLVER):
-    subprocess.run(["ip", "address", "add", alias + "/24", "dev", "eth0"], check=True)
+for alias in (OTHER4 + "/24", RESOLVER + "/24", *NAMELESS):
+    subprocess.run(["ip", "address", "add", alias, "dev", "eth0", "nodad"], check=True)
 subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=range -days 2 "
                "-keyout /tmp/key.pem -out /tmp/cert.pem 2>/dev/null && cat /tmp/key.pem /tmp/cert.pem > /tmp/range.pem",
                shell=True, check=True)
