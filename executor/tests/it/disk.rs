@@ -35,3 +35,25 @@ async fn below_the_limit_nothing_is_felt_and_no_file_grows_above_it() {
     let health = world.request(reqwest::Method::GET, "/health").send().await.unwrap();
     assert_eq!(health.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn with_a_user_of_its_own_the_agent_cannot_hide_its_files_behind_closed_folders() {
+    if !nix::unistd::getuid().is_root() {
+        eprintln!("needs root to become another user; not tested here");
+        return;
+    }
+    let uid = 3_000_000 + std::process::id();
+    let script = "mkdir .many; for i in $(seq 48); do head -c 1000000 /dev/urandom > .many/$i; done; sync .many/*\n\
+                  chmod 0 .many; echo written; read -r prompt; read -r for_ever";
+    let world = World::start_with(script, |config| {
+        (config.agent_user, config.disk_bytes) = (uid.to_string(), 8 << 20);
+        for place in [&config.workspace, &config.agent_home] {
+            std::os::unix::fs::chown(place, Some(uid), Some(uid)).unwrap();
+        }
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(config.workspace.parent().unwrap(), open).unwrap();
+    })
+    .await;
+    let all = world.execute("a").await;
+    assert_eq!(exit(&all).cause, ExitCause::DiskFull, "{all:#?}");
+}
