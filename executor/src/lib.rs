@@ -33,6 +33,7 @@ pub use egress::gate;
 pub use worker::worker;
 
 use account::Account;
+use disk::Disk;
 use egress::Egress;
 use executions::Executions;
 use git::Git;
@@ -55,6 +56,7 @@ pub struct Executor {
 struct State {
     config: Config,
     account: Account,
+    disk: Disk,
     relay: Relay,
     executions: Executions,
     git: Git,
@@ -153,6 +155,7 @@ impl Executor {
             egress: Egress::start(gate, &config, &account, &tasks).map_err(Error::Serve)?,
             git: Git::new(&config, account.clone(), relay_address, tasks.clone()),
             identity: Identity::default(),
+            disk: Disk::of(&config, account.clone()),
             account,
             tasks: tasks.clone(),
             config,

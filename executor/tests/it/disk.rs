@@ -4,7 +4,7 @@ use api::executor::ExitCause;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::harness::{ANSWER, World, exit, raw};
+use crate::harness::{ANSWER, World, exit, processes_with, raw};
 
 #[tokio::test]
 async fn an_agent_whose_files_take_more_than_the_limit_is_killed_and_the_end_says_so() {
@@ -56,4 +56,18 @@ async fn with_a_user_of_its_own_the_agent_cannot_hide_its_files_behind_closed_fo
     .await;
     let all = world.execute("a").await;
     assert_eq!(exit(&all).cause, ExitCause::DiskFull, "{all:#?}");
+}
+
+#[tokio::test]
+async fn a_check_whose_files_take_more_than_the_limit_fails_and_says_so() {
+    let world = World::start_with("", |config| config.disk_bytes = 8 << 20).await;
+    let fill = "mkdir .many; for i in $(seq 24); do head -c 1000000 /dev/urandom > .many/$i; done; sync .many/*; \
+                sleep 1000.601";
+    let answer = world.call("/checks", json!({"checks": [fill], "attempt": 1})).await;
+    let why = answer["results"][0]["why"].as_str().unwrap();
+    assert!(why.contains("bytes on disk; the limit is 8388608"), "{answer}");
+    assert_eq!(
+        (answer["results"][0]["verdict"].as_str(), processes_with("sleep 1000.601")),
+        (Some("failed"), 0)
+    );
 }
