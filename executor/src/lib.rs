@@ -146,16 +146,19 @@ impl Executor {
         let relay_address = relay.local_addr().map_err(Error::Serve)?;
         let tasks = Tasks::new(stop.clone());
         let account = Account::of(&config);
+        let disk = Disk::of(&config, account.clone());
         let spool = |source| Error::Spool { path: config.spool.display().to_string(), source };
         let executions =
-            Executions::open(&config, relay_address, account.clone(), tasks.clone()).await.map_err(spool)?;
+            Executions::open(&config, relay_address, account.clone(), disk.clone(), tasks.clone())
+                .await
+                .map_err(spool)?;
         let state = Arc::new(State {
             relay: Relay::start(relay, &tasks),
             executions,
             egress: Egress::start(gate, &config, &account, &tasks).map_err(Error::Serve)?,
             git: Git::new(&config, account.clone(), relay_address, tasks.clone()),
             identity: Identity::default(),
-            disk: Disk::of(&config, account.clone()),
+            disk,
             account,
             tasks: tasks.clone(),
             config,
