@@ -25,6 +25,8 @@ pub(crate) struct Disk {
     account: Account,
     limit: u64,
     places: Places,
+    /// What was in use when the executor began, in bytes.
+    start: u64,
 }
 
 impl Disk {
@@ -35,7 +37,8 @@ impl Disk {
         if account.is_apart() {
             places.extend(["/tmp", "/var/tmp"].map(PathBuf::from));
         }
-        Self { account, limit: config.disk_bytes, places: Places(places) }
+        let start = used(&places);
+        Self { account, limit: config.disk_bytes, places: Places(places), start }
     }
 
     /// Comes back when the agent's files take more than the limit, with a sentence that says so.
@@ -43,13 +46,12 @@ impl Disk {
         if self.limit == 0 {
             return std::future::pending().await;
         }
-        let start = self.used();
         let (mut counted, mut counted_at) = (0, None);
         let mut interval = tokio::time::interval(INTERVAL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            let used = self.used();
+            let used = used(&self.places.0);
             // The nearer the limit, the sooner it is counted again.
             let worth = (self.limit.saturating_sub(counted) / 2).clamp(self.limit / 64, self.limit / 4);
             if let Some(at) = counted_at.filter(|at| used < at + worth) {
@@ -57,7 +59,7 @@ impl Disk {
                 counted_at = Some(used.min(at));
                 continue;
             }
-            counted = self.count(used.saturating_sub(start)).await;
+            counted = self.count(used.saturating_sub(self.start)).await;
             counted_at = Some(used);
             if self.limit < counted {
                 return format!(
@@ -80,17 +82,17 @@ impl Disk {
             }
         }
     }
+}
 
-    /// What is in use on the file systems of the places, in bytes.
-    fn used(&self) -> u64 {
-        let mut devices = Vec::new();
-        let used = |place: &PathBuf| {
-            let device = std::fs::metadata(place).ok()?.dev();
-            let new = !devices.contains(&device);
-            devices.push(device);
-            let system = statvfs(place).ok().filter(|_| new)?;
-            Some((system.blocks() - system.blocks_free()) * system.fragment_size())
-        };
-        self.places.0.iter().filter_map(used).sum()
-    }
+/// What is in use on the file systems of the places, in bytes.
+fn used(places: &[PathBuf]) -> u64 {
+    let mut devices = Vec::new();
+    let used = |place: &PathBuf| {
+        let device = std::fs::metadata(place).ok()?.dev();
+        let new = !devices.contains(&device);
+        devices.push(device);
+        let system = statvfs(place).ok().filter(|_| new)?;
+        Some(system.blocks().saturating_sub(system.blocks_free()) * system.fragment_size())
+    };
+    places.iter().filter_map(used).sum()
 }

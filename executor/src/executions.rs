@@ -47,6 +47,7 @@ impl Executions {
         config: &Config,
         relay: SocketAddr,
         account: Account,
+        disk: Disk,
         tasks: Tasks,
     ) -> io::Result<Self> {
         spool::make_folder(&config.spool)?;
@@ -58,7 +59,6 @@ impl Executions {
                 all.insert(id.to_owned(), Arc::new(recover(&entry.path(), id, &account).await?));
             }
         }
-        let disk = Disk::of(config, account.clone());
         Ok(Self { config: config.clone(), relay, account, disk, tasks, all: Mutex::new(all) })
     }
 

@@ -33,6 +33,7 @@ pub use egress::gate;
 pub use worker::worker;
 
 use account::Account;
+use disk::Disk;
 use egress::Egress;
 use executions::Executions;
 use git::Git;
@@ -55,6 +56,7 @@ pub struct Executor {
 struct State {
     config: Config,
     account: Account,
+    disk: Disk,
     relay: Relay,
     executions: Executions,
     git: Git,
@@ -144,15 +146,19 @@ impl Executor {
         let relay_address = relay.local_addr().map_err(Error::Serve)?;
         let tasks = Tasks::new(stop.clone());
         let account = Account::of(&config);
+        let disk = Disk::of(&config, account.clone());
         let spool = |source| Error::Spool { path: config.spool.display().to_string(), source };
         let executions =
-            Executions::open(&config, relay_address, account.clone(), tasks.clone()).await.map_err(spool)?;
+            Executions::open(&config, relay_address, account.clone(), disk.clone(), tasks.clone())
+                .await
+                .map_err(spool)?;
         let state = Arc::new(State {
             relay: Relay::start(relay, &tasks),
             executions,
             egress: Egress::start(gate, &config, &account, &tasks).map_err(Error::Serve)?,
             git: Git::new(&config, account.clone(), relay_address, tasks.clone()),
             identity: Identity::default(),
+            disk,
             account,
             tasks: tasks.clone(),
             config,

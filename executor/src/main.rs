@@ -19,11 +19,11 @@ struct Cli {
 
 fn main() -> anyhow::Result<()> {
     // A worker has an empty environment and takes no settings.
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args_os().skip(1);
     if let (Some(name), None) = (arguments.next(), arguments.next())
-        && let Some(done) = executor::worker(&name)
+        && let Some(done) = name.to_str().and_then(executor::worker)
     {
-        return done.with_context(|| format!("the {name} worker failed"));
+        return done.with_context(|| format!("the {} worker failed", name.display()));
     }
     serve(Cli::parse().config)
 }

@@ -132,10 +132,10 @@ async fn run_checks(State(state): Parts, Fields(request): Fields<Checks>) -> Ans
     state.executions.check_idle()?;
     let stop = state.tasks.stop().child_token();
     let _gone = stop.clone().drop_guard();
-    let account = state.account.clone();
+    let (account, disk) = (state.account.clone(), state.disk.clone());
     let work = state
         .tasks
-        .spawn("checks", async move { checks::run(&account, &request, &expectations, &stop).await });
+        .spawn("checks", async move { checks::run(&account, &disk, &request, &expectations, &stop).await });
     let results =
         work.await.map_err(|error| Refusal::system("running the checks")(std::io::Error::other(error)))?;
     Ok(Json(ChecksResult { results }))

@@ -89,7 +89,29 @@ pub(crate) fn resolve(repository: &str, address: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_of_plain_characters_or_none(
+            text in "(ssh://|https://|git@|host|:|/|\\[|\\]|::1|\\.\\.|-u|22|\\PC){0,9}",
+        ) {
+            let relay = "127.0.0.1:7336".parse().unwrap();
+            if SshRemote::read(&text).is_some() {
+                let url = relay_url(relay, &text).unwrap();
+                prop_assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
+                prop_assert!(!url.split('/').skip(4).any(|part| part == ".." || part.starts_with('-')), "{url}");
+                prop_assert!(spellings(&text).iter().all(|spelling| same(spelling, &text)));
+            }
+            for base in ["https://git.example/a/b", "git@git.example:a/b"] {
+                if let Some(url) = resolve(base, &format!("../{text}")) {
+                    prop_assert!(url.starts_with(&base[..base.len() - 3]), "{url}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn one_repository_has_many_addresses() {

@@ -10,7 +10,7 @@ use tokio::{
     net::unix::{OwnedReadHalf, OwnedWriteHalf},
 };
 
-use crate::harness::{World, execute_body, raw, read_until};
+use crate::harness::{World, execute_body, raw, read_until, write_script};
 
 /// The gate's end of the line.
 struct Gate {
@@ -200,4 +200,47 @@ async fn no_process_of_the_agent_inherits_the_line() {
     let open = raw(&lines).join("\n");
     assert!(open.contains("pipe:") && !open.contains("socket:"), "{open}");
     drop(folder);
+}
+
+#[tokio::test]
+async fn with_a_user_of_its_own_the_agent_is_looked_into_as_itself_and_tools_run_as_nobody() {
+    if !nix::unistd::getuid().is_root() {
+        eprintln!("needs root to become another user; not tested here");
+        return;
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let script = format!("exec 7<>/dev/tcp/127.0.0.1/{port}; echo connected; read -r prompt; read -r go");
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (folder, mut config) = World::start(&script).await.stop().await;
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let npm = "echo https://u$(id -u).example.org; ! grep -q '^Cap[A-Z][a-z]*:.*[1-9a-f]' /proc/self/status";
+    write_script(&bin.join("npm"), npm);
+    // A number that nobody else has.
+    let uid = 2_000_000 + std::process::id();
+    (config.agent_user, config.path) = (uid.to_string(), format!("{}:{}", bin.display(), config.path));
+    for place in [&config.workspace, &config.agent_home] {
+        std::os::unix::fs::chown(place, Some(uid), Some(uid)).unwrap();
+    }
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    let world = World::serve_gated(folder, config, ours).await;
+    let mut gate = Gate::new(theirs);
+    let answer = async {
+        let heard = gate.heard().await;
+        gate.say(json!({"allowed": heard["allow"], "refused": []})).await;
+        gate
+    };
+    let ((_, body), mut gate) = tokio::join!(put(&world, json!(["tool:npm"])), answer);
+    assert_eq!(body["allowed"], json!(["u65534.example.org:443"]), "{body}");
+    let mut stream = world.begin("a").await;
+    let (_socket, agent) = listener.accept().await.unwrap();
+    read_until(&mut stream, "connected").await;
+    gate.deny("a.example", 1, Some(agent.port())).await;
+    let mut last = report(&world, 1).await;
+    while last.denied[0].process.is_none() {
+        last = report(&world, last.version).await;
+    }
+    assert!(last.denied[0].process.as_ref().unwrap().starts_with("agent: "), "{last:?}");
 }

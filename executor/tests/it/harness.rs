@@ -52,6 +52,11 @@ impl World {
     /// The same with a line to a gate.
     pub(crate) async fn start_gated(agent: &str, gate: UnixStream) -> Self {
         let (folder, config) = Self::prepare(agent, |_| {});
+        Self::serve_gated(folder, config, gate).await
+    }
+
+    /// Serves from folders that are there, with a line to a gate.
+    pub(crate) async fn serve_gated(folder: TempDir, config: Config, gate: UnixStream) -> Self {
         let executor = Executor::bind(config.clone()).await.unwrap().with_gate(gate);
         Self::run(folder, config, executor)
     }
