@@ -58,13 +58,16 @@ pub(super) async fn answer<U: Upstream>(
             let ttl = found.ttl.min(LONGEST_TTL);
             asker.reply(ResponseCode::NoError, &open(found, &name, source_port, border), ttl, datagram)
         }
-        Err(Failed::NoSuchName) => {
-            border.denials.notice(&format!("{name} is allowed, but there is no such name"));
-            asker.reply(ResponseCode::NXDomain, &[], 0, datagram)
-        }
-        Err(Failed::Unanswered(why)) => {
-            border.denials.notice(&format!("{name} is allowed, but does not resolve: {why}"));
-            asker.reply(ResponseCode::ServFail, &[], 0, datagram)
+        Err(failed) => {
+            let (code, why) = match failed {
+                Failed::NoSuchName => (ResponseCode::NXDomain, "there is no such name".to_owned()),
+                Failed::Unanswered(why) => (ResponseCode::ServFail, format!("does not resolve: {why}")),
+            };
+            // Some servers know nothing of IPv6: the other question of the same look-up tells.
+            if family == Family::V4 {
+                border.denials.notice(&format!("{name} is allowed, but {why}"));
+            }
+            asker.reply(code, &[], 0, datagram)
         }
     }
 }
