@@ -23,6 +23,7 @@ mod init;
 mod outside;
 mod privilege;
 mod rules;
+mod syscalls;
 mod tool;
 mod verify;
 
@@ -56,6 +57,8 @@ fn contain(command: &[String]) -> Result<ExitCode> {
     rules::load().context("the container's network could not be closed")?;
     clock.lap("rules");
     privilege::give_up_net_admin()?;
+    syscalls::refuse()?;
+    clock.lap("rights");
     // One thread: capabilities belong to threads, and what this one gives up none may keep.
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(live(command, clock))

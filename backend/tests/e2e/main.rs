@@ -21,6 +21,5 @@ mod postgres;
 mod reasons;
 mod recovery;
 mod runs;
-mod sandbox;
 mod socket;
 mod streams;

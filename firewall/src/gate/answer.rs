@@ -36,7 +36,7 @@ pub(super) async fn answer<U: Upstream>(
         Question::Noise => return None,
         Question::Malformed(asker, code) => return asker.reply(code, &[], 0, datagram),
         Question::Nameless(asker, shown) => {
-            deny(border, &shown, "it is no host name", source_port);
+            border.denials.refuse(&shown, None, "it is no host name", source_port).await;
             return asker.reply(ResponseCode::NXDomain, &[], 0, datagram);
         }
         Question::Host(asker, name, family) => (asker, name, family),
@@ -44,7 +44,7 @@ pub(super) async fn answer<U: Upstream>(
     if !border.policy().name(&name) {
         if let Some(shown) = worth_telling(&name, upstream.search(), border) {
             let why = format!("{shown} is not allowed; allow it by this name");
-            deny(border, shown, &why, source_port);
+            border.denials.refuse(shown, None, &why, source_port).await;
         }
         return asker.reply(ResponseCode::NXDomain, &[], 0, datagram);
     }
@@ -85,7 +85,7 @@ fn open(found: Found, name: &Name, source_port: u16, border: &Border) -> Vec<RDa
         let why = format!(
             "{name} resolves to {address}, a private or local address, which no name opens; allow {address} as well"
         );
-        deny(border, name.as_str(), &why, source_port);
+        border.denials.record(name.as_str(), None, &why, source_port);
     }
     let records = open.into_iter().map(|address| {
         border.given(address, name);
@@ -107,8 +107,4 @@ fn worth_telling<'a>(name: &'a Name, search: &[Name], border: &Border) -> Option
         return Some(name.as_str());
     };
     if border.policy().name(&asked) { None } else { front }
-}
-
-fn deny(border: &Border, host: &str, why: &str, source_port: u16) {
-    border.denials.record(host, None, why, source_port);
 }
