@@ -20,7 +20,6 @@ use crate::{
 };
 
 /// One host of one run.
-#[derive(Clone, PartialEq)]
 pub(crate) struct Refused {
     /// The run.
     pub(crate) run: RunId,
@@ -34,6 +33,16 @@ impl Refused {
     /// It, as a task's `egress` spells it.
     pub(crate) fn entry(&self) -> String {
         egress::entry(&self.host, self.port)
+    }
+
+    /// How it stands with it.
+    fn standing(&self, allowing: RwSignal<Allowing>) -> Standing {
+        allowing.read().of(self.run, &self.entry())
+    }
+
+    /// Notes what came of it.
+    fn note(&self, allowing: RwSignal<Allowing>, change: &dyn Fn(&mut Standing)) {
+        allowing.update(|allowing| change(allowing.change(self.run, &self.entry())));
     }
 }
 
@@ -51,17 +60,17 @@ pub(crate) fn Allow(
         return ().into_any();
     }
     let (link, allowing) = (use_link(), use_live().allowing);
-    let entry = refused.entry();
-    let refused = StoredValue::new(refused);
-    let standing = Memo::new(move |_| {
-        let run = refused.with_value(|refused| refused.run);
-        let standing = allowing.read().of(run, &entry);
+    let refused = Arc::new(refused);
+    let of = refused.clone();
+    let standing = move || {
+        let standing = of.standing(allowing);
         Standing { run: standing.run || live.get() && reached.get(), ..standing }
-    });
-    let press = move |in_task: bool| {
-        let (refused, goes_on) = (refused.get_value(), live.get_untracked());
-        note(allowing, &refused, |standing| {
-            *standing = Standing { busy: true, trouble: None, ..standing.clone() }
+    };
+    let press = Callback::new(move |in_task: bool| {
+        let (refused, goes_on) = (refused.clone(), live.get_untracked());
+        refused.note(allowing, &|standing| {
+            standing.busy = true;
+            standing.trouble = None;
         });
         leptos::task::spawn_local(async move {
             let of = refused.clone();
@@ -71,48 +80,55 @@ pub(crate) fn Allow(
                 Some(_) => sentence(&format!("{} {}", refused.entry(), failure.text)),
                 None => failure.text,
             });
-            note(allowing, &refused, |standing| {
+            refused.note(allowing, &|standing| {
                 standing.busy = false;
-                standing.trouble = trouble;
+                standing.trouble = trouble.clone();
             });
         });
+    });
+    let at_work = standing.clone();
+    let busy = Signal::derive(move || at_work().busy);
+    let button = |in_task: bool, label: &'static str, testid: &'static str| {
+        let shown = standing.clone();
+        let when = move || {
+            let standing = shown();
+            if in_task { !standing.task } else { live.get() && !standing.run }
+        };
+        view! {
+            <Show when=Signal::derive(when)>
+                <button type="button" class="choice" data-testid=testid disabled=busy on:click=move |_| press.run(in_task)>{label}</button>
+            </Show>
+        }
     };
-    let busy = Signal::derive(move || standing.read().busy);
+    let buttons =
+        [button(false, "Allow for this run", "allow-run"), button(true, "Allow in the task", "allow-task")];
+    let (words, trouble) = (standing.clone(), standing);
     view! {
         <div class="allow" data-testid="allow">
-            <Show when=move || live.get() && !standing.read().run>
-                <button type="button" class="choice" data-testid="allow-run" disabled=busy on:click=move |_| press(false)>"Allow for this run"</button>
-            </Show>
-            <Show when=move || !standing.read().task>
-                <button type="button" class="choice" data-testid="allow-task" disabled=busy on:click=move |_| press(true)>"Allow in the task"</button>
-            </Show>
-            <span class="good small" role="status" data-testid="allowed">{move || standing.read().words()}</span>
+            {buttons.into_iter().collect_view()}
+            <span class="good small" role="status" data-testid="allowed">{move || words().words()}</span>
         </div>
-        <Trouble text=Signal::derive(move || standing.read().trouble.clone())/>
+        <Trouble text=Signal::derive(move || trouble().trouble)/>
     }
     .into_any()
 }
 
-fn note(allowing: RwSignal<Allowing>, refused: &Refused, change: impl FnOnce(&mut Standing)) {
-    allowing.update(|allowing| change(allowing.change(refused.run, &refused.entry())));
-}
-
 /// Puts the host into the task if that is wanted, and lets the container reach it while the run goes on.
 async fn allow(
-    client: &Arc<Client>,
+    client: &Client,
     refused: &Refused,
     in_task: bool,
     goes_on: bool,
     allowing: RwSignal<Allowing>,
 ) -> Result<(), Error> {
-    let run = RunsApiClient::by_id(&**client, refused.run).await?;
+    let run = RunsApiClient::by_id(client, refused.run).await?;
     if in_task {
-        let task = TasksApiClient::by_id(&**client, run.task_id).await?;
+        let task = TasksApiClient::by_id(client, run.task_id).await?;
         let mut egress = task.spec.egress;
         if !egress::names(&egress, &refused.host, refused.port) {
             egress.push(refused.entry());
             TasksApiClient::update(
-                &**client,
+                client,
                 task.id,
                 task.version,
                 None,
@@ -135,11 +151,11 @@ async fn allow(
             )
             .await?;
         }
-        note(allowing, refused, |standing| standing.task = true);
+        refused.note(allowing, &|standing| standing.task = true);
     }
     if let Some(instance) = run.instance_id.filter(|_| goes_on) {
-        InstancesApiClient::allow(&**client, instance, refused.host.clone(), refused.port).await?;
-        note(allowing, refused, |standing| standing.run = true);
+        InstancesApiClient::allow(client, instance, refused.host.clone(), refused.port).await?;
+        refused.note(allowing, &|standing| standing.run = true);
     }
     Ok(())
 }

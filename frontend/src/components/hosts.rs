@@ -12,7 +12,7 @@ use crate::state::{egress, words};
 /// How many hosts of each kind are drawn.
 const LISTED: usize = 50;
 
-/// The two lists. What was refused last comes first.
+/// The two lists.
 #[component]
 pub(crate) fn Hosts(
     /// The run that the container serves.
@@ -22,8 +22,7 @@ pub(crate) fn Hosts(
     /// Whether the run goes on.
     live: Signal<bool>,
 ) -> impl IntoView {
-    let Egress { allowed, mut denied } = egress;
-    denied.sort_by_key(|denied| std::cmp::Reverse(denied.last_at));
+    let Egress { allowed, denied } = egress;
     let (names, hosts) = (left_out(allowed.len()), left_out(denied.len()));
     let line = |denied: Denied| {
         let reached = egress::names(&allowed, &denied.host, denied.port);
@@ -34,7 +33,7 @@ pub(crate) fn Hosts(
             <li data-testid="refused-host">
                 <p><span class="mono strong">{refused.entry()}</span>" "<span class="third small">{times}</span></p>
                 <p class="second small">{by}{denied.why}</p>
-                <Allow refused live reached=Signal::stored(reached)/>
+                <Allow refused live reached=Signal::derive(move || reached)/>
             </li>
         }
     };

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use api::{
-    id::InstanceId,
     instance::{Egress, Instance, InstanceState},
     rpc::instances::InstancesApiClient,
     run::wire_name,
@@ -32,8 +31,8 @@ pub(crate) fn Instances() -> impl IntoView {
     let link = use_link();
     let instances = RwSignal::new(None::<Vec<Instance>>);
     let trouble = RwSignal::new(None);
-    // Counted, not owned by the table, which is drawn again when something changes.
-    let opened = RwSignal::new(Vec::new());
+    // Not owned by its row, which is drawn again when something changes.
+    let opened = RwSignal::new(None);
     spawn_scoped(async move {
         loop {
             let page = link.call(|client| async move {
@@ -68,7 +67,7 @@ pub(crate) fn Instances() -> impl IntoView {
 }
 
 #[component]
-fn Table(instances: Vec<Instance>, opened: RwSignal<Vec<InstanceId>>) -> impl IntoView {
+fn Table(instances: Vec<Instance>, opened: RwSignal<Option<String>>) -> impl IntoView {
     let rows = instances.into_iter().map(|instance| view! { <Line instance opened/> }).collect_view();
     view! {
         <table class="panel">
@@ -84,21 +83,18 @@ fn Table(instances: Vec<Instance>, opened: RwSignal<Vec<InstanceId>>) -> impl In
 }
 
 #[component]
-fn Line(instance: Instance, opened: RwSignal<Vec<InstanceId>>) -> impl IntoView {
+fn Line(instance: Instance, opened: RwSignal<Option<String>>) -> impl IntoView {
     let now = use_now();
     let run = instance.run_id.to_string();
     let short: String = run.chars().take(8).collect();
     let memory = instance.memory_bytes.map(|used| words::bytes_of(used, instance.memory_limit_bytes));
     let (id, run_id, egress) = (instance.id, instance.run_id, instance.egress);
-    let open = Signal::derive(move || opened.read().contains(&id));
-    let toggle = move |_| {
-        opened.update(|opened| match opened.iter().position(|it| *it == id) {
-            Some(place) => drop(opened.swap_remove(place)),
-            None => opened.push(id),
-        });
-    };
+    let name = StoredValue::new(id.to_string());
+    let open = Signal::derive(move || name.with_value(|name| opened.read().as_ref() == Some(name)));
+    let toggle = move |_| opened.set((!open.get_untracked()).then(|| name.get_value()));
     let network = network_words(&egress);
-    let live = Signal::stored(!instance.state.is_over());
+    let lives = !instance.state.is_over();
+    let live = Signal::derive(move || lives);
     let (created, removed) = (instance.created_at, instance.removed_at);
     let age = move || words::span(words::seconds_between(created, removed.unwrap_or_else(|| now.get())));
     view! {

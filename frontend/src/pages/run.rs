@@ -63,8 +63,8 @@ struct RunView {
     sent: RwSignal<Vec<Sent>>,
     /// What the run has changed, as it was looked at last.
     diff: RwSignal<Option<Arc<RunDiff>>>,
-    /// Its container, as it was looked at last.
-    instance: RwSignal<Option<Instance>>,
+    /// Its container, as it was when what it may reach or was refused changed last.
+    reach: RwSignal<Option<Instance>>,
 }
 
 /// The page of the run in the address.
@@ -94,7 +94,7 @@ fn Known(id: RunId) -> impl IntoView {
         trouble: RwSignal::new(None),
         sent: RwSignal::default(),
         diff: RwSignal::new(None),
-        instance: RwSignal::new(None),
+        reach: RwSignal::new(None),
     };
     let missing = RwSignal::new(false);
     let link = use_link();

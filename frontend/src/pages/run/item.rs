@@ -138,7 +138,7 @@ fn egress(view: RunView, event: &EgressEvent) -> AnyView {
     let allow = (!event.allowed).then(|| {
         let EgressEvent { host, port, .. } = event.clone();
         let reached = Signal::derive(move || {
-            view.instance.with(|instance| {
+            view.reach.with(|instance| {
                 instance.as_ref().is_some_and(|it| egress::names(&it.egress.allowed, &host, port))
             })
         });

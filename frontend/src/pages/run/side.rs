@@ -111,13 +111,19 @@ fn pair(name: &'static str, value: String) -> impl IntoView {
 #[component]
 fn Container(view: RunView, id: InstanceId) -> impl IntoView {
     let link = use_link();
-    let instance = view.instance;
+    let instance = RwSignal::new(None::<Instance>);
     spawn_scoped(async move {
         loop {
             if let Ok(found) =
                 link.call(move |client| async move { InstancesApiClient::get(&*client, id).await }).await
             {
                 let is_over = found.state.is_over();
+                // What can be clicked is drawn again only when it has changed.
+                view.reach.maybe_update(|known| {
+                    let is_new = known.as_ref().map(|known| &known.egress) != Some(&found.egress);
+                    *known = Some(found.clone());
+                    is_new
+                });
                 instance.set(Some(found));
                 if is_over {
                     return;
@@ -127,10 +133,10 @@ fn Container(view: RunView, id: InstanceId) -> impl IntoView {
         }
     });
     let card = move || instance.get().map(container_view);
-    let egress = Memo::new(move |_| instance.with(|instance| instance.as_ref().map(|it| it.egress.clone())));
     let live = Signal::derive(move || view.is_live());
     let hosts = move || {
-        egress.get().map(|egress| {
+        view.reach.get().map(|instance| {
+            let egress = instance.egress;
             view! { <section class="panel" data-testid="network"><Hosts run=view.id egress live/></section> }
         })
     };
