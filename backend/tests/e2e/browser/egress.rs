@@ -5,34 +5,37 @@ use std::collections::BTreeMap;
 use api::{
     id::RunId,
     rpc::{instances::InstancesApiClient, tasks::TasksApiClient},
-    task::{EnvValue, RepositorySettings},
+    task::{EnvValue, RepositorySettings, Task},
 };
 use jsonrpsee::ws_client::WsClient;
 use thirtyfour::prelude::*;
 
 use super::driver::Browser;
-use crate::harness::{World, client_run, docker, ended, launch, step};
+use crate::harness::{World, client_run, create_task, docker, ended, launch, step};
+
+/// What the task is called that is written here.
+const NAME: &str = "A room of its own";
 
 /// What is typed in a field.
 async fn typed(browser: &Browser, id: &'static str) -> String {
     browser.find(id).await.prop("value").await.expect("a property").unwrap_or_default()
 }
 
-/// The only task.
-async fn the_task(client: &WsClient) -> api::task::Task {
-    let mut tasks = TasksApiClient::list(client, None, None, None).await.expect("tasks").items;
-    assert_eq!(tasks.len(), 1);
-    tasks.remove(0)
+/// The task of this name.
+async fn task_called(client: &WsClient, name: &str) -> Task {
+    let tasks = TasksApiClient::list(client, Some(name.to_owned()), None, None).await.expect("tasks");
+    tasks.items.into_iter().next().expect("the task")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_container_of_a_task_is_written_in_the_browser_and_comes_back_as_it_was() {
     let world = World::start(&[]).await;
     let client = world.client().await;
+    create_task(&client, vec![step("First step.", &[])]).await;
     let browser = Browser::start(1360, 900, false).await;
     browser.sign_in(&world).await;
     browser.open(&world, "/tasks/new").await;
-    browser.fill("task-name", "A room of its own").await;
+    browser.fill("task-name", NAME).await;
     browser.fill("step-instructions", "Do it.").await;
     browser.picture("task-folded-light.png").await;
     browser.click("task-container").await;
@@ -56,7 +59,7 @@ async fn the_container_of_a_task_is_written_in_the_browser_and_comes_back_as_it_
     browser.click("save-task").await;
     browser.find("task-row").await;
 
-    let task = the_task(&client).await;
+    let task = task_called(&client, NAME).await;
     let env = [("MODE", EnvValue::from("a = b")), ("TOKEN", EnvValue::Secret("npm".to_owned()))];
     let env: BTreeMap<_, _> = env.map(|(name, value)| (name.to_owned(), value)).into();
     assert_eq!(task.spec.egress, egress.lines().collect::<Vec<_>>());
@@ -72,7 +75,7 @@ async fn the_container_of_a_task_is_written_in_the_browser_and_comes_back_as_it_
     browser.picture("task-light.png").await;
     browser.click("save-task").await;
     browser.find("task-row").await;
-    let task = the_task(&client).await;
+    let task = task_called(&client, NAME).await;
     assert_eq!((task.spec.egress, task.spec.env), (vec!["example.org".to_owned()], env));
     browser.close().await;
 }
@@ -102,10 +105,10 @@ async fn a_refused_host_is_allowed_in_the_browser_for_the_run_and_in_its_task() 
     browser.says("allowed", "Allowed for this run.").await;
     assert_eq!(allowed(&client, run.id).await, ["forbidden.example"]);
     browser.says("egress", "allowed forbidden.example").await;
-    assert!(the_task(&client).await.spec.egress.is_empty());
+    assert!(task_called(&client, "A task").await.spec.egress.is_empty());
     browser.click("allow-task").await;
     browser.says("allowed", "Allowed for this run and in the task.").await;
-    assert_eq!(the_task(&client).await.spec.egress, ["forbidden.example"]);
+    assert_eq!(task_called(&client, "A task").await.spec.egress, ["forbidden.example"]);
     browser.says("allowed-hosts", "forbidden.example").await;
     browser.picture("egress-allowed-phone.png").await;
 

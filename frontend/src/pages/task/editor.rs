@@ -49,7 +49,7 @@ pub(super) fn Editor(
     let keys = move || form.read().steps.iter().map(|step| step.key).collect::<Vec<_>>();
     view! {
         <form class="editor" on:submit=submit>
-            <Text form failure at=|form| &mut form.name name="name" label="Name" testid="task-name"
+            <Text form failure at=|form| &mut form.name name="name" label="Name" testid="task-name" prose=true
                 placeholder="Upgrade actix and fix the deprecations"/>
             <For each=keys key=|key| *key children=move |key| view! { <StepFields form failure key/> }/>
             <button type="button" class="add" data-testid="add-step" on:click=move |_| form.write().add_step()>"Add a step"</button>

@@ -34,6 +34,9 @@ pub(super) fn Text(
     /// How many lines are shown; 0 for a text of one line.
     #[prop(default = 0)]
     rows: u8,
+    /// Whether people read it rather than machines.
+    #[prop(default = false)]
+    prose: bool,
     /// Which keys a phone offers.
     #[prop(default = "text")]
     inputmode: &'static str,
@@ -45,13 +48,14 @@ pub(super) fn Text(
         form.try_update_untracked(|form| form::said(failure.as_ref()?, name, at(form)))?
     });
     let typed = move |event| *at(&mut form.write()) = event_target_value(&event);
+    let (class, spellcheck) = if prose { ("", "true") } else { ("mono", "false") };
     let control = match rows {
         0 => view! {
-            <input prop:value=first on:input=typed placeholder=placeholder inputmode=inputmode spellcheck="false" data-testid=testid/>
+            <input prop:value=first on:input=typed placeholder=placeholder inputmode=inputmode class=class spellcheck=spellcheck data-testid=testid/>
         }
         .into_any(),
         _ => view! {
-            <textarea class="mono" rows=rows.to_string() prop:value=first on:input=typed placeholder=placeholder spellcheck="false" data-testid=testid></textarea>
+            <textarea class=class rows=rows.to_string() prop:value=first on:input=typed placeholder=placeholder spellcheck=spellcheck data-testid=testid></textarea>
         }
         .into_any(),
     };
