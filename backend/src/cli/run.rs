@@ -6,7 +6,7 @@ use api::{
     id::{RunId, TaskId},
     rpc::runs::RunsApiClient,
     run::{Outcome, Overrides, Run, RunState},
-    task::{Check, Step, TaskSpec},
+    task::{Check, EnvValue, Step, TaskSpec},
 };
 use clap::{ArgGroup, Args};
 use futures::StreamExt;

@@ -5,7 +5,7 @@ use super::Mask;
 /// The end of a text that goes on. It never holds as much as the longest pattern.
 #[derive(Default)]
 pub(crate) struct Tail {
-    held: String,
+    pub(super) held: String,
 }
 
 impl Tail {
