@@ -63,7 +63,12 @@ impl Audit {
     }
 }
 
-async fn write(store: Store, mut jobs: mpsc::Receiver<Job>, behind: Arc<AtomicBool>, stop: CancellationToken) {
+async fn write(
+    store: Store,
+    mut jobs: mpsc::Receiver<Job>,
+    behind: Arc<AtomicBool>,
+    stop: CancellationToken,
+) {
     let mut group = Vec::new();
     loop {
         let got = tokio::select! {
@@ -86,7 +91,12 @@ async fn write(store: Store, mut jobs: mpsc::Receiver<Job>, behind: Arc<AtomicBo
 }
 
 /// Stores entries, again and again while the database is away. `false` when the process stops first.
-async fn insist(store: &Store, entries: &[AuditEntry], behind: &AtomicBool, stop: &CancellationToken) -> bool {
+async fn insist(
+    store: &Store,
+    entries: &[AuditEntry],
+    behind: &AtomicBool,
+    stop: &CancellationToken,
+) -> bool {
     loop {
         match store.audit_insert(entries).await {
             Ok(()) => {

@@ -114,8 +114,9 @@ impl Mask {
     /// Whether some pattern begins with this and goes on.
     fn may_go_on(&self, beginning: &str) -> bool {
         let at = self.patterns.partition_point(|pattern| pattern.expose() < beginning);
-        let goes_on =
-            |pattern: &Secret| beginning.len() < pattern.expose().len() && pattern.expose().starts_with(beginning);
+        let goes_on = |pattern: &Secret| {
+            beginning.len() < pattern.expose().len() && pattern.expose().starts_with(beginning)
+        };
         // The beginning itself, if it is a pattern, sorts before those that go on.
         self.patterns.iter().skip(at).take(2).any(goes_on)
     }

@@ -65,7 +65,10 @@ pub(crate) fn check_value(value: &Secret) -> Result<(), ApiError> {
         return Err(ApiError::invalid("value", "holds a NUL character, which no environment variable can"));
     }
     if value.expose().trim().len() < MIN_VALUE {
-        return Err(ApiError::invalid("value", format!("has fewer than {MIN_VALUE} bytes beside white space")));
+        return Err(ApiError::invalid(
+            "value",
+            format!("has fewer than {MIN_VALUE} bytes beside white space"),
+        ));
     }
     Ok(())
 }

@@ -86,11 +86,7 @@ impl fmt::Debug for Checks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { checks, attempt, env } = self;
         let env = env.keys();
-        f.debug_struct("Checks")
-            .field("checks", checks)
-            .field("attempt", attempt)
-            .field("env", &env)
-            .finish()
+        f.debug_struct("Checks").field("checks", checks).field("attempt", attempt).field("env", &env).finish()
     }
 }
 

@@ -21,7 +21,9 @@ impl App {
     ) -> Result<Page<AuditEntry>, Error> {
         for (field, text) in [("action", &filter.action), ("actor", &filter.actor)] {
             if text.as_ref().is_some_and(|text| MAX_TEXT < text.len() || text.contains('\0')) {
-                return Err(ApiError::invalid(field, format!("is no text of at most {MAX_TEXT} bytes")).into());
+                return Err(
+                    ApiError::invalid(field, format!("is no text of at most {MAX_TEXT} bytes")).into()
+                );
             }
         }
         Ok(self.store.audit_list(filter, before(cursor)?, page_size(limit)?).await?)

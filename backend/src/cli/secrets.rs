@@ -44,7 +44,7 @@ pub(super) enum Verb {
         /// Its name.
         name: String,
     },
-    /// Encrypts every secret again with the newest key of CAISSON_SECRETS_KEY_FILE.
+    /// Encrypts every secret again with the newest key of the server.
     Rotate,
 }
 
@@ -76,7 +76,8 @@ pub(super) async fn run(server: &Server, verb: Verb, output: &Output) -> Result<
 
 /// The value from where it is said to be; without that from a person at the keyboard, or from a pipe.
 fn read_value(name: &str, file: Option<&Path>) -> Result<Secret, Failure> {
-    let failed = |what: String| move |error: io::Error| Failure::Usage(format!("cannot read {what}: {error}"));
+    let failed =
+        |what: String| move |error: io::Error| Failure::Usage(format!("cannot read {what}: {error}"));
     let value = match file {
         Some(path) if path != Path::new("-") => {
             let what = || failed(path.display().to_string());
@@ -136,9 +137,12 @@ mod tests {
     #[test]
     fn the_end_of_the_last_line_is_no_part_of_a_value() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for (text, value) in
-            [("a value\n", "a value"), ("a\r\n", "a"), ("one\ntwo\n\n", "one\ntwo\n"), (" as it is ", " as it is ")]
-        {
+        for (text, value) in [
+            ("a value\n", "a value"),
+            ("a\r\n", "a"),
+            ("one\ntwo\n\n", "one\ntwo\n"),
+            (" as it is ", " as it is "),
+        ] {
             fs::write(file.path(), text).unwrap();
             assert_eq!(read_value("A", Some(file.path())).unwrap().expose(), value);
         }

@@ -96,8 +96,9 @@ impl StorageArgs {
         let audit_days = days("--audit-days", self.audit_days)?;
         let given = secret("--secrets-key", self.secrets_key, self.secrets_key_file)?;
         let secrets_keys = given.map(|text| secrets::read_keys(text.expose())).transpose();
-        let secrets_keys =
-            secrets_keys.map_err(|error| Error::refused("--secrets-key", error.to_string()))?.unwrap_or_default();
+        let secrets_keys = secrets_keys
+            .map_err(|error| Error::refused("--secrets-key", error.to_string()))?
+            .unwrap_or_default();
         let database_url = secret("--database-url", self.database_url, self.database_url_file)?;
         if let Some(url) = &database_url {
             check_database(url)?;

@@ -1,6 +1,6 @@
 //! What a run must not say: its secrets are read once, before anything else, and masked in all that is written.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use api::{
     event::{EventBody, GitAction},
@@ -18,7 +18,7 @@ use crate::{
     app::App,
     mask::Mask,
     secret::Secret,
-    secrets::{MAX_OF_RUN, Sealed, Unopened, label},
+    secrets::{KeyRing, MAX_OF_RUN, Sealed, Unopened, label},
     store::{self, Partial, RunWrite, StoredSecret},
 };
 
@@ -35,17 +35,20 @@ impl Driver {
         let names = names(&self.record.run.task.env);
         let stored = self.patiently(|| fetch(&app, &names)).await?.unwrap_or_default();
         let open = |name: &str, sealed: &Sealed| app.secrets.open(&label(name), sealed);
-        self.given = stored.iter().map(|it| (it.info.name.clone(), open(&it.info.name, &it.sealed))).collect();
+        self.given =
+            stored.iter().map(|it| (it.info.name.clone(), open(&it.info.name, &it.sealed))).collect();
         // An adopted run may have been given the value before this one.
         let before = stored.iter().filter_map(|it| Some((it.info.name.clone(), it.previous.as_ref()?)));
-        self.replaced = before.filter_map(|(name, old)| Some((name.clone(), open(&name, old).ok()?))).collect();
+        self.replaced =
+            before.filter_map(|(name, old)| Some((name.clone(), open(&name, old).ok()?))).collect();
         self.mask_all(self.record.run.instance_id);
         Ok(())
     }
 
     /// Makes the mask anew, with the token of this instance.
     pub(super) fn mask_all(&mut self, instance: Option<InstanceId>) {
-        let given = self.given.iter().filter_map(|(name, value)| Some((name.clone(), value.as_ref().ok()?.clone())));
+        let given =
+            self.given.iter().filter_map(|(name, value)| Some((name.clone(), value.as_ref().ok()?.clone())));
         let mut values: Vec<(String, Secret)> = given.collect();
         // More than a run may have, see `environment`: then it gets none of them, and has none to tell.
         if MAX_OF_RUN < values.iter().map(|(_, value)| value.expose().len()).sum() {
@@ -78,26 +81,24 @@ impl Driver {
             self.app.store.partial_send(self.record.run.id, Partial { text, block });
         }
     }
+}
 
-    /// An agent's request as it is stored: the agent needs it back as it was, so one with a secret is sealed.
-    pub(super) fn keep_ask(&self, gate: Uuid, ask: &str) -> String {
-        if matches!(self.mask.json(ask), std::borrow::Cow::Borrowed(_)) {
-            return ask.to_owned();
-        }
-        match self.app.secrets.seal(&ask_label(gate), ask) {
-            Ok(Sealed { key_id, bytes }) => format!("{SEALED}{key_id}:{}", BASE64_STANDARD.encode(bytes)),
-            // Cannot happen for its size; then the agent's request is lost rather than told.
-            Err(_) => self.mask.json(ask).into_owned(),
-        }
+/// An agent's request as it is stored: the agent needs it back as it was, so one with a secret is sealed.
+pub(super) fn keep_ask(keys: &KeyRing, mask: &Mask, gate: Uuid, ask: &str) -> String {
+    let Cow::Owned(masked) = mask.json(ask) else { return ask.to_owned() };
+    match keys.seal(&ask_label(gate), ask) {
+        Ok(Sealed { key_id, bytes }) => format!("{SEALED}{key_id}:{}", BASE64_STANDARD.encode(bytes)),
+        // Cannot happen for its size; then the agent's request is changed rather than told.
+        Err(_) => masked,
     }
+}
 
-    /// The agent's request as it came; `None` when it cannot be opened any more.
-    pub(super) fn kept_ask(&self, gate: Uuid, kept: &str) -> Option<String> {
-        let Some(sealed) = kept.strip_prefix(SEALED) else { return Some(kept.to_owned()) };
-        let (key_id, bytes) = sealed.split_once(':')?;
-        let sealed = Sealed { key_id: key_id.to_owned(), bytes: BASE64_STANDARD.decode(bytes).ok()? };
-        Some(self.app.secrets.open(&ask_label(gate), &sealed).ok()?.expose().to_owned())
-    }
+/// The agent's request as it came; `None` when it cannot be opened any more.
+pub(super) fn kept_ask(keys: &KeyRing, gate: Uuid, kept: &str) -> Option<String> {
+    let Some(sealed) = kept.strip_prefix(SEALED) else { return Some(kept.to_owned()) };
+    let (key_id, bytes) = sealed.split_once(':')?;
+    let sealed = Sealed { key_id: key_id.to_owned(), bytes: BASE64_STANDARD.decode(bytes).ok()? };
+    Some(keys.open(&ask_label(gate), &sealed).ok()?.expose().to_owned())
 }
 
 fn ask_label(gate: Uuid) -> String {
@@ -105,7 +106,9 @@ fn ask_label(gate: Uuid) -> String {
 }
 
 fn names(env: &BTreeMap<String, EnvValue>) -> Vec<&str> {
-    env.values().filter_map(|value| if let EnvValue::Secret(name) = value { Some(name.as_str()) } else { None }).collect()
+    env.values()
+        .filter_map(|value| if let EnvValue::Secret(name) = value { Some(name.as_str()) } else { None })
+        .collect()
 }
 
 async fn fetch(app: &App, names: &[&str]) -> Result<Vec<StoredSecret>, store::Error> {
@@ -135,7 +138,9 @@ pub(crate) async fn mask_of(app: &App, run: &api::run::Run) -> Result<Arc<Mask>,
     let stored = fetch(app, &names(&run.task.env)).await?;
     let values = stored.iter().flat_map(|it| {
         let all = [Some(&it.sealed), it.previous.as_ref()].into_iter().flatten();
-        all.filter_map(|sealed| Some((it.info.name.clone(), app.secrets.open(&label(&it.info.name), sealed).ok()?)))
+        all.filter_map(|sealed| {
+            Some((it.info.name.clone(), app.secrets.open(&label(&it.info.name), sealed).ok()?))
+        })
     });
     Ok(mask(app, run.id, run.instance_id, values))
 }

@@ -11,8 +11,9 @@ pub(super) fn masked(mask: &Mask, search: &AhoCorasick, line: &str) -> String {
     let (mut masked, mut done) = (String::with_capacity(line.len()), 0);
     for found in search.find_iter(line) {
         // Escapes that the secret cuts go as a whole.
-        let start = escape_around(line.as_bytes(), found.start()).map_or(found.start(), |escape| escape.0);
-        let end = escape_around(line.as_bytes(), found.end()).map_or(found.end(), |escape| escape.1);
+        let (start, end) = (found.start(), found.end());
+        let start = escape_around(line.as_bytes(), start).map_or(start, |escape| escape.0).max(done);
+        let end = escape_around(line.as_bytes(), end).map_or(end, |escape| escape.1);
         masked.push_str(line.get(done..start).unwrap_or_default());
         masked.push_str(mask.replacement(found.pattern().as_usize()));
         done = end.max(done);

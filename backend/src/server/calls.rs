@@ -95,7 +95,9 @@ impl<S> Calls<S> {
                 ApiError::invalid("method", format!("{method} is a subscription; call it over a WebSocket"))
             }
             INTERNAL_ERROR_CODE => internal(method, &error.explanation()),
-            TOO_MANY_SUBSCRIPTIONS_CODE => limit("CAISSON_MAX_SUBSCRIPTIONS", self.around.limits.subscriptions),
+            TOO_MANY_SUBSCRIPTIONS_CODE => {
+                limit("CAISSON_MAX_SUBSCRIPTIONS", self.around.limits.subscriptions)
+            }
             OVERSIZED_RESPONSE_CODE => limit("CAISSON_MAX_BODY", self.around.limits.body),
             _ => return response,
         };

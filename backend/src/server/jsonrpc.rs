@@ -48,7 +48,8 @@ pub(super) fn route(
     let limits = Limits::of(http);
     let around = Around { limits, rates, audit };
     let known = methods.clone();
-    let calls = RpcServiceBuilder::new().layer_fn(move |inner| Calls::new(inner, known.clone(), around.clone()));
+    let calls =
+        RpcServiceBuilder::new().layer_fn(move |inner| Calls::new(inner, known.clone(), around.clone()));
     let builder = ServerBuilder::default().set_config(limits.config()).set_rpc_middleware(calls);
     let builder = builder.to_service_builder();
     any(move |request: Request| {

@@ -46,12 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn session_insert(
-        &self,
-        hash: [u8; 32],
-        actor: &str,
-        expires: Timestamp,
-    ) -> Result<(), Error> {
+    pub async fn session_insert(&self, hash: [u8; 32], actor: &str, expires: Timestamp) -> Result<(), Error> {
         let over = session::Column::ExpiresAt.lt(micros(Timestamp::now()));
         session::Entity::delete_many().filter(over).exec(&self.write).await?;
         let row = session::ActiveModel {

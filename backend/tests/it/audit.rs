@@ -29,7 +29,9 @@ async fn entries_are_kept_in_order_and_found_by_action_and_actor() {
         let store = &fresh.store;
         let tasks = Tasks::default();
         let audit = Audit::new(store.clone(), &tasks);
-        for (actor, action) in [("ann", "runs.create"), ("bob", "runs.cancel"), ("ann", "login"), ("ann", "runs_x")] {
+        for (actor, action) in
+            [("ann", "runs.create"), ("bob", "runs.cancel"), ("ann", "login"), ("ann", "runs_x")]
+        {
             audit.record(entry(actor, action)).await;
         }
         let found = async |action: Option<&str>, actor: Option<&str>| {
@@ -37,7 +39,12 @@ async fn entries_are_kept_in_order_and_found_by_action_and_actor() {
             let page = store.audit_list(&filter, None, 10).await.expect("read");
             page.items.into_iter().map(|it| it.action).collect::<Vec<_>>()
         };
-        assert_eq!(found(None, None).await, ["runs_x", "login", "runs.cancel", "runs.create"], "{}", fresh.kind);
+        assert_eq!(
+            found(None, None).await,
+            ["runs_x", "login", "runs.cancel", "runs.create"],
+            "{}",
+            fresh.kind
+        );
         assert_eq!(found(Some("runs."), None).await, ["runs.cancel", "runs.create"]);
         assert_eq!(found(Some("runs_"), None).await, ["runs_x"], "no character means another");
         assert_eq!(found(Some("runs."), Some("ann")).await, ["runs.create"]);
@@ -47,7 +54,10 @@ async fn entries_are_kept_in_order_and_found_by_action_and_actor() {
         assert_eq!((second.items.len(), second.next), (1, None));
         let stored = &second.items[0];
         assert_eq!(stored.error.as_deref(), Some("no\u{fffd}pe"), "{}: whatever it holds", fresh.kind);
-        assert_eq!((stored.origin.as_deref(), stored.target.as_deref(), stored.ok), (Some("192.0.2.1"), Some("A"), false));
+        assert_eq!(
+            (stored.origin.as_deref(), stored.target.as_deref(), stored.ok),
+            (Some("192.0.2.1"), Some("A"), false)
+        );
 
         assert_eq!(store.audit_remove_some(Timestamp::UNIX_EPOCH).await.expect("nothing is so old"), 0);
         let later = Timestamp::now() + std::time::Duration::from_secs(60);
@@ -97,7 +107,8 @@ async fn each_call_of_a_batch_is_noted() {
 async fn who_comes_and_goes_is_noted_and_guesses_only_now_and_then() {
     let server = Served::start(&["--login-attempts=5"]).await;
     let login = |token: &str| server.post_to("/api/login", json!({ "token": token })).send();
-    let cookie = login(TOKEN).await.expect("an answer").headers()["set-cookie"].to_str().expect("text").to_owned();
+    let cookie =
+        login(TOKEN).await.expect("an answer").headers()["set-cookie"].to_str().expect("text").to_owned();
     let session = cookie.split(';').next().expect("a cookie").to_owned();
     let own = format!("http://{}", server.address);
     let as_session = |path: &str, body: Value| {
@@ -105,7 +116,10 @@ async fn who_comes_and_goes_is_noted_and_guesses_only_now_and_then() {
     };
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "secrets.delete", "params": { "name": "A" } });
     as_session("/rpc", call).await.expect("an answer");
-    assert_eq!(as_session("/api/logout", Value::Null).await.expect("an answer").status(), StatusCode::NO_CONTENT);
+    assert_eq!(
+        as_session("/api/logout", Value::Null).await.expect("an answer").status(),
+        StatusCode::NO_CONTENT
+    );
     let before = log(&server).await;
     for _ in 0..20 {
         login("caisson_guessed_by_somebody").await.expect("an answer");

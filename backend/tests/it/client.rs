@@ -22,8 +22,8 @@ async fn rename(client: &WsClient, task: &Task, name: &str) -> Result<Task, Erro
     let name = Some(name.to_owned());
     let (id, version) = (task.id, task.version);
     TasksApiClient::update(
-        client, id, version, name, None, None, None, None, None, None, None, None, None, None, None, None, None,
-        None, None, None,
+        client, id, version, name, None, None, None, None, None, None, None, None, None, None, None, None,
+        None, None, None, None,
     )
     .await
 }

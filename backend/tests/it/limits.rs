@@ -34,10 +34,14 @@ async fn a_caller_that_calls_too_often_is_told_the_limit_on_every_way() {
         last = Some(server.get("/metrics").bearer_auth(TOKEN).send().await.expect("an answer"));
     }
     let last = last.expect("an answer");
-    assert_eq!((last.status(), &last.headers()["retry-after"]), (StatusCode::TOO_MANY_REQUESTS, &"1".parse().expect("1")));
+    assert_eq!(
+        (last.status(), &last.headers()["retry-after"]),
+        (StatusCode::TOO_MANY_REQUESTS, &"1".parse().expect("1"))
+    );
     let body: Value = last.json().await.expect("JSON");
     assert_eq!(body["error"]["data"], limit);
-    let events = server.get("/api/runs/019b7c1e-3a2e-7000-8000-000000000001/events").bearer_auth(TOKEN).send().await;
+    let events =
+        server.get("/api/runs/019b7c1e-3a2e-7000-8000-000000000001/events").bearer_auth(TOKEN).send().await;
     assert_eq!(events.expect("an answer").status(), StatusCode::TOO_MANY_REQUESTS, "streams too");
 }
 
@@ -45,12 +49,14 @@ async fn a_caller_that_calls_too_often_is_told_the_limit_on_every_way() {
 async fn one_callers_rate_is_not_anothers() {
     let server = Served::start(&SLOW).await;
     let login = server.post_to("/api/login", json!({ "token": TOKEN })).send().await.expect("an answer");
-    let cookie = login.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("it").to_owned();
+    let cookie =
+        login.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("it").to_owned();
     for id in 0..20 {
         server.send(version(id).to_string()).await;
     }
     let own = format!("http://{}", server.address);
-    let session = server.post(version(1).to_string()).header("cookie", cookie).header("origin", own).send().await;
+    let session =
+        server.post(version(1).to_string()).header("cookie", cookie).header("origin", own).send().await;
     let session: Value = session.expect("an answer").json().await.expect("JSON");
     assert_eq!(session["result"]["api"], 1, "{session}");
 }
@@ -116,7 +122,8 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
     }
     for answer in answers {
         let answer = answer.expect("an answer");
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let header =
+            |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let what = format!("{} {}", answer.status(), answer.url());
         assert!(header("content-security-policy").contains("frame-ancestors 'none'"), "{what}");
         for (name, value) in [

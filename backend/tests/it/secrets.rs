@@ -34,10 +34,16 @@ async fn a_secret_is_replaced_whole_and_the_one_before_is_kept_for_a_while() {
         assert_eq!((again.created_at, again.name.as_str()), (first.created_at, "A"), "{}", fresh.kind);
         assert!(first.updated_at <= again.updated_at);
         let stored = store.secret_fetch("A").await.expect("read").expect("there");
-        assert_eq!((stored.sealed.clone(), stored.previous.clone()), (sealed("two", b"2"), Some(sealed("one", b"1"))));
-        let names: Vec<String> = store.secret_list().await.expect("read").into_iter().map(|it| it.name).collect();
+        assert_eq!(
+            (stored.sealed.clone(), stored.previous.clone()),
+            (sealed("two", b"2"), Some(sealed("one", b"1")))
+        );
+        let names: Vec<String> =
+            store.secret_list().await.expect("read").into_iter().map(|it| it.name).collect();
         assert_eq!(names, ["A", "B"]);
-        assert!(store.secret_exists("A").await.expect("read") && !store.secret_exists("C").await.expect("read"));
+        assert!(
+            store.secret_exists("A").await.expect("read") && !store.secret_exists("C").await.expect("read")
+        );
         assert_eq!(store.secret_count_others("A").await.expect("read"), 1);
 
         let done = store.secret_reseal(&stored, sealed("three", b"3"), None).await.expect("written");
@@ -70,7 +76,8 @@ fn is_in_a_file(folder: &Path, text: &str) -> bool {
     std::fs::read_dir(folder).expect("a folder").any(|entry| {
         let path = entry.expect("an entry").path();
         let bytes = std::fs::read(&path).unwrap_or_default();
-        path.is_dir() && is_in_a_file(&path, text) || bytes.windows(text.len()).any(|at| at == text.as_bytes())
+        path.is_dir() && is_in_a_file(&path, text)
+            || bytes.windows(text.len()).any(|at| at == text.as_bytes())
     })
 }
 
@@ -106,7 +113,10 @@ async fn what_cannot_be_a_secret_is_refused_without_repeating_it() {
         (json!({ "name": "A" }), "value"),
     ] {
         let answer = server.call("secrets.set", params).await;
-        assert_eq!((&answer["error"]["code"], &answer["error"]["data"]["field"]), (&json!(-32602), &json!(field)));
+        assert_eq!(
+            (&answer["error"]["code"], &answer["error"]["data"]["field"]),
+            (&json!(-32602), &json!(field))
+        );
         assert!(!answer.to_string().contains("hunter"), "{answer}");
     }
     let log = server.call("audit.list", json!({ "action": "secrets.set" })).await;
@@ -119,9 +129,7 @@ async fn what_cannot_be_a_secret_is_refused_without_repeating_it() {
 async fn a_task_may_name_only_a_secret_that_is_there() {
     let server = Served::start(&[]).await;
     let client = server.client().await;
-    let task = |secret: &str| {
-        json!({ "name": "T", "steps": [{ "instructions": "x" }], "env": { "TOKEN": { "secret": secret } } })
-    };
+    let task = |secret: &str| json!({ "name": "T", "steps": [{ "instructions": "x" }], "env": { "TOKEN": { "secret": secret } } });
     for secret in ["A", "no name"] {
         let (code, data) = server.refusal("tasks.create", task(secret)).await;
         assert_eq!((code, &data["field"]), (-32602, &json!("env.TOKEN")), "{data}");
@@ -187,9 +195,13 @@ async fn ciphertexts_that_were_exchanged_in_the_database_are_found_out() {
     let url = format!("sqlite://{}", data.path().join("caisson.db").display());
     let database = Database::connect(url).await.expect("the database");
     // The same bytes under another name, marked for rotation.
-    let copy = "INSERT INTO secrets SELECT 'B', key_id, sealed, key_id, sealed, created_at, updated_at FROM secrets";
+    let copy =
+        "INSERT INTO secrets SELECT 'B', key_id, sealed, key_id, sealed, created_at, updated_at FROM secrets";
     database.execute_unprepared(copy).await.expect("copied");
-    database.execute_unprepared("UPDATE secrets SET previous_key_id = 'x', previous = sealed").await.expect("marked");
+    database
+        .execute_unprepared("UPDATE secrets SET previous_key_id = 'x', previous = sealed")
+        .await
+        .expect("marked");
     let error = SecretsApiClient::rotate(&client).await.expect_err("B is not what it was sealed as");
     let error = ApiError::of(&error).expect("an ApiError").to_string();
     assert!(error.contains("`B`") && error.contains("another's place"), "{error}");

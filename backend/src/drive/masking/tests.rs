@@ -2,12 +2,33 @@
 
 use api::{
     Timestamp,
-    event::{AgentLine, AgentLineType, CheckRun, EgressEvent, Notice, Progress, StateChange, UserMessage, Verdict},
+    event::{
+        AgentLine, AgentLineType, CheckRun, EgressEvent, Notice, Progress, StateChange, UserMessage, Verdict,
+    },
     run::{GateKind, Reason, RunState},
 };
 
 use super::*;
-use crate::store::{NewEvent, RunPatch};
+use crate::{
+    secrets::Key,
+    store::{NewEvent, RunPatch},
+};
+
+#[test]
+fn a_request_with_a_secret_is_kept_sealed_and_comes_back_as_it_was() {
+    let keys = KeyRing::new(&[], Key::new(zeroize::Zeroizing::new([7; 32])));
+    let value = Secret::new(VALUE);
+    let mask = Mask::new([("A", &value)]);
+    let gate = Uuid::from_u128(1);
+    let ask = serde_json::json!({ "type": "control_request", "command": told() }).to_string();
+    let kept = keep_ask(&keys, &mask, gate, &ask);
+    assert!(kept.starts_with(SEALED) && !kept.contains("s3cr3t"), "{kept}");
+    assert_eq!(kept_ask(&keys, gate, &kept), Some(ask));
+    assert_eq!(kept_ask(&keys, Uuid::from_u128(2), &kept), None, "of another gate it is not");
+    let harmless = r#"{"type":"control_request"}"#;
+    assert_eq!(keep_ask(&keys, &mask, gate, harmless), harmless);
+    assert_eq!(kept_ask(&keys, gate, harmless).as_deref(), Some(harmless));
+}
 
 const VALUE: &str = "s3cr3t \"value\" of\\it";
 
