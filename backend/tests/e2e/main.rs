@@ -22,5 +22,6 @@ mod reasons;
 mod recovery;
 mod runs;
 mod sandbox;
+mod secrets;
 mod socket;
 mod streams;
