@@ -108,9 +108,11 @@ async fn insist(
                 tracing::warn!(entries = entries.len(), %error, "the audit log cannot be written yet, trying again");
             }
         }
-        if stop.is_cancelled() || tokio::time::timeout(PAUSE, stop.cancelled()).await.is_ok() {
+        if stop.is_cancelled() {
             return false;
         }
+        // At the stop it is tried once more.
+        let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
     }
 }
 

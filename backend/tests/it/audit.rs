@@ -3,6 +3,7 @@
 use api::{Timestamp, audit::AuditEntry, id::AuditId};
 use backend::{audit::Audit, store::AuditFilter, tasks::Tasks};
 use reqwest::StatusCode;
+use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
 
 use crate::{
@@ -64,6 +65,23 @@ async fn entries_are_kept_in_order_and_found_by_action_and_actor() {
         assert_eq!(store.audit_remove_some(later).await.expect("removed"), 4);
         assert!(found(None, None).await.is_empty());
         tasks.drain(std::time::Duration::from_secs(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_holds_nobody_up_and_misses_nothing() {
+    for fresh in both().await {
+        let tasks = Tasks::default();
+        let audit = Audit::new(fresh.store.clone(), &tasks);
+        let database = Database::connect(&fresh.url).await.expect("the database");
+        database.execute_unprepared("ALTER TABLE audit RENAME TO away").await.expect("away");
+        for n in 0..100 {
+            audit.record(entry("ann", &format!("runs.create {n}"))).await;
+        }
+        database.execute_unprepared("ALTER TABLE away RENAME TO audit").await.expect("back");
+        assert!(tasks.drain(std::time::Duration::from_secs(10)).await, "{}", fresh.kind);
+        let log = fresh.store.audit_list(&AuditFilter::default(), None, 200).await.expect("read");
+        assert_eq!(log.items.len(), 100, "{}", fresh.kind);
     }
 }
 
