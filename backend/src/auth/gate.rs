@@ -92,7 +92,7 @@ impl Gate {
 
     /// Lets a caller in, or counts against its address that it may not come in.
     async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Identity, ApiError> {
-        let nobody = rates::address(address);
+        let nobody = rates::refused(address);
         self.rates.check(nobody)?;
         let known = self.identify(headers, address).await;
         if known.is_err() {

@@ -31,8 +31,11 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub(crate) enum Who {
     /// A token or a session, by its hash.
     Known([u8; 32]),
-    /// Nobody known, from this address.
+    /// Nobody known, from this address, at what is open to everybody.
     Address(IpAddr),
+    /// Somebody at this address who was not let in. Apart from the one before, so that looking at what is open shuts
+    /// nobody out.
+    Refused(IpAddr),
     /// Everybody for whom there was no place.
     Others,
 }
@@ -167,6 +170,11 @@ impl Drop for Working {
 /// Who an address is: of IPv6 one customer has a whole /64.
 pub(crate) fn address(address: IpAddr) -> Who {
     Who::Address(network(address))
+}
+
+/// Who is not let in at an address.
+pub(crate) fn refused(address: IpAddr) -> Who {
+    Who::Refused(network(address))
 }
 
 /// Middleware before what is open to everybody.

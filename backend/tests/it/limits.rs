@@ -62,7 +62,7 @@ async fn one_callers_rate_is_not_anothers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_are_limited_by_their_address_and_do_not_use_up_what_the_known_have() {
+async fn strangers_are_limited_by_their_address() {
     let server = Served::start(&SLOW).await;
     let mut seen = Vec::new();
     for _ in 0..20 {
@@ -71,8 +71,12 @@ async fn strangers_are_limited_by_their_address_and_do_not_use_up_what_the_known
     }
     assert_eq!(seen[0], (StatusCode::UNAUTHORIZED, false));
     assert!(seen.contains(&(StatusCode::TOO_MANY_REQUESTS, true)), "{seen:?}");
-    let health = server.get("/health").send().await.expect("an answer");
-    assert_eq!(health.status(), StatusCode::TOO_MANY_REQUESTS, "what is open is limited as well");
+    let mut health = Vec::new();
+    for _ in 0..20 {
+        health.push(server.get("/health").send().await.expect("an answer").status());
+    }
+    assert_eq!(health[0], StatusCode::OK, "what is open has a rate of its own");
+    assert!(health.contains(&StatusCode::TOO_MANY_REQUESTS), "{health:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
