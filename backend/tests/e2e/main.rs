@@ -21,5 +21,6 @@ mod postgres;
 mod reasons;
 mod recovery;
 mod runs;
+mod secrets;
 mod socket;
 mod streams;
