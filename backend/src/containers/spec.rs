@@ -29,6 +29,8 @@ const CAPABILITIES: [&str; 5] = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KI
 const LOG_SIZE: &str = "512k";
 const LOG_FILES: &str = "2";
 
+/// The option of the engine's bridge by which a network has a way out.
+pub(super) const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
 /// An image with this label, and the value `writable`, is not given a read-only root.
 pub(super) const ROOT: &str = "caisson.root";
 
