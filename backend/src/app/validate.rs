@@ -1,5 +1,7 @@
 //! What a task must be; pure. Every refusal names the field as a path.
 
+mod reach;
+
 use api::{
     error::ApiError,
     task::{MAX_STEPS, Step, TaskSpec},
@@ -42,6 +44,7 @@ pub(super) fn check(spec: &TaskSpec) -> Result<(), ApiError> {
         check_step(&format!("steps[{at}]"), step)?;
     }
     check_settings(spec)?;
+    reach::check(spec)?;
     for name in spec.env.keys() {
         check_env(name)?;
     }
