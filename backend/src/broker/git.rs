@@ -133,7 +133,7 @@ impl Gateway {
     async fn over_http(&self, url: Url, headers: &HeaderMap, body: Option<Pieces>) -> Response {
         let host = url.host_str().unwrap_or_default().to_owned();
         match self.call(url, headers, body.map(reqwest::Body::wrap_stream)).send().await {
-            Ok(answer) if answer.status().is_redirection() => moved(answer.headers()),
+            Ok(answer) if answer.status().is_redirection() => self.moved(answer.headers()),
             Ok(answer) => {
                 let (status, headers) = (answer.status(), headers::of_response(answer.headers()));
                 // Packs are not searched: there is nothing of the request in them.
@@ -150,6 +150,14 @@ impl Gateway {
         }
     }
 
+    /// A redirect is not followed: it would take the credential, and the run, to a place nobody chose.
+    fn moved(&self, headers: &HeaderMap) -> Response {
+        let place = headers.get(header::LOCATION).and_then(|place| place.to_str().ok());
+        let place = place.unwrap_or("another place").split("/info/refs").next().unwrap_or_default();
+        let place = self.broker.0.git.redactor().text(place);
+        refuse(StatusCode::BAD_GATEWAY, format_args!("the repository has moved to {place}; use that address"))
+    }
+
     /// The request to the git server, with the credential that is for it.
     fn call(&self, url: Url, headers: &HeaderMap, body: Option<reqwest::Body>) -> reqwest::RequestBuilder {
         let Parts { client, git, .. } = &*self.broker.0;
@@ -164,14 +172,6 @@ impl Gateway {
             None => call,
         }
     }
-}
-
-/// A redirect is not followed: it would take the credential, and the run, to a place nobody chose.
-fn moved(headers: &HeaderMap) -> Response {
-    let place =
-        headers.get(header::LOCATION).and_then(|place| place.to_str().ok()).unwrap_or("another place");
-    let place = place.split("/info/refs").next().unwrap_or_default();
-    refuse(StatusCode::BAD_GATEWAY, format_args!("the repository has moved to {place}; use that address"))
 }
 
 /// A refusal as git shows it: it prints plain text as `remote: …`.

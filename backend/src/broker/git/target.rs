@@ -91,7 +91,7 @@ fn identity(url: &Url) -> Identity<'_> {
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     let is_ssh = url.scheme() == "ssh";
-    let port = url.port_or_known_default().or(is_ssh.then_some(22));
+    let port = url.port_or_known_default().or_else(|| is_ssh.then_some(22));
     // URLs of no well-known scheme keep the letters of their host as they are.
     let host = url.host_str().map(str::to_ascii_lowercase);
     (url.scheme(), host, port, path, url.username(), url.password())

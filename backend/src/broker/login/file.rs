@@ -47,7 +47,7 @@ impl CredentialsFile {
     }
 
     pub(super) fn folder(&self) -> &Path {
-        self.0.parent().unwrap_or(Path::new("."))
+        self.0.parent().unwrap_or_else(|| Path::new("."))
     }
 
     /// Reads it.

@@ -87,6 +87,6 @@ fn is_sound(renewed: &Renewed) -> bool {
 /// Whether the server says that this refresh token is dead. Anything else may pass.
 fn is_final(answer: &[u8]) -> bool {
     let answer = serde_json::from_slice::<Value>(answer).unwrap_or_default();
-    let error = answer["error"].as_str().or(answer["error"]["type"].as_str());
+    let error = answer["error"].as_str().or_else(|| answer["error"]["type"].as_str());
     matches!(error, Some("invalid_grant" | "authentication_error" | "invalid_client" | "unauthorized_client"))
 }

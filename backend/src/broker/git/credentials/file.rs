@@ -81,7 +81,7 @@ pub(super) fn load(file: &Path) -> Result<Credentials, Error> {
         }
         json_file::Error::Unreadable { source, .. } => wrong(source.to_string()),
     })?;
-    let folder = file.parent().unwrap_or(Path::new("."));
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
     let mut all = Credentials::default();
     for (at, written) in written.credentials.into_iter().enumerate() {
         let host = written.host.clone();
@@ -120,7 +120,7 @@ impl WrittenEntry {
                 return Err("give one of `token`, `username` with `password`, or `sshKey`; each but `username` also as a file: `tokenFile`, `passwordFile`, `sshKeyFile`".to_owned());
             }
         };
-        let port = port.unwrap_or(how.default_port());
+        let port = port.unwrap_or_else(|| how.default_port());
         Ok(Entry { host, port, how })
     }
 }

@@ -46,7 +46,7 @@ impl Advertisement {
                 self.has_ended = true;
                 break;
             }
-            self.version.get_or_insert(match line {
+            self.version.get_or_insert_with(|| match line {
                 Line::Data(data) if data.trim_ascii_end() == b"version 2" => Version::Two,
                 _ => Version::Zero,
             });

@@ -189,7 +189,7 @@ impl<'a> MakeWriter<'a> for Log {
 async fn parrot(status: u16) -> Loopback {
     let answer = move |request: Request| async move {
         let headers = request.headers();
-        let shown = headers.get("x-api-key").or(headers.get("authorization")).unwrap().clone();
+        let shown = headers.get("x-api-key").or_else(|| headers.get("authorization")).unwrap().clone();
         let said =
             json!({"error": {"message": format!("no such key: {}", shown.to_str().unwrap())}}).to_string();
         let (one, two) = said.split_at(said.len() - 8);
