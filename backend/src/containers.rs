@@ -4,11 +4,13 @@ mod engine;
 mod exit;
 mod leftovers;
 mod live;
+mod mount;
 mod network;
+mod probe;
 mod spec;
 mod usage;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use api::id::InstanceId;
 use bollard::{
@@ -29,7 +31,9 @@ use self::{
 pub use self::{
     exit::Exit,
     live::Live,
-    spec::{Limits, Wanted},
+    mount::Mount,
+    probe::{Finding, Probe},
+    spec::{Limits, Profile, Wanted},
     usage::Usage,
 };
 
@@ -40,7 +44,7 @@ const REMOVAL_PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 pub struct Containers {
     server: String,
-    limits: Limits,
+    profile: Arc<Profile>,
     engine: Engine,
     network: Network,
     looks: Looks,
@@ -83,10 +87,10 @@ pub enum Error {
 impl Containers {
     /// The containers that carry the label of `server`, on the engine at `address` (`unix://…`, `tcp://…`; `None`
     /// is the local one). The engine need not be up yet. Errors when the address cannot be used.
-    pub fn new(address: Option<String>, server: String, limits: Limits) -> Result<Self, Error> {
+    pub fn new(address: Option<String>, server: String, profile: Profile) -> Result<Self, Error> {
         let engine = Engine::new(address)?;
         let network = Network::new(&server);
-        Ok(Self { server, limits, engine, network, looks: Looks::default() })
+        Ok(Self { server, profile: Arc::new(profile), engine, network, looks: Looks::default() })
     }
 
     /// The engine's version, if it answers within 5 seconds.
@@ -122,12 +126,26 @@ impl Containers {
 
     async fn create(&self, docker: &Docker, wanted: &Wanted) -> Result<String, Error> {
         let options = CreateContainerOptionsBuilder::default().name(&spec::name(wanted.instance)).build();
-        let body = spec::container(&self.server, wanted, self.limits);
+        let mut profile = Profile::clone(&self.profile);
+        profile.writable_root |= self.wants_writable_root(docker, &wanted.image).await?;
+        let body = spec::container(&self.server, wanted, &profile);
         match docker.create_container(Some(options), body).await {
             Ok(created) => Ok(created.id),
             Err(cause) if status(&cause) == Some(404) => {
                 Err(Error::ImageMissing { image: wanted.image.clone() })
             }
+            Err(cause) => Err(self.engine.error(cause)),
+        }
+    }
+
+    /// Whether the image says of itself that it cannot work with a read-only root.
+    async fn wants_writable_root(&self, docker: &Docker, image: &str) -> Result<bool, Error> {
+        match docker.inspect_image(image).await {
+            Ok(found) => {
+                let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+                Ok(labels.get(spec::ROOT).is_some_and(|root| root == "writable"))
+            }
+            Err(cause) if status(&cause) == Some(404) => Err(Error::ImageMissing { image: image.to_owned() }),
             Err(cause) => Err(self.engine.error(cause)),
         }
     }

@@ -126,13 +126,8 @@ impl Backend {
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
         let first_token = auth::first_start(&store, config.storage.admin_token.as_ref()).await?;
         let broker = Broker::new(&broker_settings(&config), tasks.clone())?;
-        let limits = containers::Limits {
-            cpus: config.containers.cpus,
-            memory_bytes: config.containers.memory_bytes,
-            pids: i64::from(config.containers.pids),
-        };
-        let containers =
-            containers::Containers::new(config.containers.docker_host.clone(), keys.server_id(), limits)?;
+        let config::Containers { docker_host, profile, .. } = config.containers.clone();
+        let containers = containers::Containers::new(docker_host, keys.server_id(), profile)?;
         let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks, owner);
         Ok(Self { app, listener, _lock: lock, first_token })
     }

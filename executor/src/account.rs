@@ -24,6 +24,9 @@ use crate::Config;
 /// Names the job in the environment of each of its processes.
 const MARKER: &str = "CAISSON_JOB";
 
+/// The number that is nobody's everywhere.
+const NOBODY: &str = "65534";
+
 /// How often processes are killed before that is given up, and the time between.
 const KILL_ROUNDS: u32 = 200;
 const KILL_PAUSE: Duration = Duration::from_millis(10);
@@ -36,6 +39,10 @@ pub(crate) struct Account {
     home: PathBuf,
     workspace: PathBuf,
     path: String,
+    /// The program that is the workers.
+    worker: PathBuf,
+    /// How large a file may become, in bytes.
+    largest_file: Option<u64>,
 }
 
 impl Account {
@@ -46,24 +53,32 @@ impl Account {
             home: config.agent_home.clone(),
             workspace: config.workspace.clone(),
             path: config.path.clone(),
+            worker: config.worker.clone().unwrap_or_else(this_program),
+            largest_file: Some(config.disk_bytes).filter(|bytes| *bytes != 0),
         }
     }
 
     /// A command that runs as this account in the workspace, with no privilege, no capability, no way to
     /// gain one, and a fresh environment. Its standard streams are closed until the caller opens them.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
-        let mut command = match self.unprivileged() {
-            Some(mut command) => {
-                // The agent may close its workspace to others, so only the agent can go there.
-                command.args(["env", "-C"]).arg(&self.workspace).arg("--").arg(program);
-                command
-            }
-            None => {
-                let mut command = Command::new(program);
-                command.current_dir(&self.workspace);
-                command
-            }
+        let mut words: Vec<&OsStr> = Vec::new();
+        // The agent may close its workspace to others, so only the agent can go there.
+        if self.user.is_some() {
+            words.extend(["env".as_ref(), "-C".as_ref(), self.workspace.as_os_str(), "--".as_ref()]);
+        }
+        let limit = self.largest_file.map(|bytes| format!("--fsize={bytes}"));
+        if let Some(limit) = &limit {
+            words.extend([OsStr::new("prlimit"), limit.as_ref(), "--".as_ref()]);
+        }
+        words.push(program.as_ref());
+        let mut command = match self.user.as_deref() {
+            Some(user) => self.becoming(user),
+            None => Command::new(words.remove(0)),
         };
+        if self.user.is_none() {
+            command.current_dir(&self.workspace);
+        }
+        command.args(words);
         command
             .env_clear()
             .env("HOME", &self.home)
@@ -74,9 +89,47 @@ impl Account {
         command
     }
 
+    /// A worker: this program as this account, known by its name. Its standard streams are pipes.
+    pub(crate) fn worker(&self, name: &str) -> Command {
+        let mut command = self.command(&self.worker, name);
+        // The agent's global settings are the agent's: they must not change what a worker does.
+        command.arg(name).env("HOME", "/nonexistent");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// A command for a program of the image that must be no other's to tamper with, the agent's least: as
+    /// nobody, in `/`, with a fresh environment.
+    pub(crate) fn aside(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = match &self.user {
+            Some(_) => {
+                let mut command = self.becoming(NOBODY);
+                command.arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.env_clear().env("HOME", "/nonexistent").env("LANG", "C.UTF-8").current_dir("/");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// The search path.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the agent is a user of its own.
+    pub(crate) const fn is_apart(&self) -> bool {
+        self.user.is_some()
+    }
+
     /// A command that becomes the user, for the program that is added; `None` without a user of its own.
     fn unprivileged(&self) -> Option<Command> {
-        let user = self.user.as_deref()?;
+        self.user.as_deref().map(|user| self.becoming(user))
+    }
+
+    fn becoming(&self, user: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs"]);
         command.args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]);
@@ -86,7 +139,7 @@ impl Account {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        Some(command)
+        command
     }
 
     /// Asks every process of the job to end; with a user of its own, every process of that user.
@@ -160,4 +213,8 @@ impl Account {
     fn mark(&self, job: &str) -> String {
         format!("{}#{job}", self.workspace.display())
     }
+}
+
+fn this_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("caisson-executor"))
 }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     account::Account,
+    disk::Disk,
     execution::{keep_tail, request::check_env},
     refusal::Refusal,
 };
@@ -40,6 +41,8 @@ const JOB: &str = "check";
 enum Ended {
     Exited(ExitStatus),
     TimedOut,
+    /// Its files take too much: the sentence.
+    DiskFull(String),
     NotStarted(std::io::Error),
 }
 
@@ -59,6 +62,7 @@ pub(crate) fn expectations(request: &Checks) -> Result<Vec<Option<Regex>>, Refus
 /// Runs the checks in order, up to the first that does not pass. Ends early when `stop` is cancelled.
 pub(crate) async fn run(
     account: &Account,
+    disk: &Disk,
     request: &Checks,
     expectations: &[Option<Regex>],
     stop: &CancellationToken,
@@ -67,7 +71,7 @@ pub(crate) async fn run(
     for (check, expect) in request.checks.iter().zip(expectations) {
         let began = Instant::now();
         let timeout = Duration::from_secs(check.timeout_seconds.unwrap_or(TIMEOUT).min(LONGEST_TIMEOUT));
-        let (ended, mut output) = run_one(account, request, check, timeout, stop).await;
+        let (ended, mut output) = run_one(account, disk, request, check, timeout, stop).await;
         let (verdict, why, exit_code) = judge(check, &ended, &output, expect.as_ref(), timeout);
         keep_tail(&mut output, TAIL);
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -90,6 +94,7 @@ pub(crate) async fn run(
 
 async fn run_one(
     account: &Account,
+    disk: &Disk,
     request: &Checks,
     check: &Check,
     timeout: Duration,
@@ -101,12 +106,14 @@ async fn run_one(
     };
     let mut output = Vec::new();
     let deadline = tokio::time::Instant::now() + timeout;
+    let mut full = std::pin::pin!(disk.full());
     let ended = loop {
         tokio::select! {
             read = read_some(&mut reader, &mut output) => if !read { break wait(&mut child, deadline, stop).await },
             status = child.wait() => break status.map_or_else(Ended::NotStarted, Ended::Exited),
             () = tokio::time::sleep_until(deadline) => break Ended::TimedOut,
             () = stop.cancelled() => break Ended::TimedOut,
+            why = &mut full => break Ended::DiskFull(why),
         }
     };
     // What it left running must not disturb the next one.
@@ -161,6 +168,7 @@ fn judge(
     timeout: Duration,
 ) -> (Verdict, String, Option<i32>) {
     let status = match ended {
+        Ended::DiskFull(why) => return (Verdict::Failed, why.clone(), None),
         Ended::NotStarted(error) => return (Verdict::Failed, format!("could not be run: {error}"), None),
         Ended::TimedOut => {
             return (Verdict::TimedOut, format!("took longer than {} seconds", timeout.as_secs()), None);

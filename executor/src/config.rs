@@ -1,6 +1,6 @@
 //! Settings: flags with environment twins, checked before the first socket opens.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use crate::auth::Token;
 
@@ -40,6 +40,9 @@ pub struct Config {
     /// After how many seconds without progress a clone is given up.
     #[arg(long, env = "CAISSON_CLONE_STALL_SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     pub clone_stall_seconds: u64,
+    /// How much the agent's files may take on disk, in bytes; 0 is no limit.
+    #[arg(long, env = "CAISSON_DISK_BYTES", default_value_t = 0)]
+    pub disk_bytes: u64,
     /// The search path of the agent and its tools.
     #[arg(
         long,
@@ -48,9 +51,19 @@ pub struct Config {
         default_value = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     )]
     pub path: String,
-    /// The program that is the git worker; by default this one.
+    /// The program that is the workers; by default this one.
     #[arg(long, hide = true)]
     pub worker: Option<PathBuf>,
+    /// What the image's environment says to package managers.
+    #[arg(skip = tool_environment(std::env::vars()))]
+    pub tool_env: BTreeMap<String, String>,
+}
+
+/// The variables that say to package managers where their registries are.
+fn tool_environment(all: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    let prefixes = ["npm_config_", "pip_", "cargo_home", "cargo_registries_"];
+    all.filter(|(name, _)| prefixes.iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix)))
+        .collect()
 }
 
 /// What is known about the firewall.

@@ -15,6 +15,7 @@ use tokio::process::Command;
 use crate::{
     Config,
     account::Account,
+    disk::Disk,
     execution::{
         Driver, Execution, claude, recover, request,
         spool::{self, Spool},
@@ -32,6 +33,7 @@ pub(crate) struct Executions {
     config: Config,
     relay: SocketAddr,
     account: Account,
+    disk: Disk,
     tasks: Tasks,
     all: Mutex<BTreeMap<String, Arc<Execution>>>,
 }
@@ -45,6 +47,7 @@ impl Executions {
         config: &Config,
         relay: SocketAddr,
         account: Account,
+        disk: Disk,
         tasks: Tasks,
     ) -> io::Result<Self> {
         spool::make_folder(&config.spool)?;
@@ -56,7 +59,7 @@ impl Executions {
                 all.insert(id.to_owned(), Arc::new(recover(&entry.path(), id, &account).await?));
             }
         }
-        Ok(Self { config: config.clone(), relay, account, tasks, all: Mutex::new(all) })
+        Ok(Self { config: config.clone(), relay, account, disk, tasks, all: Mutex::new(all) })
     }
 
     /// The execution of this id.
@@ -97,7 +100,8 @@ impl Executions {
         let path = self.config.spool.join(format!("{}{SUFFIX}", request.execution_id));
         let spool = Spool::create(&path).map_err(Refusal::system("making the spool"))?;
         let result_grace = Duration::from_secs(self.config.result_grace_seconds);
-        let (driver, execution) = Driver::new(self.account.clone(), spool, &request, result_grace);
+        let (driver, execution) =
+            Driver::new(self.account.clone(), spool, &request, result_grace, self.disk.clone());
         match command.spawn() {
             Ok(child) => {
                 let driving = driver.drive(child, request.prompt, self.tasks.clone());
@@ -112,7 +116,7 @@ impl Executions {
 
     fn command(&self, request: &Execute, author: Option<&Author>) -> Command {
         let mut command = self.account.command(&self.config.agent_bin, &request.execution_id);
-        claude::add_arguments(&mut command, request);
+        claude::add_arguments(&mut command, request, &self.config.workspace);
         command.envs(&request.env).envs(claude::environment(request, self.relay, author));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

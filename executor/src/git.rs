@@ -1,9 +1,15 @@
 //! Git, done by a worker process as the agent's uid: a hang can be killed, a hostile repository meets no
 //! privilege. This side starts the worker, watches that it gets on, and reads its answer.
 
+mod address;
 mod message;
 
-use std::{net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use api::executor::{
     CloneLine, Commit, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
@@ -16,12 +22,15 @@ use tokio::{
 
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
 
+pub(crate) use address::{relay_url, resolve, same, spellings};
 pub(crate) use message::{Answer, Request};
 
-/// The worker is known by this in its environment.
-const JOB: &str = "git";
+/// The worker's name.
+const WORKER: &str = "git";
 /// How often a diff is tried.
 const DIFF_TRIES: u32 = 3;
+/// How much a clone may have to say to people.
+const NOTICES: usize = 20;
 /// Nothing that needs no network takes this long.
 const LOCAL_STALL: Duration = Duration::from_secs(600);
 
@@ -31,12 +40,13 @@ pub(crate) struct Git(Arc<Inner>);
 
 struct Inner {
     account: Account,
-    worker: PathBuf,
     workspace: PathBuf,
     home: PathBuf,
     relay: SocketAddr,
     clone_stall: Duration,
     tasks: Tasks,
+    /// What was cloned. The workspace says so as well, but there the agent may write.
+    cloned: Mutex<Option<String>>,
     /// Held by what changes the workspace alone, by what only reads it together.
     turn: RwLock<()>,
 }
@@ -46,12 +56,12 @@ impl Git {
     pub(crate) fn new(config: &Config, account: Account, relay: SocketAddr, tasks: Tasks) -> Self {
         Self(Arc::new(Inner {
             account,
-            worker: config.worker.clone().unwrap_or_else(this_program),
             workspace: config.workspace.clone(),
             home: config.agent_home.clone(),
             relay,
             clone_stall: Duration::from_secs(config.clone_stall_seconds),
             tasks,
+            cloned: Mutex::new(None),
             turn: RwLock::new(()),
         }))
     }
@@ -79,15 +89,23 @@ impl Git {
         lines: &mpsc::Sender<CloneLine>,
     ) -> Result<Answer, GitFailure> {
         let workspace = self.0.workspace.clone();
-        let relay_url = relay_url(self.0.relay, &clone.repository_url)?;
-        let request = Request::Clone { workspace: workspace.clone(), clone, relay_url };
-        let done = self.work(&request, self.0.clone_stall, |phase, percent| {
+        let repository = clone.repository_url.clone();
+        let request = Request::Clone { workspace: workspace.clone(), clone, relay: self.0.relay };
+        let mut notices = Vec::new();
+        let done = self.work(&request, self.0.clone_stall, |line| match line {
+            CloneLine::Notice { .. } if notices.len() < NOTICES => notices.push(line),
             // A listener that does not keep up misses some of it.
-            let _ = lines.try_send(CloneLine::Progress { phase, percent });
+            line => drop(lines.try_send(line)),
         });
         let done = done.await;
         if done.is_err() {
-            self.work(&Request::Clear { workspace }, LOCAL_STALL, |_, _| {}).await?;
+            self.work(&Request::Clear { workspace }, LOCAL_STALL, |_| {}).await?;
+            return done;
+        }
+        *self.0.cloned.lock().unwrap_or_else(PoisonError::into_inner) = Some(repository);
+        for notice in notices {
+            // The listener may be gone.
+            let _ = lines.send(notice).await;
         }
         done
     }
@@ -121,7 +139,9 @@ impl Git {
     /// Pushes `HEAD` to the branch, unless nothing was committed since the base.
     pub(crate) async fn push(&self, push: Push) -> Result<PushResult, GitFailure> {
         let stall = Duration::from_secs(push.stall_seconds.max(1));
-        let request = Request::Push { workspace: self.0.workspace.clone(), push, relay: self.0.relay };
+        let repository = self.0.cloned.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (workspace, relay) = (self.0.workspace.clone(), self.0.relay);
+        let request = Request::Push { workspace, push, relay, repository };
         match self.detached(request, stall).await? {
             Answer::Pushed(result) => Ok(result),
             answer => Err(unexpected(&answer)),
@@ -148,7 +168,7 @@ impl Git {
             } else {
                 (None, Some(git.0.turn.write().await))
             };
-            git.work(&request, stall, |_, _| {}).await
+            git.work(&request, stall, |_| {}).await
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))
     }
@@ -158,7 +178,7 @@ impl Git {
         &self,
         request: &Request,
         stall: Duration,
-        mut progress: impl FnMut(String, u8) + Send,
+        mut tell: impl FnMut(CloneLine) + Send,
     ) -> Result<Answer, GitFailure> {
         let system = |error: std::io::Error| failed(format!("the git worker could not run: {error}"));
         let mut child = self.start(request).await.map_err(system)?;
@@ -178,7 +198,8 @@ impl Git {
             })?;
             let Some(line) = line.map_err(system)? else { return Err(died(child).await) };
             match serde_json::from_str(&line) {
-                Ok(Answer::Progress { phase, percent }) => progress(phase, percent),
+                Ok(Answer::Progress { phase, percent }) => tell(CloneLine::Progress { phase, percent }),
+                Ok(Answer::Notice(text)) => tell(CloneLine::Notice { text }),
                 Ok(Answer::Alive) => {}
                 Ok(Answer::Failed(failure)) => return Err(failure),
                 Ok(answer) => return Ok(answer),
@@ -188,20 +209,12 @@ impl Git {
     }
 
     async fn start(&self, request: &Request) -> std::io::Result<Child> {
-        let mut command = self.0.account.command(&self.0.worker, JOB);
-        // The agent's global git settings are the agent's: they must not change what is pushed, or where.
-        command.arg("git").env("HOME", "/nonexistent");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
+        let mut child = self.0.account.worker(WORKER).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(&serde_json::to_vec(request)?).await?;
         }
         Ok(child)
     }
-}
-
-fn this_program() -> PathBuf {
-    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("caisson-executor"))
 }
 
 /// Why a worker ended without an answer.
@@ -214,26 +227,6 @@ async fn died(mut child: Child) -> GitFailure {
     match child.wait().await {
         Ok(status) => failed(format!("the git worker ended with {status}: {}", stderr.trim())),
         Err(error) => failed(format!("the git worker is gone: {error}")),
-    }
-}
-
-/// Where a repository is reached through the relay.
-///
-/// # Errors
-/// For what is not an HTTP URL, or holds a credential.
-pub(crate) fn relay_url(relay: SocketAddr, repository: &str) -> Result<String, GitFailure> {
-    let path = api::executor::git_relay_path(repository).ok_or_else(|| {
-        failed(
-            "only http:// and https:// repositories are supported; SSH remotes are not supported yet"
-                .to_owned(),
-        )
-    })?;
-    let credential =
-        url::Url::parse(repository).map(|url| !url.username().is_empty() || url.password().is_some());
-    match credential {
-        Ok(false) => Ok(format!("http://{relay}{path}")),
-        Ok(true) => Err(failed("the repository's URL must not hold a credential".to_owned())),
-        Err(error) => Err(failed(format!("the repository's URL cannot be read: {error}"))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who the run's commits are by, and whether the keys that come along are keys.
 //!
-//! Memory only. No key is kept: SSH remotes are not supported yet, so none is needed after it was checked.
+//! Memory only. No key is kept: the broker, outside of the container, signs for SSH remotes.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -3,7 +3,7 @@
 //! It clones, runs the agent as another uid, numbers and spools what the agent says, runs checks, commits
 //! and pushes. It never dials out: what the container asks for rides the backend's own connection back.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, os::unix::net::UnixStream, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
@@ -18,17 +18,23 @@ mod routes;
 
 mod account;
 mod checks;
+mod disk;
+mod egress;
 mod execution;
 mod executions;
 mod git;
 mod identity;
 mod relay;
+mod worker;
 mod workspace;
 
 pub use config::{Config, Firewall};
-pub use workspace::worker;
+pub use egress::gate;
+pub use worker::worker;
 
 use account::Account;
+use disk::Disk;
+use egress::Egress;
 use executions::Executions;
 use git::Git;
 use identity::Identity;
@@ -42,6 +48,7 @@ const DRAIN: Duration = Duration::from_secs(8);
 pub struct Executor {
     listener: TcpListener,
     relay: TcpListener,
+    gate: Option<UnixStream>,
     config: Config,
 }
 
@@ -49,9 +56,11 @@ pub struct Executor {
 struct State {
     config: Config,
     account: Account,
+    disk: Disk,
     relay: Relay,
     executions: Executions,
     git: Git,
+    egress: Egress,
     identity: Identity,
     tasks: Tasks,
 }
@@ -103,7 +112,13 @@ impl Executor {
         }
         let listener = bind(config.listen).await?;
         let relay = bind(config.relay).await?;
-        Ok(Self { listener, relay, config })
+        Ok(Self { listener, relay, gate: None, config })
+    }
+
+    /// The same with a line to the gate, which decides what the container may reach.
+    #[must_use]
+    pub fn with_gate(self, gate: UnixStream) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     /// Where the executor listens.
@@ -127,18 +142,23 @@ impl Executor {
     /// # Errors
     /// `Spool` when the spool cannot be used, `Serve` when the listener fails.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { listener, relay, config } = self;
+        let Self { listener, relay, gate, config } = self;
         let relay_address = relay.local_addr().map_err(Error::Serve)?;
         let tasks = Tasks::new(stop.clone());
         let account = Account::of(&config);
+        let disk = Disk::of(&config, account.clone());
         let spool = |source| Error::Spool { path: config.spool.display().to_string(), source };
         let executions =
-            Executions::open(&config, relay_address, account.clone(), tasks.clone()).await.map_err(spool)?;
+            Executions::open(&config, relay_address, account.clone(), disk.clone(), tasks.clone())
+                .await
+                .map_err(spool)?;
         let state = Arc::new(State {
             relay: Relay::start(relay, &tasks),
             executions,
+            egress: Egress::start(gate, &config, &account, &tasks).map_err(Error::Serve)?,
             git: Git::new(&config, account.clone(), relay_address, tasks.clone()),
             identity: Identity::default(),
+            disk,
             account,
             tasks: tasks.clone(),
             config,

@@ -1,4 +1,7 @@
-//! `caisson-executor`: serves the backend; `caisson-executor git` is the worker it starts as the agent's uid.
+//! `caisson-executor`: serves the backend; `caisson-executor git` and the like are the workers it starts as the
+//! agent's uid.
+
+use std::os::fd::AsFd;
 
 use anyhow::Context;
 use clap::Parser;
@@ -15,9 +18,12 @@ struct Cli {
 }
 
 fn main() -> anyhow::Result<()> {
-    // The worker has an empty environment and takes no settings.
-    if std::env::args_os().skip(1).eq(["git"]) {
-        return executor::worker().context("the git worker failed");
+    // A worker has an empty environment and takes no settings.
+    let mut arguments = std::env::args_os().skip(1);
+    if let (Some(name), None) = (arguments.next(), arguments.next())
+        && let Some(done) = name.to_str().and_then(executor::worker)
+    {
+        return done.with_context(|| format!("the {} worker failed", name.display()));
     }
     serve(Cli::parse().config)
 }
@@ -29,6 +35,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
     let executor = Executor::bind(config).await?;
+    let executor = match executor::gate(std::io::stdin().as_fd()) {
+        Some(gate) => executor.with_gate(gate),
+        None => executor,
+    };
     tracing::info!(address = %executor.address()?, relay = %executor.relay_address()?, "executor is listening");
     let stop = CancellationToken::new();
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -28,6 +28,9 @@ pub(crate) enum Refusal {
     /// Git failed.
     #[error("{}", .0.message)]
     Git(GitFailure),
+    /// What is needed for it is not there.
+    #[error("{0}")]
+    Unavailable(String),
     /// The system refused something the executor needs.
     #[error("{doing}: {source}")]
     System {
@@ -52,6 +55,7 @@ impl Refusal {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Gone(_) => StatusCode::GONE,
             Self::Git(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::System { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

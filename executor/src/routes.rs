@@ -6,8 +6,8 @@ mod link;
 use std::sync::Arc;
 
 use api::executor::{
-    Ack, Checks, ChecksResult, Commit, CommitResult, Diff, DiffResult, Execute, ExecutionStatus, GitClone,
-    Health, InitGit, InitGitResult, Input, Push, PushResult,
+    Ack, Checks, ChecksResult, Commit, CommitResult, Diff, DiffResult, EgressReport, Execute,
+    ExecutionStatus, GitClone, Health, InitGit, InitGitResult, Input, Push, PushResult, SetEgress,
 };
 use axum::{
     Json, Router,
@@ -44,6 +44,7 @@ pub(crate) fn router(state: Arc<Shared>) -> Router {
         .route("/commit", post(commit))
         .route("/diff", post(diff))
         .route("/push", post(push))
+        .route("/egress", get(egress).put(set_egress))
         .route("/link", get(link::attach))
         .route_layer(middleware::from_fn_with_state(state.clone(), auth::admit))
         .route("/health", get(health))
@@ -131,10 +132,10 @@ async fn run_checks(State(state): Parts, Fields(request): Fields<Checks>) -> Ans
     state.executions.check_idle()?;
     let stop = state.tasks.stop().child_token();
     let _gone = stop.clone().drop_guard();
-    let account = state.account.clone();
+    let (account, disk) = (state.account.clone(), state.disk.clone());
     let work = state
         .tasks
-        .spawn("checks", async move { checks::run(&account, &request, &expectations, &stop).await });
+        .spawn("checks", async move { checks::run(&account, &disk, &request, &expectations, &stop).await });
     let results =
         work.await.map_err(|error| Refusal::system("running the checks")(std::io::Error::other(error)))?;
     Ok(Json(ChecksResult { results }))
@@ -154,6 +155,14 @@ async fn diff(State(state): Parts, Fields(request): Fields<Diff>) -> Answer<Diff
 
 async fn push(State(state): Parts, Fields(request): Fields<Push>) -> Answer<PushResult> {
     Ok(Json(state.git.push(request).await?))
+}
+
+async fn set_egress(State(state): Parts, Fields(request): Fields<SetEgress>) -> Answer<EgressReport> {
+    Ok(Json(state.egress.set(request).await?))
+}
+
+async fn egress(State(state): Parts, after: After) -> Answer<EgressReport> {
+    Ok(Json(state.egress.report(after.0).await?))
 }
 
 fn ndjson(body: Body) -> Response {

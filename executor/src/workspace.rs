@@ -3,12 +3,16 @@
 //! It runs as the agent's uid, so it can do no more than the agent could. libgit2 runs no hooks and no
 //! configured filters. It blocks, which is fine here, and may hang, which is what the other side watches.
 
+mod checkout;
 mod clone;
 mod commit;
 mod diff;
 mod failure;
+mod fetch;
+mod lfs;
 mod push;
 mod report;
+mod submodules;
 
 use std::{
     fs,
@@ -25,7 +29,7 @@ use report::Report;
 ///
 /// # Errors
 /// When standard input holds no request.
-pub fn worker() -> io::Result<()> {
+pub(crate) fn worker() -> io::Result<()> {
     let mut request = String::new();
     io::stdin().read_to_string(&mut request)?;
     let request: Request = serde_json::from_str(&request)?;
@@ -37,13 +41,15 @@ pub fn worker() -> io::Result<()> {
 
 fn answer(request: Request, report: &Report) -> Result<Answer, GitFailure> {
     match request {
-        Request::Clone { workspace, clone, relay_url } => clone::run(&workspace, &clone, &relay_url, report),
+        Request::Clone { workspace, clone, relay } => clone::run(&workspace, &clone, relay, report),
         Request::Clear { workspace } => clear(&workspace),
         Request::Commit { workspace, message, name, email } => {
             commit::run(&workspace, &message, &name, &email)
         }
         Request::Diff { workspace, diff } => diff::run(&workspace, &diff, report),
-        Request::Push { workspace, push, relay } => push::run(&workspace, &push, relay, report),
+        Request::Push { workspace, push, relay, repository } => {
+            push::run(&workspace, &push, relay, repository, report)
+        }
         Request::Identify { home, name, email } => identify(&home, &name, &email),
     }
 }

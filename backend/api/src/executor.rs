@@ -5,6 +5,7 @@
 mod egress;
 mod execution;
 mod git;
+mod remote;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ pub use execution::{Ack, AgentResult, Execute, ExecutionLine, ExecutionStatus, E
 pub use git::{
     CloneLine, Commit, CommitResult, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
 };
+pub use remote::{SshRemote, git_relay_path};
 
 /// The port the executor listens on inside its container.
 pub const PORT: u16 = 7335;
@@ -25,14 +27,6 @@ pub const PORT: u16 = 7335;
 pub const RELAY_PORT: u16 = 7336;
 /// Where the repository is in the container.
 pub const WORKSPACE: &str = "/workspace";
-
-/// The path below the relay's port at which the broker serves a repository: `https://host/path`
-/// is reached as `http://127.0.0.1:RELAY_PORT/git/https/host/path`. `None` when it is not an HTTP URL.
-#[must_use]
-pub fn git_relay_path(repository: &str) -> Option<String> {
-    let (scheme, rest) = repository.split_once("://")?;
-    matches!(scheme, "http" | "https").then(|| format!("/git/{scheme}/{}", rest.trim_end_matches('/')))
-}
 
 /// `GET /health`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

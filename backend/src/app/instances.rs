@@ -60,7 +60,9 @@ impl App {
     ) -> Result<Egress, Error> {
         let entry = egress::entry(host, port)?;
         let instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
-        if instance.state.is_over() || instance.state == InstanceState::Stopping {
+        let run = self.run_by_id(instance.run_id).await?;
+        // A container goes a moment after its run has ended.
+        if instance.state.is_over() || run.state == RunState::Ended {
             let why = format!("instance {id} is gone: allow the host in the task, and retry the run");
             return Err(ApiError::Conflict { why }.into());
         }
@@ -80,7 +82,6 @@ impl App {
             why: "It was allowed while the run went on.".to_owned(),
             process: None,
         };
-        let run = self.run_by_id(instance.run_id).await?;
         self.store.run_write(RunWrite::of(run.id).event(run.step, EventBody::Egress(event))).await?;
         // Two changes at once: the driver tells the container what both of them made.
         self.knock(run.id).await?;

@@ -7,6 +7,8 @@ use api::{
     task::{MAX_STEPS, Step, TaskSpec},
 };
 
+use super::{egress, repository};
+
 /// The longest instructions of a step, in bytes.
 const MAX_INSTRUCTIONS: usize = 256 * 1024;
 /// The longest command line of a check, in bytes.
@@ -15,6 +17,9 @@ const MAX_COMMAND: usize = 16 * 1024;
 const MAX_CHECKS: usize = 50;
 /// The longest time-out, in seconds: a week.
 const MAX_TIMEOUT: u64 = 7 * 24 * 3600;
+
+/// The most repositories of submodules.
+const MAX_SUBMODULES: usize = 100;
 
 /// Environment that belongs to the agent's own set-up.
 const RESERVED_ENV: [&str; 6] = ["HOME", "PATH", "LANG", "USER", "SHELL", "TMPDIR"];
@@ -110,6 +115,27 @@ fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
     if spec.budget_usd.is_some_and(|usd| !usd.is_finite() || usd <= 0.0) {
         return Err(ApiError::invalid("budgetUsd", "must be more than 0; leave it out for no limit"));
     }
+    egress::check(&spec.egress)?;
+    if let Some(image) = &spec.image
+        && (image.is_empty()
+            || 500 < image.len()
+            || image.starts_with('-')
+            || !image.chars().all(|c| c.is_ascii_graphic()))
+    {
+        return Err(ApiError::invalid(
+            "image",
+            "is not the name of an image: for example `caisson-executor:dev`",
+        ));
+    }
+    if MAX_SUBMODULES < spec.submodules.len() {
+        return Err(ApiError::invalid("submodules", format!("are more than {MAX_SUBMODULES}")));
+    }
+    for (at, submodule) in spec.submodules.iter().enumerate() {
+        repository::parse(submodule).map_err(|error| match error {
+            ApiError::Invalid { why, .. } => ApiError::invalid(format!("submodules[{at}]"), why),
+            error => error,
+        })?;
+    }
     if spec.output_schema.is_some() {
         return Err(ApiError::invalid("outputSchema", "is not available yet"));
     }
@@ -170,6 +196,9 @@ mod tests {
         assert_eq!(field_of(|task| task.step_timeout_seconds = u64::MAX), "stepTimeoutSeconds");
         assert_eq!(field_of(|task| task.budget_usd = Some(f64::NAN)), "budgetUsd");
         assert_eq!(field_of(|task| task.model = Some("--help".into())), "model");
+        assert_eq!(field_of(|task| task.egress = vec!["https://example.org".into()]), "egress[0]");
+        assert_eq!(field_of(|task| task.image = Some("--privileged x".into())), "image");
+        assert_eq!(field_of(|task| task.submodules = vec!["file:///etc".into()]), "submodules[0]");
         assert_eq!(field_of(|task| task.max_turns = Some(0)), "maxTurns");
         assert_eq!(
             field_of(|task| drop(task.env.insert("ANTHROPIC_API_KEY".into(), "x".into()))),

@@ -14,7 +14,7 @@ use super::{
     client::{Client, Server},
     failure::{FAILED, Failure},
     output::Output,
-    render::line::{Line, Tone},
+    render::line::Line,
 };
 
 /// How far the clocks of this machine and of the server may be apart, in seconds.
@@ -100,9 +100,5 @@ const fn finding(name: &'static str, ok: bool, detail: String) -> Finding {
 }
 
 fn line(finding: &Finding) -> Line {
-    let (mark, tone) = if finding.part.ok { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
-    Line::flush()
-        .span(tone, mark)
-        .span(Tone::Bold, format!(" {:<10}", finding.name))
-        .span(Tone::Plain, &finding.part.detail)
+    Line::mark(finding.part.ok, &finding.name, &finding.part.detail)
 }

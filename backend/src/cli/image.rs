@@ -1,4 +1,5 @@
-//! `caisson image build`: makes the container image from what this binary carries and two programs beside it.
+//! `caisson image`: makes the container image from what this binary carries and two programs beside it, and says
+//! what another image lacks.
 
 use std::{
     env, fs,
@@ -11,10 +12,11 @@ use serde_json::json;
 use tokio::process::Command;
 
 use super::{
-    failure::Failure,
+    failure::{FAILED, Failure},
     output::Output,
     render::line::{Line, Tone},
 };
+use crate::containers::Probe;
 
 /// The image's recipe; the build context it expects is described in its first lines.
 const DOCKERFILE: &str = include_str!("../../../devcontainer/Dockerfile");
@@ -31,6 +33,14 @@ const CA_BUNDLES: [&str; 3] =
 pub(super) enum Verb {
     /// Builds the image with the Docker command line.
     Build(Build),
+    /// Says what an image lacks to hold a run; exit code 1 when it lacks something.
+    Check {
+        /// The image, as the engine knows it.
+        image: String,
+        /// Where the engine listens.
+        #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS")]
+        docker_host: Option<String>,
+    },
 }
 
 /// What to build, and from what.
@@ -49,9 +59,25 @@ pub(super) struct Build {
 
 /// Does it.
 pub(super) async fn run(verb: Verb, output: &Output) -> Result<ExitCode, Failure> {
-    let Verb::Build(wanted) = verb;
-    let context = stage(&wanted)?;
-    build(&wanted, context.path(), output).await?;
+    match verb {
+        Verb::Build(wanted) => build_image(&wanted, output).await,
+        Verb::Check { image, docker_host } => check(&image, docker_host, output).await,
+    }
+}
+
+async fn check(image: &str, docker_host: Option<String>, output: &Output) -> Result<ExitCode, Failure> {
+    let local = |error: crate::containers::Error| Failure::Local(error.to_string());
+    let findings = Probe::new(docker_host).map_err(local)?.look(image).await.map_err(local)?;
+    let ok = findings.iter().all(|finding| finding.ok);
+    output.answer(&json!({ "image": image, "ok": ok, "checks": findings }), |_| {
+        findings.iter().map(|finding| Line::mark(finding.ok, &finding.name, &finding.detail)).collect()
+    })?;
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+async fn build_image(wanted: &Build, output: &Output) -> Result<ExitCode, Failure> {
+    let context = stage(wanted)?;
+    build(wanted, context.path(), output).await?;
     output.answer(&json!({ "image": wanted.tag }), |_| {
         vec![Line::flush().span(Tone::Good, "✓ ").span(Tone::Plain, format!("image {} is built", wanted.tag))]
     })?;

@@ -223,7 +223,15 @@ fn git_line(action: &GitAction) -> Line {
 fn egress_line(egress: &api::event::EgressEvent) -> Line {
     let port = egress.port.map(|port| format!(":{port}")).unwrap_or_default();
     let (tone, verdict) = if egress.allowed { (Tone::Dim, "allowed") } else { (Tone::Warn, "refused") };
-    Line::new().span(tone, format!("network  {verdict} {}{port}", egress.host))
+    let times = if 1 < egress.count { format!(", {} times so far", egress.count) } else { String::new() };
+    let by = egress.process.as_ref().map(|process| format!(", by {process}")).unwrap_or_default();
+    Line::new()
+        .span(tone, format!("network  {verdict} {}{port}{by}{times}", egress.host))
+        .span(Tone::Dim, why(egress))
+}
+
+fn why(egress: &api::event::EgressEvent) -> String {
+    if egress.why.is_empty() { String::new() } else { format!("  {}", egress.why) }
 }
 
 fn labelled(tone: Tone, label: &str, said: &str) -> Vec<Line> {

@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use api::{
+    id::TaskId,
     page::Page,
     rpc::tasks::TasksApiClient,
     task::{Check, Step, Task, TaskSpec},
@@ -133,6 +134,41 @@ pub(super) async fn create(client: &Client, spec: TaskSpec) -> Result<Task, Fail
         Some(spec.submodules),
     );
     Ok(created.await?)
+}
+
+/// Adds a host to what a task's runs may reach.
+pub(super) async fn allow(client: &Client, id: TaskId, host: String) -> Result<(), Failure> {
+    let Task { version, mut spec, .. } = TasksApiClient::by_id(&client.rpc, id).await?;
+    if spec.egress.contains(&host) {
+        return Ok(());
+    }
+    spec.egress.push(host);
+    let egress = Some(spec.egress);
+    let no = None::<String>;
+    let updated = TasksApiClient::update(
+        &client.rpc,
+        id,
+        version,
+        no.clone(),
+        None,
+        no.clone(),
+        None,
+        no.clone(),
+        None,
+        None,
+        None,
+        None,
+        egress,
+        None,
+        None,
+        None,
+        no,
+        None,
+        None,
+        None,
+    );
+    updated.await?;
+    Ok(())
 }
 
 async fn all(client: &Client) -> Result<Vec<Task>, Failure> {

@@ -1,8 +1,11 @@
 //! Settings of a run's container: its image and what it may use of the host.
 
+use std::net::IpAddr;
+
 use clap::Args;
 
 use super::{Error, Size, not_blank, within};
+use crate::containers::{Limits, Mount, Profile};
 
 /// What a container is made of and may use, as typed.
 #[derive(Args, Clone, Debug)]
@@ -23,6 +26,24 @@ pub struct ContainerArgs {
     /// Processes and threads one container may have (32 to 1000000)
     #[arg(long, env = "CAISSON_PIDS", value_name = "COUNT", default_value_t = 512)]
     pub pids: u32,
+    /// What one container may write to disk (64m or more); what writes more is ended, its work saved
+    #[arg(long, env = "CAISSON_DISK", value_name = "SIZE", default_value = "20g")]
+    pub disk: Size,
+    /// Size of a container's `/tmp`, which is part of its memory (1m or more)
+    #[arg(long, env = "CAISSON_TMP", value_name = "SIZE", default_value = "1g")]
+    pub tmp: Size,
+    /// The engine's runtime for the containers, such as `runsc` or `kata`; the engine's default if not given
+    #[arg(long, env = "CAISSON_RUNTIME", value_name = "NAME")]
+    pub runtime: Option<String>,
+    /// A folder of the engine's host that every container sees, `HOST:CONTAINER[:ro|rw]`; may be repeated
+    #[arg(long = "mount", env = "CAISSON_MOUNTS", value_name = "MOUNT", value_delimiter = ',')]
+    pub mounts: Vec<String>,
+    /// A DNS server for the names that runs may reach; may be repeated; the engine's own choice if not given
+    #[arg(long, env = "CAISSON_DNS", value_name = "ADDRESS", value_delimiter = ',')]
+    pub dns: Vec<IpAddr>,
+    /// Give containers a root file system that root in them could write to
+    #[arg(long, env = "CAISSON_WRITABLE_ROOT")]
+    pub writable_root: bool,
 }
 
 /// What a container is made of and may use, checked.
@@ -32,24 +53,28 @@ pub struct Containers {
     pub docker_host: Option<String>,
     /// The image.
     pub image: String,
-    /// Processors.
-    pub cpus: f64,
-    /// Memory, in bytes.
-    pub memory_bytes: u64,
-    /// Processes and threads.
-    pub pids: u32,
+    /// What all of them have in common.
+    pub profile: Profile,
 }
 
 impl ContainerArgs {
     pub(super) fn validate(self) -> Result<Containers, Error> {
         // Below this the agent is killed before its first word.
         let (least, most) = (Size(64 << 20), Size(1 << 50));
+        let limits = Limits {
+            cpus: within("--cpus", self.cpus, 0.1, 1024.0, "processors of one container")?,
+            memory_bytes: within("--memory", self.memory, least, most, "memory of one container")?.0,
+            pids: within("--pids", self.pids, 32, 1_000_000, "processes of one container")?.into(),
+            disk_bytes: within("--disk", self.disk, least, most, "disk of one container")?.0,
+            tmp_bytes: within("--tmp", self.tmp, Size(1 << 20), most, "/tmp of one container")?.0,
+        };
+        let mounts = self.mounts.iter().filter(|mount| !mount.is_empty()).map(|mount| Mount::parse(mount));
+        let mounts = mounts.collect::<Result<_, _>>().map_err(|why| Error::refused("--mount", why))?;
+        let runtime = self.runtime.filter(|name| !name.trim().is_empty());
         Ok(Containers {
             docker_host: self.docker_host.filter(|address| !address.trim().is_empty()),
             image: not_blank("--image", self.image, "an image's name, such as `caisson-executor:dev`")?,
-            cpus: within("--cpus", self.cpus, 0.1, 1024.0, "processors of one container")?,
-            memory_bytes: within("--memory", self.memory, least, most, "memory of one container")?.0,
-            pids: within("--pids", self.pids, 32, 1_000_000, "processes of one container")?,
+            profile: Profile { limits, runtime, mounts, dns: self.dns, writable_root: self.writable_root },
         })
     }
 }

@@ -29,7 +29,10 @@ fn the_defaults_are_safe() {
     assert!(!config.http.trusted_proxy);
     assert_eq!(config.http.max_body, 10 << 20);
     assert_eq!((config.runs.slots, config.runs.queue, config.runs.check_attempts), (4, 10_000, 2));
-    assert_eq!((config.containers.memory_bytes, config.containers.pids), (4 << 30, 512));
+    assert_eq!(
+        (config.containers.profile.limits.memory_bytes, config.containers.profile.limits.pids),
+        (4 << 30, 512)
+    );
     assert_eq!(config.model.source, ModelSource::Anthropic);
     assert!(config.storage.database_url.expose().starts_with("sqlite://"));
     assert!(config.storage.database_url.expose().ends_with("/data/caisson.db?mode=rwc"));

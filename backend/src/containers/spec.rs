@@ -1,15 +1,17 @@
 //! Pure: what is wanted → what the engine is asked for. Privileges and limits are decided here and nowhere else.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use api::{
     executor::PORT,
     id::{InstanceId, RunId},
 };
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, NetworkCreateRequest, PortBinding, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, NetworkCreateRequest, PortBinding,
+    ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
+
+use super::mount::Mount;
 
 /// The label that holds the id of the server a container or network belongs to.
 pub(super) const SERVER: &str = "caisson.server";
@@ -27,6 +29,30 @@ const CAPABILITIES: [&str; 5] = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KI
 const LOG_SIZE: &str = "512k";
 const LOG_FILES: &str = "2";
 
+/// An image with this label, and the value `writable`, is not given a read-only root.
+pub(super) const ROOT: &str = "caisson.root";
+
+/// What a container may write to: volumes of its own, which begin with what the image has there and go with the
+/// container. All else is read-only or memory.
+const VOLUMES: [&str; 3] = ["/workspace", "/home/agent", "/var/lib/caisson"];
+/// Small files of running programs, in memory.
+const RUN_TMPFS: &str = "rw,nosuid,nodev,noexec,size=16m,mode=0755";
+
+/// What all containers of a server have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// What one may use.
+    pub limits: Limits,
+    /// The engine's runtime; `None` is its default.
+    pub runtime: Option<String>,
+    /// Folders of the host that the operator shares with every run.
+    pub mounts: Vec<Mount>,
+    /// Where names are resolved; empty is the engine's choice.
+    pub dns: Vec<IpAddr>,
+    /// Whether the root file system may be written to.
+    pub writable_root: bool,
+}
+
 /// What one container may use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -36,6 +62,10 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Processes and threads.
     pub pids: i64,
+    /// What it may write to disk, in bytes.
+    pub disk_bytes: u64,
+    /// The size of its `/tmp`, in bytes of its memory.
+    pub tmp_bytes: u64,
 }
 
 /// A container that shall be started.
@@ -49,8 +79,6 @@ pub struct Wanted {
     pub image: String,
     /// What the backend shows the executor.
     pub token: String,
-    /// More environment of the first process.
-    pub env: Vec<(String, String)>,
 }
 
 /// The name of an instance's container.
@@ -69,24 +97,29 @@ pub(super) fn port() -> String {
 }
 
 /// The container itself.
-pub(super) fn container(server: &str, wanted: &Wanted, limits: Limits) -> ContainerCreateBody {
-    let token = format!("CAISSON_TOKEN={}", wanted.token);
-    let env = wanted.env.iter().map(|(name, value)| format!("{name}={value}"));
+pub(super) fn container(server: &str, wanted: &Wanted, profile: &Profile) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(wanted.image.clone()),
-        env: Some(std::iter::once(token).chain(env).collect()),
+        env: Some(vec![
+            format!("CAISSON_TOKEN={}", wanted.token),
+            format!("CAISSON_DISK_BYTES={}", profile.limits.disk_bytes),
+        ]),
         labels: Some(HashMap::from([
             (SERVER.to_owned(), server.to_owned()),
             (INSTANCE.to_owned(), wanted.instance.to_string()),
             (RUN.to_owned(), wanted.run.to_string()),
         ])),
         exposed_ports: Some(vec![port()]),
-        host_config: Some(host(server, limits)),
+        volumes: Some(VOLUMES.map(str::to_owned).to_vec()),
+        host_config: Some(host(server, profile)),
         ..Default::default()
     }
 }
 
-fn host(server: &str, limits: Limits) -> HostConfig {
+/// Nothing of the host but what the operator lists. What is not said here is the engine's default, and that is
+/// meant: its seccomp and AppArmor profiles, its masked and read-only paths, its user namespace remapping.
+fn host(server: &str, profile: &Profile) -> HostConfig {
+    let Profile { limits, runtime, mounts, dns, writable_root } = profile;
     let memory = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
     HostConfig {
         nano_cpus: Some(nano_cpus(limits.cpus)),
@@ -94,6 +127,18 @@ fn host(server: &str, limits: Limits) -> HostConfig {
         // Memory and swap together: the same number means no swap.
         memory_swap: Some(memory),
         pids_limit: Some(limits.pids),
+        // The memory of a process that died may hold a secret.
+        ulimits: Some(vec![ResourcesUlimits { name: Some("core".to_owned()), soft: Some(0), hard: Some(0) }]),
+        readonly_rootfs: Some(!writable_root),
+        tmpfs: Some(strings([
+            ("/run", RUN_TMPFS),
+            ("/tmp", &tmp(limits.tmp_bytes)),
+            ("/var/tmp", &tmp(limits.tmp_bytes)),
+        ])),
+        binds: Some(mounts.iter().map(Mount::bind).collect()),
+        dns: Some(dns.iter().map(ToString::to_string).collect()),
+        runtime: runtime.clone(),
+        ipc_mode: Some("private".to_owned()),
         cap_drop: Some(vec!["ALL".to_owned()]),
         cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
@@ -118,21 +163,24 @@ fn host(server: &str, limits: Limits) -> HostConfig {
     }
 }
 
+/// For everybody in the container; programs may run there, as builds do.
+fn tmp(bytes: u64) -> String {
+    format!("rw,nosuid,nodev,exec,size={bytes},mode=1777")
+}
+
 /// The engine counts in billionths of a core.
 #[expect(clippy::cast_possible_truncation, reason = "float to int saturates, and 9 billion cores are enough")]
 fn nano_cpus(cpus: f64) -> i64 {
     (cpus * 1e9) as i64
 }
 
-/// The network of a server's containers: they cannot see each other, and have no way out.
+/// The network of a server's containers: they cannot see each other. The way out is shut in each container, by
+/// name, because what is allowed may change while a run goes on.
 pub(super) fn network(server: &str) -> NetworkCreateRequest {
     NetworkCreateRequest {
         name: network_name(server),
         driver: Some("bridge".to_owned()),
-        options: Some(strings([
-            ("com.docker.network.bridge.enable_icc", "false"),
-            ("com.docker.network.bridge.enable_ip_masquerade", "false"),
-        ])),
+        options: Some(strings([("com.docker.network.bridge.enable_icc", "false")])),
         labels: Some(strings([(SERVER, server)])),
         ..Default::default()
     }
@@ -154,7 +202,6 @@ mod tests {
             run: "0190a1b2-c3d4-7000-8000-000000000002".parse().unwrap(),
             image: "caisson-executor:dev".to_owned(),
             token: "t0ken".to_owned(),
-            env: vec![("CAISSON_EGRESS".to_owned(), "example.com".to_owned())],
         }
     }
 
@@ -165,8 +212,17 @@ mod tests {
 
     #[test]
     fn a_container_is_asked_for_with_these_privileges_and_limits() {
-        let limits = Limits { cpus: 1.5, memory_bytes: 2 << 30, pids: 512 };
-        snapshot("container", &container("main", &wanted(), limits));
+        let limits =
+            Limits { cpus: 1.5, memory_bytes: 2 << 30, pids: 512, disk_bytes: 20 << 30, tmp_bytes: 1 << 30 };
+        let mounts = vec![Mount::parse("/srv/cache:/cache").unwrap()];
+        let profile = Profile {
+            limits,
+            runtime: Some("runsc".to_owned()),
+            mounts,
+            dns: vec![[192, 0, 2, 53].into()],
+            writable_root: false,
+        };
+        snapshot("container", &container("main", &wanted(), &profile));
     }
 
     #[test]

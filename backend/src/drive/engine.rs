@@ -47,7 +47,7 @@ impl Driver {
             host: None,
             cpu_percent: None,
             memory_bytes: None,
-            memory_limit_bytes: self.app.config.containers.memory_bytes,
+            memory_limit_bytes: self.app.config.containers.profile.limits.memory_bytes,
             egress: Egress { allowed: self.record.run.task.egress.clone(), denied: Vec::new() },
             created_at: Timestamp::now(),
             ready_at: None,
@@ -65,7 +65,6 @@ impl Driver {
             run,
             image: instance.image,
             token: self.app.keys.instance_token(instance.id),
-            env: Vec::new(),
         };
         match self.start(&wanted).await {
             Ok(live) => {

@@ -7,7 +7,7 @@ use std::{collections::HashSet, process::Command, time::Duration};
 use api::id::{InstanceId, RunId};
 use backend::containers::{Containers, Error, Live};
 
-use place::{LIMITS, MEBIBYTE, Place, containers, docker, hello, wanted};
+use place::{MEBIBYTE, PROFILE, Place, containers, docker, hello, wanted};
 
 /// Answers on the executor's port with a line, like a very small executor.
 const LISTEN: &str = r#"exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 7335) or die;
@@ -28,7 +28,7 @@ async fn an_engine_that_is_away_is_told_and_found_when_it_comes() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
     let address = format!("unix://{}", socket.display());
-    let containers = Containers::new(Some(address), "test".to_owned(), LIMITS).unwrap();
+    let containers = Containers::new(Some(address), "test".to_owned(), PROFILE).unwrap();
     let error = containers.ping().await.unwrap_err();
     assert!(matches!(error, Error::EngineAway { .. }), "{error}");
 
@@ -49,7 +49,7 @@ async fn an_engine_that_accepts_and_says_nothing_is_away() {
     let socket = folder.path().join("docker.sock");
     let _deaf = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let address = format!("unix://{}", socket.display());
-    let containers = Containers::new(Some(address), "test".to_owned(), LIMITS).unwrap();
+    let containers = Containers::new(Some(address), "test".to_owned(), PROFILE).unwrap();
     let error = containers.ping().await.unwrap_err();
     assert!(matches!(&error, Error::EngineAway { why } if why.contains("does not answer")), "{error}");
 }
@@ -119,8 +119,24 @@ async fn limits_and_privileges_are_really_set() {
     assert!(status.contains("CapBnd:\t00000000000011e0"), "{status}");
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     let environment =
-        docker(&["exec", &live.container_id, "sh", "-c", "echo $CAISSON_TOKEN $CAISSON_COLOUR"]);
-    assert_eq!(environment, "t0ken a = b");
+        docker(&["exec", &live.container_id, "sh", "-c", "echo $CAISSON_TOKEN $CAISSON_DISK_BYTES"]);
+    assert_eq!(environment, "t0ken 1073741824");
+    let write = |path: &str| {
+        let script = format!("touch {path}/x && echo written");
+        Command::new("docker").args(["exec", &live.container_id, "sh", "-c", &script]).output().unwrap()
+    };
+    for path in ["/", "/etc", "/usr/local/bin", "/opt"] {
+        let refused = write(path);
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("Read-only file system"),
+            "{path}: {refused:?}"
+        );
+    }
+    for path in ["/tmp", "/run", "/var/tmp"] {
+        assert_eq!(write(path).stdout, b"written\n", "{path}");
+    }
+    let seccomp = docker(&["exec", &live.container_id, "grep", "Seccomp:", "/proc/1/status"]);
+    assert_eq!(seccomp, "Seccomp:\t2", "the engine's profile is in force");
 
     let forks = "for i in $(seq 60); do sleep 5 & done; wait";
     let refused =

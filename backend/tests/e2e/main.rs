@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod adoption;
+mod attacks;
 mod bad_input;
 mod batches;
 mod browser;
@@ -20,6 +21,5 @@ mod postgres;
 mod reasons;
 mod recovery;
 mod runs;
-mod sandbox;
 mod socket;
 mod streams;

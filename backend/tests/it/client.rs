@@ -23,6 +23,7 @@ async fn rename(client: &WsClient, task: &Task, name: &str) -> Result<Task, Erro
     let (id, version) = (task.id, task.version);
     TasksApiClient::update(
         client, id, version, name, None, None, None, None, None, None, None, None, None, None, None, None,
+        None, None, None, None,
     )
     .await
 }
@@ -43,6 +44,10 @@ async fn a_task_is_created_changed_found_and_deleted() {
         None,
         Some(2.5),
         Some(600),
+        None,
+        None,
+        None,
+        None,
         None,
         None,
         None,

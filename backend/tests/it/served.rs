@@ -163,7 +163,8 @@ pub async fn create_task(client: &WsClient, name: &str) -> Task {
     let steps = vec![Step { instructions: "Say hello.".into(), checks: vec!["true".into()] }];
     let name = name.to_owned();
     TasksApiClient::create(
-        client, name, steps, None, None, None, None, None, None, None, None, None, None, None,
+        client, name, steps, None, None, None, None, None, None, None, None, None, None, None, None, None,
+        None, None,
     )
     .await
     .expect("a task")

@@ -1,8 +1,12 @@
 //! How Claude Code is started and spoken to.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
-use api::{claude::Decision, executor::Execute, task::PermissionProfile};
+use api::{
+    claude::Decision,
+    executor::Execute,
+    task::{PermissionProfile, RepositorySettings},
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -45,14 +49,20 @@ const fn permission_mode(profile: PermissionProfile) -> &'static str {
     }
 }
 
+/// Only the agent's own settings and no MCP server that was not asked for by name: the repository's hooks, MCP
+/// servers, environment, permissions, skills and plugins do nothing. That would drop its instructions as well;
+/// they come back as those of a folder that was added.
+const NO_SETTINGS: [&str; 4] = ["--setting-sources", "user", "--strict-mcp-config", "--add-dir"];
+/// Reads `CLAUDE.md`, `.claude/CLAUDE.md` and `.claude/rules` of folders that were added.
+const INSTRUCTIONS: &str = "CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD";
+
 /// Adds the arguments.
-///
-/// The repository's own settings, hooks and MCP servers run unasked: `--setting-sources user` would stop
-/// them, but would drop its CLAUDE.md as well. They can do no more than the agent itself, which is in a
-/// closed container without secrets.
-pub(crate) fn add_arguments(command: &mut Command, request: &Execute) {
+pub(crate) fn add_arguments(command: &mut Command, request: &Execute, workspace: &Path) {
     command.args(["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]);
     command.args(["--include-partial-messages", "--model", &request.model, "--settings", SETTINGS]);
+    if request.repository_settings == RepositorySettings::Ignored {
+        command.args(NO_SETTINGS).arg(workspace);
+    }
     command.args(["--permission-mode", permission_mode(request.permission_profile)]);
     command.args(["--permission-prompt-tool", "stdio", "--disallowedTools", NO_TOOLS]);
     match (&request.resume, &request.session) {
@@ -80,6 +90,9 @@ pub(crate) fn environment(
     ];
     own.extend(MODEL_PATIENCE.map(|(name, value)| (name, value.to_owned())));
     own.extend(request.model_retries.map(|most| ("CLAUDE_CODE_MAX_RETRIES", most.to_string())));
+    if request.repository_settings == RepositorySettings::Ignored {
+        own.push((INSTRUCTIONS, "1".to_owned()));
+    }
     own.extend(SWITCHES.map(|name| (name, "1".to_owned())));
     if let Some(Author { name, email }) = author {
         own.extend([("GIT_AUTHOR_NAME", name.clone()), ("GIT_COMMITTER_NAME", name.clone())]);

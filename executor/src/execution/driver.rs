@@ -25,7 +25,7 @@ use super::{
     speak::speak,
     spool::Spool,
 };
-use crate::{account::Account, tasks::Tasks};
+use crate::{account::Account, disk::Disk, tasks::Tasks};
 
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ pub(crate) struct Driver {
     result_grace: Duration,
     profile: PermissionProfile,
     clock: Clock,
+    disk: Disk,
     /// The kernel's count when it began.
     memory_kills: u64,
     hung_at: Option<Instant>,
@@ -66,6 +67,7 @@ impl Driver {
         spool: Spool,
         request: &Execute,
         result_grace: Duration,
+        disk: Disk,
     ) -> (Self, Execution) {
         let (execution, ends) = Execution::new(spool.log().clone());
         let timeout = Duration::from_secs(request.timeout_seconds.min(LONGEST_TIMEOUT));
@@ -82,6 +84,7 @@ impl Driver {
             result_grace,
             profile: request.permission_profile,
             clock: Clock::new(timeout, Instant::now()),
+            disk,
             memory_kills: memory::kills(),
             hung_at: None,
             kill_at: None,
@@ -108,6 +111,8 @@ impl Driver {
         let never = Instant::now() + Duration::from_secs(2 * LONGEST_TIMEOUT);
         let stop = tasks.stop().clone();
         let mut open = self.ends.inbox.open();
+        let disk = self.disk.clone();
+        let mut full = std::pin::pin!(disk.full());
         let status = loop {
             let running = self.cause.is_none();
             tokio::select! {
@@ -119,6 +124,10 @@ impl Driver {
                 Ok(()) = open.changed() => {
                     let waits = 0 < *open.borrow_and_update();
                     self.clock.halt(waits, Instant::now());
+                }
+                why = &mut full, if running => {
+                    self.stderr_line(Some(Line { text: why, dropped: 0 })).await;
+                    self.stop(ExitCause::DiskFull).await;
                 }
                 () = sleep_until(self.clock.end().unwrap_or(never)), if running => {
                     self.stop(ExitCause::Timeout).await;

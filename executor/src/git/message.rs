@@ -14,8 +14,8 @@ pub(crate) enum Request {
         workspace: PathBuf,
         /// As the caller asked for it.
         clone: GitClone,
-        /// Where it is fetched from: the relay.
-        relay_url: String,
+        /// The relay's address.
+        relay: SocketAddr,
     },
     /// Empty the workspace after a clone that failed.
     Clear {
@@ -48,6 +48,8 @@ pub(crate) enum Request {
         push: Push,
         /// The relay's address.
         relay: SocketAddr,
+        /// What was cloned; `None` when that was an executor before this one.
+        repository: Option<String>,
     },
     /// Set the author in the agent's own git settings.
     Identify {
@@ -70,7 +72,7 @@ impl Request {
     }
 }
 
-/// What the worker says; one JSON a line, the last one is not `Progress` or `Alive`.
+/// What the worker says; one JSON a line, the last one is not `Progress`, `Alive` or `Notice`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// A whole per cent more.
@@ -82,6 +84,8 @@ pub(crate) enum Answer {
     },
     /// Something moves.
     Alive,
+    /// Something that people should know.
+    Notice(String),
     /// The clone is there.
     Cloned {
         /// The commit it started at.

@@ -5,7 +5,7 @@ use std::{cell::RefCell, net::SocketAddr, path::Path};
 use api::executor::{GitFailure, GitFailureCode as Code, Push, PushResult};
 use git2::{Direction, Oid, PushOptions, RemoteCallbacks, RemoteConnection, Repository};
 
-use super::{clone::REPOSITORY, failure, report::Report};
+use super::{clone::REPOSITORY, failure, fetch::sealed, report::Report};
 use crate::git::{Answer, relay_url};
 
 /// Pushes `HEAD`, unless nothing was committed since the base.
@@ -13,17 +13,23 @@ pub(super) fn run(
     workspace: &Path,
     push: &Push,
     relay: SocketAddr,
+    cloned: Option<String>,
     report: &Report,
 ) -> Result<Answer, GitFailure> {
     let git = |error: git2::Error| failure::of(&error);
-    let repository = Repository::open(workspace).map_err(git)?;
+    let repository = sealed(workspace).map_err(git)?;
     let head = repository.head().and_then(|head| head.peel_to_commit()).map_err(git)?.id();
     let commits = count(&repository, head, &push.base_commit)?;
     if 0 < commits {
-        let real_url = repository.config().and_then(|config| config.get_string(REPOSITORY)).map_err(git)?;
-        send(&repository, &relay_url(relay, &real_url)?, &push.branch, report)?;
+        let cloned = cloned.map_or_else(|| remembered(workspace).map_err(git), Ok)?;
+        send(&repository, &relay_url(relay, &cloned)?, &push.branch, report)?;
     }
     Ok(Answer::Pushed(PushResult { head_commit: head.to_string(), commits }))
+}
+
+/// What was cloned, as the workspace has it: the agent may have changed that, and the broker decides anyway.
+fn remembered(workspace: &Path) -> Result<String, git2::Error> {
+    Repository::open(workspace)?.config()?.get_string(REPOSITORY)
 }
 
 /// How many commits `head` is ahead of the base.

@@ -28,6 +28,11 @@ impl Report {
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 
+    /// Something that people should know.
+    pub(super) fn notice(&self, text: impl Into<String>) {
+        self.say(&Answer::Notice(text.into()));
+    }
+
     /// How much of a phase is done. `bytes` moves also where per cents do not.
     pub(super) fn progress(&self, phase: &'static str, done: usize, total: usize, bytes: usize) {
         let percent = u8::try_from(100 * done as u64 / (total.max(1) as u64)).unwrap_or(100).min(100);

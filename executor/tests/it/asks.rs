@@ -69,8 +69,10 @@ async fn a_question_waits_for_a_person_in_every_profile_and_the_clock_stands_sti
     let world = World::start(&asking("AskUserQuestion")).await;
     let mut stream = world.begin_with("a", json!({"timeoutSeconds": 1})).await;
     read_until(&mut stream, "can_use_tool").await;
-    // Longer than it may take: it would be killed by now.
-    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    // One that begins later and waits for nobody is over its time first: this one would be killed by now.
+    let other = World::start("read -r prompt\nread -r more").await;
+    let all = other.execute_with("b", json!({"timeoutSeconds": 1})).await;
+    assert_eq!(exit(&all).cause, ExitCause::Timeout);
     world.call("/executions/a/input", allow()).await;
     let all = lines(world.events("a", 0).await).await;
     assert_eq!(exit(&all).cause, ExitCause::Exited);
@@ -123,7 +125,11 @@ async fn the_status_of_an_execution_tells_its_processes_and_their_work() {
         let answer = world.request(Method::GET, "/executions/a").send().await.unwrap();
         answer.json::<ExecutionStatus>().await.unwrap()
     };
-    let during = status().await;
+    let mut during = status().await;
+    // A process that has just begun is not known by its environment yet.
+    while during.processes < 2 {
+        during = status().await;
+    }
     assert_eq!((during.running, during.processes, during.n), (true, 2, 1));
     assert!(0.0 < during.cpu_seconds.unwrap(), "{during:?}");
     world.call("/executions/a/input", message("1", "go")).await;

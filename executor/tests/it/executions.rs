@@ -60,9 +60,10 @@ echo '{"type":"result","is_error":false}'"#;
     let message: serde_json::Value = serde_json::from_str(text[0]).unwrap();
     assert_eq!(message["message"]["content"], "say \"hi\"");
     assert_eq!(
-        text[1],
+        text[1].replace(world.workspace().to_str().unwrap(), "WORKSPACE"),
         "-p --input-format stream-json --output-format stream-json --verbose --include-partial-messages --model m \
-         --settings {\"attribution\":{\"commit\":\"\",\"pr\":\"\"}} --permission-mode acceptEdits \
+         --settings {\"attribution\":{\"commit\":\"\",\"pr\":\"\"}} --setting-sources user --strict-mcp-config --add-dir WORKSPACE \
+         --permission-mode acceptEdits \
          --permission-prompt-tool stdio --disallowedTools EnterPlanMode,ExitPlanMode --resume s-1 --max-turns 3 \
          --max-budget-usd 0.5"
     );
@@ -240,7 +241,7 @@ async fn every_path_but_health_needs_the_token() {
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
         }
     }
-    for path in ["/link", "/executions/a", "/executions/a/events"] {
+    for path in ["/link", "/executions/a", "/executions/a/events", "/egress"] {
         assert_eq!(client.get(url(path)).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     harness::{ANSWER, World, raw},
 };
 
-async fn clone_lines(world: &World, url: &str, more: Value) -> Vec<CloneLine> {
+pub(crate) async fn clone_lines(world: &World, url: &str, more: Value) -> Vec<CloneLine> {
     let mut body = json!({"repositoryUrl": url});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let text = world.post("/git-clone", body).await.text().await.unwrap();
@@ -19,7 +19,7 @@ async fn clone_lines(world: &World, url: &str, more: Value) -> Vec<CloneLine> {
 }
 
 /// A clone that must work: its commit and branch.
-async fn clone(world: &World, url: &str, more: Value) -> (String, String) {
+pub(crate) async fn clone(world: &World, url: &str, more: Value) -> (String, String) {
     match clone_lines(world, url, more).await.pop() {
         Some(CloneLine::Done { commit, branch }) => (commit, branch),
         other => panic!("not cloned: {other:?}"),
@@ -40,19 +40,24 @@ fn is_empty(folder: &Path) -> bool {
 
 /// A world with `demo` cloned on the branch `caisson/run`, and the commit it starts from.
 pub(crate) async fn cloned() -> (World, GitServer, String) {
+    cloned_as("demo").await
+}
+
+/// The same with another name for the repository.
+async fn cloned_as(name: &str) -> (World, GitServer, String) {
     let world = World::start(ANSWER).await;
     let server = GitServer::start(&world).await;
-    server.demo("demo");
+    server.demo(name);
     world.call("/init-git", json!({"githubUsername": "Ada", "email": "ada@example.org"})).await;
-    let (commit, _) = clone(&world, &server.url("demo"), json!({"workBranch": "caisson/run"})).await;
+    let (commit, _) = clone(&world, &server.url(name), json!({"workBranch": "caisson/run"})).await;
     (world, server, commit)
 }
 
-async fn commit(world: &World, message: &str) -> Option<String> {
+pub(crate) async fn commit(world: &World, message: &str) -> Option<String> {
     world.call("/commit", json!({"message": message})).await["commit"].as_str().map(str::to_owned)
 }
 
-fn push_body(base: &str) -> Value {
+pub(crate) fn push_body(base: &str) -> Value {
     json!({"branch": "caisson/run", "baseCommit": base, "stallSeconds": 30})
 }
 
@@ -129,8 +134,9 @@ async fn a_clone_that_cannot_be_says_why_and_leaves_the_workspace_empty() {
         (server.url("demo"), json!({"ref": "nope"}), UnknownRef, "nope"),
         (server.url("demo"), json!({"ref": "0123456789"}), UnknownRef, "0123456789"),
         (server.url("demo"), json!({"workBranch": "a..b"}), Other, "a..b"),
-        ("git@example.org:a/b".to_owned(), json!({}), Other, "SSH"),
-        ("ssh://git@example.org/a/b".to_owned(), json!({}), Other, "SSH"),
+        ("file:///etc".to_owned(), json!({}), Other, "https://"),
+        ("ext::sh -c id".to_owned(), json!({}), Other, "https://"),
+        ("ssh://git:pw@example.org/a/b".to_owned(), json!({}), Other, "credential"),
         ("http://user:pw@example.org/a".to_owned(), json!({}), Other, "credential"),
     ] {
         let (failed, why) = clone_fails(&world, &url, more).await;
@@ -238,13 +244,12 @@ async fn a_push_brings_the_commits_to_the_branch_and_no_commits_push_nothing() {
 }
 
 #[tokio::test]
-async fn a_push_that_is_refused_or_stands_still_says_so() {
+async fn a_push_that_is_refused_says_so() {
     let (world, server, base) = cloned().await;
     fs::write(world.workspace().join("new"), "x").unwrap();
     commit(&world, "one").await.unwrap();
-    let bare = server.demo("second");
+    let bare = server.path("demo");
     // Somebody else's commit on the branch.
-    git(&world.workspace(), &["config", "caisson.repository", &server.url("second")]);
     let theirs = git(&bare, &["commit-tree", "main^{tree}", "-p", "main", "-m", "theirs"]);
     git(&bare, &["branch", "caisson/run", &theirs]);
     let (code, why) = push_fails(&world, push_body(&base)).await;
@@ -255,15 +260,19 @@ async fn a_push_that_is_refused_or_stands_still_says_so() {
     let (code, why) = push_fails(&world, push_body(&base)).await;
     assert_eq!(code, "rejected", "{why}");
     assert!(why.contains("hook"), "{why}");
-    // A remote that never answers.
-    server.empty("stalled");
-    git(&world.workspace(), &["config", "caisson.repository", &server.url("stalled")]);
+    let (code, why) = push_fails(&world, push_body("0000000000000000000000000000000000000001")).await;
+    assert_eq!(code, "unknown_ref", "{why}");
+}
+
+#[tokio::test]
+async fn a_push_to_a_remote_that_never_answers_is_given_up() {
+    let (world, _server, base) = cloned_as("stalled").await;
+    fs::write(world.workspace().join("new"), "x").unwrap();
+    commit(&world, "one").await.unwrap();
     let body = json!({"branch": "caisson/run", "baseCommit": base, "stallSeconds": 1});
     let (code, why) = push_fails(&world, body).await;
     assert_eq!(code, "network", "{why}");
     assert!(why.contains("no progress for 1 seconds"), "{why}");
-    let (code, why) = push_fails(&world, push_body("0000000000000000000000000000000000000001")).await;
-    assert_eq!(code, "unknown_ref", "{why}");
 }
 
 #[tokio::test]

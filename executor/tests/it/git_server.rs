@@ -121,8 +121,10 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
 
 async fn serve(State(root): State<Arc<PathBuf>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    // `/git/http/HOST/NAME.git/…` is how it comes through the relay; nothing else may come.
-    let Some((_, path)) = path.strip_prefix("/git/http/").and_then(|rest| rest.split_once('/')) else {
+    // `/git/http/HOST/NAME.git/…` is how it comes through the relay; nothing else may come. An SSH remote is
+    // reached over HTTP as well: the broker speaks SSH to it.
+    let place = path.strip_prefix("/git/http/").or_else(|| path.strip_prefix("/git/ssh/git@"));
+    let Some((_, path)) = place.and_then(|rest| rest.split_once('/')) else {
         return (StatusCode::IM_A_TEAPOT, "not through the relay").into_response();
     };
     if path.starts_with("private.git") {

@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     net::SocketAddr,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -44,6 +45,23 @@ impl World {
 
     /// The same with other settings.
     pub(crate) async fn start_with(agent: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let (folder, config) = Self::prepare(agent, change);
+        Self::serve(folder, config).await
+    }
+
+    /// The same with a line to a gate.
+    pub(crate) async fn start_gated(agent: &str, gate: UnixStream) -> Self {
+        let (folder, config) = Self::prepare(agent, |_| {});
+        Self::serve_gated(folder, config, gate).await
+    }
+
+    /// Serves from folders that are there, with a line to a gate.
+    pub(crate) async fn serve_gated(folder: TempDir, config: Config, gate: UnixStream) -> Self {
+        let executor = Executor::bind(config.clone()).await.unwrap().with_gate(gate);
+        Self::run(folder, config, executor)
+    }
+
+    fn prepare(agent: &str, change: impl FnOnce(&mut Config)) -> (TempDir, Config) {
         let folder = tempfile::tempdir().unwrap();
         for name in ["workspace", "home"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -51,12 +69,16 @@ impl World {
         let mut config = config(folder.path());
         write_script(Path::new(&config.agent_bin), agent);
         change(&mut config);
-        Self::serve(folder, config).await
+        (folder, config)
     }
 
     /// Serves from folders that are there.
     pub(crate) async fn serve(folder: TempDir, config: Config) -> Self {
         let executor = Executor::bind(config.clone()).await.unwrap();
+        Self::run(folder, config, executor)
+    }
+
+    fn run(folder: TempDir, config: Config, executor: Executor) -> Self {
         let (address, relay) = (executor.address().unwrap(), executor.relay_address().unwrap());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let serving = tasks.spawn(executor.serve(stop.clone()));
@@ -148,6 +170,8 @@ pub(crate) fn config(folder: &Path) -> Config {
         clone_stall_seconds: 30,
         path: std::env::var("PATH").unwrap(),
         worker: Some(env!("CARGO_BIN_EXE_caisson-executor").into()),
+        disk_bytes: 0,
+        tool_env: std::collections::BTreeMap::new(),
     }
 }
 

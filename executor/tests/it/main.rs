@@ -5,11 +5,16 @@
 mod asks;
 mod checks;
 mod diff;
+mod disk;
+mod egress;
 mod executions;
 mod git;
 mod git_server;
 mod harness;
+mod hostile_git;
 mod identity;
 mod process;
 mod relay;
+mod settings;
 mod streams;
+mod submodules;

@@ -34,9 +34,10 @@ fn without_a_firewall_or_a_token_it_does_not_start() {
     }
 }
 
-/// The program over these folders, and an execution of its agent.
-async fn begin(config: &Config) -> (Child, Response) {
-    let mut child = tokio::process::Command::new(PROGRAM)
+/// The program over these folders.
+pub(crate) fn program(config: &Config) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(PROGRAM);
+    command
         .env_clear()
         .env("PATH", &config.path)
         .env("CAISSON_TOKEN", TOKEN)
@@ -50,11 +51,20 @@ async fn begin(config: &Config) -> (Child, Response) {
         .env("CAISSON_AGENT_HOME", &config.agent_home)
         .env("NO_COLOR", "1")
         .stderr(std::process::Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+        .kill_on_drop(true);
+    command
+}
+
+/// Waits until it listens, and where.
+pub(crate) async fn listening(mut child: Child) -> (Child, String) {
     let first = BufReader::new(child.stderr.as_mut().unwrap()).lines().next_line().await.unwrap().unwrap();
-    let address = first.split_once("address=").unwrap().1.split(' ').next().unwrap();
+    let address = first.split_once("address=").unwrap().1.split(' ').next().unwrap().to_owned();
+    (child, address)
+}
+
+/// The program over these folders, and an execution of its agent.
+async fn begin(config: &Config) -> (Child, Response) {
+    let (child, address) = listening(program(config).spawn().unwrap()).await;
     let request = reqwest::Client::new().post(format!("http://{address}/execute")).bearer_auth(TOKEN);
     let mut stream = request.json(&execute_body("a", json!({}))).send().await.unwrap();
     read_until(&mut stream, "ready").await;

@@ -135,7 +135,7 @@ pub enum ExitCause {
     HungAfterResult,
     /// It could not be started.
     NotStarted,
-    /// The spool could not be written: the disk is full.
+    /// The spool could not be written, or the agent's files take more of the disk than they may.
     DiskFull,
     /// The executor was restarted while it ran.
     ExecutorRestarted,

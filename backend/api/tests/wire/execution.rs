@@ -172,13 +172,56 @@ fn what_an_execution_may_leave_out_has_a_default() {
 }
 
 #[test]
-fn only_http_repositories_have_a_way_through_the_relay() {
-    assert_eq!(
-        git_relay_path("https://git.example/acme/web.git/").as_deref(),
-        Some("/git/https/git.example/acme/web.git")
-    );
-    assert_eq!(git_relay_path("http://127.0.0.1:9/a").as_deref(), Some("/git/http/127.0.0.1:9/a"));
-    for other in ["ssh://git.example/a", "git@git.example:a", "file:///a", "HTTPS"] {
+fn http_and_ssh_repositories_have_a_way_through_the_relay() {
+    for (repository, path) in [
+        ("https://git.example/acme/web.git/", "/git/https/git.example/acme/web.git"),
+        ("http://127.0.0.1:9/a", "/git/http/127.0.0.1:9/a"),
+        ("ssh://git.example/a", "/git/ssh/git.example/a"),
+        ("ssh://git@git.example:2222/acme/web.git/", "/git/ssh/git@git.example:2222/acme/web.git"),
+        ("ssh://git@[2001:db8::1]:22/a", "/git/ssh/git@[2001:db8::1]:22/a"),
+        ("ssh://git@[2001:db8::1]/a", "/git/ssh/git@[2001:db8::1]/a"),
+        ("git@git.example:acme/web.git", "/git/ssh/git@git.example/acme/web.git"),
+        ("git@Git.Example:/acme/web.git", "/git/ssh/git@git.example/acme/web.git"),
+        ("git@[2001:db8::1]:acme/web", "/git/ssh/git@[2001:db8::1]/acme/web"),
+        ("git.example:a", "/git/ssh/git.example/a"),
+    ] {
+        assert_eq!(git_relay_path(repository).as_deref(), Some(path), "{repository}");
+    }
+}
+
+#[test]
+fn what_is_no_address_of_a_repository_has_no_way_through_the_relay() {
+    for other in [
+        "file:///a",
+        "HTTPS",
+        "/a",
+        "../a",
+        "-oProxyCommand=x:a",
+        "ssh://-oProxyCommand=x/a",
+        "git@-host:a",
+        "-u@host:a",
+        "ext::sh -c x",
+        "ext::sh",
+        "git@host:-option",
+        "git@host:a/../b",
+        "git@host:a b",
+        "git@host:a;b",
+        "git@host:$(b)",
+        "git@host:a\nb",
+        "git@host:",
+        "ssh://host",
+        "ssh://host/",
+        "ssh://host:0/a",
+        "ssh://host:99999/a",
+        "ssh://host:x/a",
+        "ssh://user:password@host/a",
+        "user:password@host:a",
+        "ssh://a@b@host/a",
+        "ssh://[not-an-address]/a",
+        "git@host:a%2e%2e/b",
+        "]:",
+        "",
+    ] {
         assert_eq!(git_relay_path(other), None, "{other}");
     }
 }

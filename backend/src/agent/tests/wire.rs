@@ -203,6 +203,7 @@ async fn a_clone_ends_with_its_failure() {
     ];
     let executor = Executor::start(move |_| ndjson(&lines)).await;
     let body = GitClone {
+        submodules: Vec::new(),
         repository_url: "https://example.com/a/b".to_owned(),
         r#ref: None,
         depth: Some(1),

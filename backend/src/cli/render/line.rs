@@ -63,6 +63,15 @@ impl Line {
         Self { time: None, margin: 0, spans: Vec::new(), wraps: true }
     }
 
+    /// Something that was looked at, and whether it is well.
+    pub(crate) fn mark(ok: bool, name: &str, detail: &str) -> Self {
+        let (mark, tone) = if ok { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+        Self::flush()
+            .span(tone, mark)
+            .span(Tone::Bold, format!(" {name:<10}"))
+            .span(Tone::Plain, format!(" {detail}"))
+    }
+
     /// Adds text. This is the only way in, so nothing reaches a terminal uncleaned.
     pub(crate) fn span(mut self, tone: Tone, text: impl AsRef<str>) -> Self {
         self.spans.push(Span { text: text::clean(text.as_ref()), tone });

@@ -5,12 +5,16 @@
 use std::{process::Command, time::Duration};
 
 use api::id::{InstanceId, RunId};
-use backend::containers::{Containers, Exit, Limits, Live, Wanted};
+use backend::containers::{Containers, Exit, Limits, Live, Profile, Wanted};
 
 use crate::harness::image;
 
 pub(super) const MEBIBYTE: u64 = 1 << 20;
-pub(super) const LIMITS: Limits = Limits { cpus: 0.5, memory_bytes: 64 * MEBIBYTE, pids: 40 };
+const LIMITS: Limits =
+    Limits { cpus: 0.5, memory_bytes: 64 * MEBIBYTE, pids: 40, disk_bytes: 1 << 30, tmp_bytes: MEBIBYTE };
+/// How the containers of these tests are made.
+pub(super) const PROFILE: Profile =
+    Profile { limits: LIMITS, runtime: None, mounts: Vec::new(), dns: Vec::new(), writable_root: false };
 
 /// Runs the engine's own command line, the second opinion of these tests.
 pub(super) fn docker(arguments: &[&str]) -> String {
@@ -21,7 +25,7 @@ pub(super) fn docker(arguments: &[&str]) -> String {
 
 /// What a process of this server would use.
 pub(super) fn containers(server: &str) -> Containers {
-    Containers::new(std::env::var("DOCKER_HOST").ok(), server.to_owned(), LIMITS).unwrap()
+    Containers::new(std::env::var("DOCKER_HOST").ok(), server.to_owned(), PROFILE).unwrap()
 }
 
 /// A server id of its own; takes all that carries it away at the end.
@@ -90,7 +94,6 @@ pub(super) fn wanted(image: &str) -> Wanted {
         run: RunId::mint(),
         image: image.to_owned(),
         token: "t0ken".to_owned(),
-        env: vec![("CAISSON_COLOUR".to_owned(), "a = b".to_owned())],
     }
 }
 

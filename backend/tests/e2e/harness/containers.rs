@@ -33,6 +33,13 @@ impl World {
         all.remove(0)
     }
 
+    /// Makes the network of this server's containers, as an operator may who wants it to be different.
+    pub fn network(&self, settings: &[&str]) {
+        let name = format!("caisson-{}", self.server_id());
+        let closed = ["--opt", "com.docker.network.bridge.enable_icc=false"];
+        docker(&[&["network", "create"], settings, &closed, &[name.as_str()]].concat());
+    }
+
     /// The server's name on the labels of its containers.
     pub(super) fn server_id(&self) -> String {
         backend::keys::Keys::load(&self.dir.path().join("data/server.key")).expect("the key").server_id()

@@ -34,10 +34,14 @@ async fn create(client: &WsClient, spec: TaskSpec) -> Task {
         spec.budget_usd,
         Some(spec.timeout_seconds),
         Some(spec.step_timeout_seconds),
-        None,
+        Some(spec.egress),
         Some(spec.env),
         None,
         spec.max_turns,
+        spec.image,
+        Some(spec.models),
+        Some(spec.repository_settings),
+        Some(spec.submodules),
     );
     created.await.expect("a task")
 }

@@ -15,8 +15,10 @@ fn request() -> Execute {
 }
 
 fn driver(folder: &Path, spool: Spool) -> (Driver, Execution) {
-    let account = Account::of(&config(folder));
-    Driver::new(account, spool, &request(), Duration::from_secs(15))
+    let config = config(folder);
+    let account = Account::of(&config);
+    let disk = Disk::of(&config, account.clone());
+    Driver::new(account, spool, &request(), Duration::from_secs(15), disk)
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! How the programs of the image (`ip`, `nft`, `setpriv`) are run: found in the system's folders only,
+//! How the programs of the image (`nft`, `setpriv`) are run: found in the system's folders only,
 //! and with none of the container's environment, which holds the instance's token.
 
 use std::{
+    ffi::OsStr,
     io::Write,
     process::{Command, Output, Stdio},
 };
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, bail};
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command with an empty environment but `PATH`.
-pub(crate) fn bare(program: &str) -> Command {
+pub(super) fn bare(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("PATH", PATH);
     command
@@ -22,7 +23,7 @@ pub(crate) fn bare(program: &str) -> Command {
 ///
 /// # Errors
 /// When it cannot be started or does not exit with 0: its name and what it said on standard error.
-pub(crate) fn run(mut command: Command, input: &str) -> Result<Output> {
+pub(super) fn run(mut command: Command, input: &str) -> Result<Output> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("`{name}` cannot be started"))?;

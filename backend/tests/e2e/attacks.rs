@@ -1,0 +1,6 @@
+//! The attack suite: what a hostile agent in a real container tries, and what becomes of it. `docs/security.md`
+//! has the table. The attacked are test hosts of the suite's own.
+
+mod network;
+mod range;
+mod sealed;

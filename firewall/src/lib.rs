@@ -1,0 +1,21 @@
+//! The firewall of a run's container. Without the feature `gate` only what others need to know of it is left:
+//! the host rules and the lines of the control socket.
+
+#[cfg(feature = "gate")]
+mod book;
+#[cfg(feature = "gate")]
+pub mod border;
+#[cfg(feature = "gate")]
+pub mod control;
+#[cfg(feature = "gate")]
+mod denials;
+#[cfg(feature = "gate")]
+pub mod gate;
+pub mod line;
+#[cfg(feature = "gate")]
+pub mod own;
+pub mod policy;
+#[cfg(feature = "gate")]
+pub mod relay;
+#[cfg(feature = "gate")]
+pub mod seal;
