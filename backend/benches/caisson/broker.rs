@@ -20,7 +20,8 @@ use backend::{
     tasks::Tasks,
 };
 use bytes::Bytes;
-use executor::{Config, Executor, Firewall};
+use clap::Parser;
+use executor::{Config, Executor};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -148,24 +149,27 @@ impl World {
     }
 }
 
+/// The settings of an executor, as its command line reads them.
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Nothing is run in it: it only relays.
 fn config(folder: &TempDir) -> Config {
-    let place = folder.path().to_owned();
-    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    Config {
-        listen: loopback,
-        token: TOKEN.parse().expect("a token"),
-        relay: loopback,
-        spool: place.join("spool"),
-        workspace: place.join("workspace"),
-        agent_bin: "true".to_owned(),
-        agent_user: String::new(),
-        agent_home: place,
-        firewall: Firewall::Unchecked,
-        result_grace_seconds: 1,
-        clone_stall_seconds: 60,
-        path: "/usr/bin:/bin".to_owned(),
-        worker: None,
-    }
+    let folder = folder.path().to_str().expect("a plain name");
+    let arguments = [
+        ["--listen", "127.0.0.1:0"],
+        ["--relay", "127.0.0.1:0"],
+        ["--token", TOKEN],
+        ["--firewall", "unchecked"],
+        ["--agent-user", ""],
+        ["--agent-home", folder],
+        ["--workspace", folder],
+        ["--spool", folder],
+    ];
+    Cli::parse_from([""].into_iter().chain(arguments.into_iter().flatten())).config
 }
 
 /// A model that answers at once, and a git server that has a large pack.
