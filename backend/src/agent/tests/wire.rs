@@ -208,7 +208,6 @@ async fn a_clone_ends_with_its_failure() {
         r#ref: None,
         depth: Some(1),
         work_branch: None,
-        submodules: Vec::new(),
     };
     let stream = executor.agent.clone_repository(&body).await.unwrap();
     let lines: Vec<CloneLine> = stream.try_collect().await.unwrap();
