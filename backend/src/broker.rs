@@ -6,11 +6,13 @@
 mod git;
 mod headers;
 pub mod json_file;
+mod login;
 #[cfg(test)]
 mod loopback;
 mod meter;
 mod model;
 mod prices;
+mod redact;
 mod refusal;
 pub mod scripted;
 mod settings;
@@ -18,10 +20,12 @@ mod usage;
 
 use std::{sync::Arc, time::Duration};
 
-use api::id::RunId;
+use api::{error::ApiError, id::RunId};
 use axum::Router;
 use url::Url;
 
+pub use self::git::Error as GitError;
+pub use self::login::{Error as LoginError, Login};
 pub use self::meter::{Meter, Permit, Spent};
 use self::prices::Prices;
 pub use crate::secret::Secret;
@@ -39,7 +43,7 @@ pub struct Broker(Arc<Parts>);
 
 struct Parts {
     upstream: Upstream,
-    github_token: Option<Secret>,
+    git: git::Credentials,
     client: reqwest::Client,
     prices: Prices,
     /// Notes what a call cost even when its agent has hung up.
@@ -53,8 +57,12 @@ pub struct Access {
     pub run: RunId,
     /// What its agent must show with each model call.
     pub model_token: String,
-    /// The only repository it may read and push to.
+    /// The only models it may ask for: exact names, or the beginning of one and `*`. Empty is any.
+    pub models: Vec<String>,
+    /// The only repository it may push to.
     pub repository: Url,
+    /// Further repositories it may read.
+    pub readable: Vec<Url>,
     /// The only branch it may push to, without `refs/heads/`.
     pub branch: String,
     /// What its model calls are counted by.
@@ -75,11 +83,11 @@ impl Broker {
             .no_gzip()
             .build()
             .map_err(Error::Client)?;
-        let upstream = settings.upstream()?;
-        let github_token = settings.github_token()?;
+        let upstream = settings.upstream(&client, &tasks)?;
+        let git = settings.git()?;
         let prices = Prices::load(settings.prices.as_deref()).map_err(Error::Prices)?;
         tracing::info!(prices = prices.describe(), "the prices of models");
-        Ok(Self(Arc::new(Parts { upstream, github_token, client, prices, tasks })))
+        Ok(Self(Arc::new(Parts { upstream, git, client, prices, tasks })))
     }
 
     /// What answers model calls, in a few words for people; never a credential.
@@ -97,8 +105,24 @@ impl Broker {
     /// Every credential it holds, with the setting it is from: what no log and no event may show.
     #[must_use]
     pub fn credentials(&self) -> Vec<(&'static str, Secret)> {
-        let github = self.0.github_token.clone().map(|token| ("GITHUB_TOKEN", token));
-        self.0.upstream.secret().into_iter().chain(github).collect()
+        let git = self.0.git.secrets().into_iter().map(|secret| ("CAISSON_GIT_CREDENTIALS", secret));
+        self.0.upstream.secrets().into_iter().chain(git).collect()
+    }
+
+    /// Whether a repository can be reached at all: one behind SSH needs a key.
+    ///
+    /// # Errors
+    /// `Invalid`, for the field `repository`, with the setting that is missing.
+    pub fn check_repository(&self, repository: &Url) -> Result<(), ApiError> {
+        if repository.scheme() != "ssh" || self.0.git.has_identity(repository) {
+            return Ok(());
+        }
+        let host = repository.host_str().unwrap_or_default();
+        let port = repository.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let why = format!(
+            "there is no SSH key for {host}{port}: the operator of this server adds one to CAISSON_GIT_CREDENTIALS; or use the https:// URL"
+        );
+        Err(ApiError::invalid("repository", why))
     }
 
     /// Everything one run's container may ask for.

@@ -247,7 +247,10 @@ fn broker_settings(config: &Config) -> broker::Settings {
         api_key: config.model.api_key.clone(),
         oauth_token: config.model.oauth_token.clone(),
         base_url: config.model.base_url.as_ref().map(ToString::to_string),
+        claude_login: config.model.claude_login.clone(),
+        claude_login_token_url: config.model.claude_login_token_url.clone(),
         github_token: config.git.github_token.clone(),
+        git_credentials: config.git.credentials.clone(),
         prices: config.model.prices.clone(),
     }
 }

@@ -3,9 +3,10 @@
 //! Machines differ and are busy, so what counts are ratios: both sides measured in turns, in one process, on
 //! the same machine. Nothing here fails because it is slow. Run by `cargo xtask bench`; its arguments, if
 //! any, name the parts to measure: `memory`, `cold_start`, `live`, `flow`, `streams`,
-//! `replay`, `latency`, `paging`.
+//! `replay`, `latency`, `paging`, `broker`, `git_gateway`.
 #![allow(unreachable_pub, reason = "nobody depends on a benchmark")]
 
+mod broker;
 mod cold_start;
 mod database;
 mod flow;
@@ -56,6 +57,12 @@ async fn main() {
     }
     if wanted("cold_start") {
         cold_start::measure(&mut report).await;
+    }
+    if wanted("broker") {
+        broker::measure_model(&mut report).await;
+    }
+    if wanted("git_gateway") {
+        broker::measure_git(&mut report).await;
     }
     if wanted("live") || wanted("flow") {
         let mut crowd = stand_in::Crowd::prepare(CROWD).await;

@@ -54,6 +54,7 @@ impl App {
     /// task; `Limit` when the queue has no room for all of them.
     pub async fn batch_create(&self, create: CreateBatch) -> Result<Batch, Error> {
         check(&create)?;
+        self.check_reachable(&create.repositories)?;
         let key = create.idempotency_key.as_deref();
         // Before the key is looked up: a full queue may be full of this very batch.
         let room = self.queue_room(create.repositories.len()).await;
@@ -191,6 +192,18 @@ impl App {
             self.queued(&again);
         }
         self.batch_by_id(id).await
+    }
+
+    /// Refuses repositories that the broker has no way to.
+    fn check_reachable(&self, repositories: &[String]) -> Result<(), ApiError> {
+        for (at, repository) in repositories.iter().enumerate() {
+            if let Err(ApiError::Invalid { why, .. }) =
+                self.broker.check_repository(&repository::parse(repository)?)
+            {
+                return Err(ApiError::invalid("repositories", format!("repositories[{at}]: {why}")));
+            }
+        }
+        Ok(())
     }
 
     /// Tells everyone who waits for work or watches the list.

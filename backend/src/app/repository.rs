@@ -1,9 +1,12 @@
 //! Which repositories a run may be asked to work on; pure.
 
+mod ssh;
+
 use api::error::ApiError;
 use url::Url;
 
-/// Reads a repository as people write it and answers the URL to clone.
+/// Reads a repository as people write it and answers the URL to clone: `https://…`, `http://…`, or
+/// `ssh://user@host/path`, where a path from the user's own place begins with `/~/`.
 ///
 /// # Errors
 /// `Invalid`, for the field `repository`, with what is wrong and what would be right.
@@ -29,11 +32,15 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
         return Url::parse(&url).or_else(|error| refuse(&format!("is not a GitHub repository: {error}")));
     }
     if !repository.contains("://") {
-        return if repository.contains('@') && repository.contains(':') {
-            refuse("SSH remotes are not available yet: use the https:// URL of the repository")
-        } else {
-            refuse("is neither `owner/repo` nor a URL: use for example https://github.com/owner/repo")
+        return match ssh::parse_short(repository) {
+            Some(parsed) => parsed.or_else(|why| refuse(&why)),
+            None => {
+                refuse("is neither `owner/repo` nor a URL: use for example https://github.com/owner/repo")
+            }
         };
+    }
+    if let Some(("ssh" | "git+ssh" | "ssh+git", rest)) = repository.split_once("://") {
+        return ssh::parse(rest).or_else(|why| refuse(&why));
     }
     let url = match Url::parse(repository) {
         Ok(url) => url,
@@ -41,15 +48,12 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
     };
     match url.scheme() {
         "http" | "https" => {}
-        "ssh" | "git+ssh" => {
-            return refuse("SSH remotes are not available yet: use the https:// URL of the repository");
-        }
         "file" => return refuse("file:// repositories are not allowed by the operator of this server"),
         other => return refuse(&format!("`{other}://` is not supported: use https://")),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return refuse(
-            "must not contain credentials: the operator sets them on the server, GITHUB_TOKEN for GitHub",
+            "must not contain credentials: the operator sets them on the server, in GITHUB_TOKEN or CAISSON_GIT_CREDENTIALS",
         );
     }
     if url.query().is_some() || url.fragment().is_some() {
@@ -117,8 +121,8 @@ mod tests {
             ("--upload-pack=touch /tmp/x", "white space"),
             ("--upload-pack=id", "option"),
             ("https://example.org/x?--upload-pack=id", "option"),
-            ("ssh://git@example.org/x", "SSH"),
-            ("git@example.org:x", "SSH"),
+            ("ssh://git:secret@example.org/x", "password"),
+            ("-oProxyCommand=id@example.org:x", "option"),
             ("ext::sh -c id", "white space"),
             ("ext::sh", "neither"),
             ("javascript://x/y", "not supported"),

@@ -39,7 +39,7 @@ impl App {
     /// # Errors
     /// `Invalid` for what cannot be, `NotFound` or `Conflict` for the task, `Limit` when the queue is full.
     pub async fn run_create(&self, create: CreateRun) -> Result<Run, Error> {
-        repository::parse(&create.repository)?;
+        self.broker.check_repository(&repository::parse(&create.repository)?)?;
         create.r#ref.as_deref().map(repository::check_ref).transpose()?;
         check_key(create.idempotency_key.as_deref())?;
         let task = self.task_to_run(create.task_id).await?;

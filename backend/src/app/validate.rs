@@ -1,11 +1,13 @@
 //! What a task must be; pure. Every refusal names the field as a path.
 
+mod reach;
+
 use api::{
     error::ApiError,
     task::{EnvValue, MAX_STEPS, Step, TaskSpec},
 };
 
-use super::{egress, repository};
+use super::egress;
 use crate::secrets;
 
 /// The longest instructions of a step, in bytes.
@@ -16,9 +18,6 @@ const MAX_COMMAND: usize = 16 * 1024;
 const MAX_CHECKS: usize = 50;
 /// The longest time-out, in seconds: a week.
 const MAX_TIMEOUT: u64 = 7 * 24 * 3600;
-
-/// The most repositories of submodules.
-const MAX_SUBMODULES: usize = 100;
 
 /// Environment that belongs to the agent's own set-up.
 const RESERVED_ENV: [&str; 6] = ["HOME", "PATH", "LANG", "USER", "SHELL", "TMPDIR"];
@@ -48,6 +47,7 @@ pub(super) fn check(spec: &TaskSpec) -> Result<(), ApiError> {
         check_step(&format!("steps[{at}]"), step)?;
     }
     check_settings(spec)?;
+    reach::check(spec)?;
     for (name, value) in &spec.env {
         check_env(name)?;
         if let EnvValue::Secret(secret) = value {
@@ -127,15 +127,6 @@ fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
             "image",
             "is not the name of an image: for example `caisson-executor:dev`",
         ));
-    }
-    if MAX_SUBMODULES < spec.submodules.len() {
-        return Err(ApiError::invalid("submodules", format!("are more than {MAX_SUBMODULES}")));
-    }
-    for (at, submodule) in spec.submodules.iter().enumerate() {
-        repository::parse(submodule).map_err(|error| match error {
-            ApiError::Invalid { why, .. } => ApiError::invalid(format!("submodules[{at}]"), why),
-            error => error,
-        })?;
     }
     if spec.output_schema.is_some() {
         return Err(ApiError::invalid("outputSchema", "is not available yet"));

@@ -1,8 +1,10 @@
 //! Model calls: who may make them, which ones there are, and who answers.
 
 mod admit;
+mod allowed;
 mod anthropic;
 mod bill;
+mod named;
 mod reader;
 
 use std::sync::Arc;
@@ -18,11 +20,11 @@ use axum::{
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use self::bill::Bill;
+use self::{allowed::Models, bill::Bill};
 use super::{Access, Broker, Meter, Permit, Upstream, refusal::Refusal};
 
 const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
-                             CLAUDE_CODE_OAUTH_TOKEN, or CAISSON_MODEL=scripted:FILE";
+                             CLAUDE_CODE_OAUTH_TOKEN, CAISSON_CLAUDE_LOGIN, or CAISSON_MODEL=scripted:FILE";
 
 /// What keeps a client from trying again.
 const NEVER_AGAIN: [(&str, &str); 1] = [("x-should-retry", "false")];
@@ -53,12 +55,14 @@ struct Model {
     broker: Broker,
     run: RunId,
     token: String,
+    models: Arc<Models>,
     meter: Arc<dyn Meter>,
 }
 
 /// The model calls of one run.
 pub(super) fn router(broker: Broker, access: &Access) -> Router {
-    let Access { run, model_token: token, meter, .. } = access.clone();
+    let Access { run, model_token: token, models, meter, .. } = access.clone();
+    let models = Arc::new(Models::new(models));
     // The agent asks this before anything else, to see whether there is a way out at all.
     let hello = get(|| async { Json(json!({"ok": true})) });
     Router::new()
@@ -66,7 +70,7 @@ pub(super) fn router(broker: Broker, access: &Access) -> Router {
         .route("/api/hello", hello)
         .route("/v1/{*rest}", any(answer))
         .fallback(|| async { no_such_call() })
-        .with_state(Arc::new(Model { broker, run, token, meter }))
+        .with_state(Arc::new(Model { broker, run, token, models, meter }))
 }
 
 async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
@@ -75,18 +79,34 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
         return Refusal::new(StatusCode::UNAUTHORIZED, why).into_response();
     }
     let Some(call) = Call::of(request.method(), request.uri().path()) else { return no_such_call() };
-    // The other calls cost nothing.
-    if call != Call::Messages {
-        return model.ask(call, request).await.unwrap_or_else(IntoResponse::into_response);
+    // It says nothing about itself, and costs nothing.
+    if call == Call::Models {
+        return model.ask(call, request).await.unwrap_or_else(|error| model.unanswered(error));
     }
-    match admit::admitted(model.meter.admit(), request).await {
-        Ok((permit, request)) => model.ask_metered(permit, request).await,
-        // The one status that the agent neither retries nor rewords.
-        Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
+    let (request, late) = match model.models.check(request).await {
+        Ok(checked) => checked,
+        Err(refusal) => return (NEVER_AGAIN, refusal).into_response(),
+    };
+    let answer = model.answer(call, request).await;
+    match late.get() {
+        Some(refusal) => (NEVER_AGAIN, refusal.clone()).into_response(),
+        None => answer,
     }
 }
 
 impl Model {
+    async fn answer(self: &Arc<Self>, call: Call, request: Request) -> Response {
+        // Counting costs nothing.
+        if call != Call::Messages {
+            return self.ask(call, request).await.unwrap_or_else(|error| self.unanswered(error));
+        }
+        match admit::admitted(self.meter.admit(), request).await {
+            Ok((permit, request)) => Arc::clone(self).ask_metered(permit, request).await,
+            // The one status that the agent neither retries nor rewords.
+            Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
+        }
+    }
+
     async fn ask_metered(self: Arc<Self>, permit: Permit, request: Request) -> Response {
         let bill = Bill::open(Arc::clone(&self), permit);
         match self.ask(Call::Messages, request).await {
@@ -95,9 +115,17 @@ impl Model {
                 if !error.was_reached {
                     bill.cancel();
                 }
-                error.into_response()
+                self.unanswered(error)
             }
         }
+    }
+
+    /// What the agent is told; the run is told too where nobody but a person can help.
+    fn unanswered(&self, error: anthropic::Unanswered) -> Response {
+        if let Some((status, message)) = error.refuses_credential() {
+            self.meter.refused(status, message);
+        }
+        error.into_response()
     }
 
     async fn ask(&self, call: Call, request: Request) -> Result<Response, anthropic::Unanswered> {
@@ -132,4 +160,4 @@ fn shows(headers: &HeaderMap, token: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use axum::http::HeaderValue;
 use url::Url;
 
-use super::{json_file, scripted};
-use crate::secret::Secret;
+use super::{json_file, login, login::Login, redact::Redactor, scripted};
+use crate::{secret::Secret, tasks::Tasks};
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
+/// Where the CLI renews its login.
+const TOKEN_URL: &str = "https://platform.claude.com/v1/oauth/token";
 
 /// The broker's settings, as the operator wrote them.
 #[derive(Clone, Debug, Default)]
@@ -19,10 +21,16 @@ pub struct Settings {
     pub api_key: Option<Secret>,
     /// `CLAUDE_CODE_OAUTH_TOKEN`.
     pub oauth_token: Option<Secret>,
+    /// `CAISSON_CLAUDE_LOGIN`: the folder of the CLI's login; used when there is neither of the two.
+    pub claude_login: Option<PathBuf>,
+    /// `CAISSON_CLAUDE_LOGIN_TOKEN_URL`: where that login is renewed.
+    pub claude_login_token_url: Option<Url>,
     /// `ANTHROPIC_BASE_URL`.
     pub base_url: Option<String>,
     /// `GITHUB_TOKEN`; used for github.com only.
     pub github_token: Option<Secret>,
+    /// `CAISSON_GIT_CREDENTIALS`: credentials of git servers.
+    pub git_credentials: Option<PathBuf>,
     /// `CAISSON_PRICES`: prices over the built-in ones.
     pub prices: Option<PathBuf>,
 }
@@ -48,6 +56,8 @@ pub enum Credential {
     ApiKey(HeaderValue),
     /// Sent as `Authorization: Bearer`.
     OAuth(HeaderValue),
+    /// The login of the host's CLI: sent as an OAuth token, and renewed.
+    Login(Login),
 }
 
 /// A setting that cannot work.
@@ -62,6 +72,12 @@ pub enum Error {
     /// The prices cannot be used.
     #[error("the prices of models cannot be used")]
     Prices(#[source] json_file::Error),
+    /// The login of the host's CLI cannot be used.
+    #[error("CAISSON_CLAUDE_LOGIN cannot be used")]
+    Login(#[source] login::Error),
+    /// The git credentials cannot be used.
+    #[error("CAISSON_GIT_CREDENTIALS cannot be used")]
+    Git(#[source] super::git::Error),
     /// The base URL is not one.
     #[error("ANTHROPIC_BASE_URL must be an http or https URL without credentials, query or fragment")]
     BaseUrl,
@@ -74,9 +90,9 @@ pub enum Error {
 }
 
 impl Settings {
-    pub(super) fn upstream(&self) -> Result<Upstream, Error> {
+    pub(super) fn upstream(&self, client: &reqwest::Client, tasks: &Tasks) -> Result<Upstream, Error> {
         match self.model.as_deref().unwrap_or("anthropic") {
-            "anthropic" => self.anthropic(),
+            "anthropic" => self.anthropic(client, tasks),
             other => {
                 let file = other.strip_prefix("scripted:").filter(|file| !file.is_empty());
                 let file = file.ok_or_else(|| Error::Model(other.to_owned()))?;
@@ -85,20 +101,29 @@ impl Settings {
         }
     }
 
-    pub(super) fn github_token(&self) -> Result<Option<Secret>, Error> {
-        let check = |token: &Secret| token_text("GITHUB_TOKEN", token).map(Secret::new);
-        self.github_token.as_ref().map(check).transpose()
+    pub(super) fn git(&self) -> Result<super::git::Credentials, Error> {
+        let github = self.github_token.as_ref().map(|token| token_text("GITHUB_TOKEN", token)).transpose()?;
+        super::git::Credentials::load(self.git_credentials.as_deref(), github).map_err(Error::Git)
     }
 
-    fn anthropic(&self) -> Result<Upstream, Error> {
+    fn anthropic(&self, client: &reqwest::Client, tasks: &Tasks) -> Result<Upstream, Error> {
         let base_url = self.base_url.as_deref().unwrap_or(ANTHROPIC);
         let base_url = parse_base_url(base_url).ok_or(Error::BaseUrl)?;
-        let credential = match (&self.api_key, &self.oauth_token) {
-            (Some(key), _) => Credential::ApiKey(header("ANTHROPIC_API_KEY", key, "")?),
-            (None, Some(token)) => Credential::OAuth(header("CLAUDE_CODE_OAUTH_TOKEN", token, "Bearer ")?),
-            (None, None) => return Ok(Upstream::None),
+        let credential = match (&self.api_key, &self.oauth_token, &self.claude_login) {
+            (Some(key), ..) => Credential::ApiKey(header("ANTHROPIC_API_KEY", key, "")?),
+            (None, Some(token), _) => Credential::OAuth(header("CLAUDE_CODE_OAUTH_TOKEN", token, "Bearer ")?),
+            (None, None, Some(folder)) => Credential::Login(self.login(folder, client, tasks)?),
+            (None, None, None) => return Ok(Upstream::None),
         };
         Ok(Upstream::Anthropic { base_url, credential })
+    }
+
+    fn login(&self, folder: &Path, client: &reqwest::Client, tasks: &Tasks) -> Result<Login, Error> {
+        let token_url = match &self.claude_login_token_url {
+            Some(url) => url.clone(),
+            None => Url::parse(TOKEN_URL).map_err(|_| Error::BaseUrl)?,
+        };
+        Login::open(folder, token_url, client.clone(), tasks.clone()).map_err(Error::Login)
     }
 }
 
@@ -113,6 +138,7 @@ impl Upstream {
                 let what = match credential {
                     Credential::ApiKey(_) => "an API key",
                     Credential::OAuth(_) => "an OAuth token",
+                    Credential::Login(_) => "the login of the host's CLI",
                 };
                 format!("{who} with {what}")
             }
@@ -122,24 +148,41 @@ impl Upstream {
     }
 
     /// What it is shown, with the setting it is from.
-    pub(super) fn secret(&self) -> Option<(&'static str, Secret)> {
-        let Self::Anthropic { credential, .. } = self else { return None };
-        let (name, shown) = match credential {
-            Credential::ApiKey(shown) => ("ANTHROPIC_API_KEY", shown),
-            Credential::OAuth(shown) => ("CLAUDE_CODE_OAUTH_TOKEN", shown),
-        };
-        let shown = shown.to_str().unwrap_or_default();
-        Some((name, Secret::new(shown.strip_prefix("Bearer ").unwrap_or(shown))))
+    pub(super) fn secrets(&self) -> Vec<(&'static str, Secret)> {
+        match self {
+            Self::Anthropic { credential, .. } => credential.secrets(),
+            Self::Scripted(_) | Self::None => Vec::new(),
+        }
     }
 
-    /// What the upstream said, should it repeat the credential, without it.
-    pub(super) fn without_credential(&self, said: &str) -> String {
-        let Self::Anthropic { credential: Credential::ApiKey(shown) | Credential::OAuth(shown), .. } = self
-        else {
-            return said.to_owned();
+    /// Takes out of an answer what it repeats of the credential.
+    pub(super) fn redactor(&self) -> Redactor {
+        match self {
+            Self::Anthropic { credential, .. } => credential.redactor(),
+            Self::Scripted(_) | Self::None => Redactor::default(),
+        }
+    }
+}
+
+impl Credential {
+    /// What it is made of, with the setting it is from.
+    fn secrets(&self) -> Vec<(&'static str, Secret)> {
+        let of_header = |header: &HeaderValue, prefix: &str| {
+            let text = header.to_str().unwrap_or_default();
+            Secret::new(text.strip_prefix(prefix).unwrap_or(text))
         };
-        let shown = shown.to_str().unwrap_or_default();
-        said.replace(shown.strip_prefix("Bearer ").unwrap_or(shown), "[credential]")
+        match self {
+            Self::ApiKey(key) => vec![("ANTHROPIC_API_KEY", of_header(key, ""))],
+            Self::OAuth(bearer) => vec![("CLAUDE_CODE_OAUTH_TOKEN", of_header(bearer, "Bearer "))],
+            Self::Login(login) => {
+                login.secrets().into_iter().map(|secret| ("CAISSON_CLAUDE_LOGIN", secret)).collect()
+            }
+        }
+    }
+
+    /// Takes out of an answer what it repeats of it.
+    pub(super) fn redactor(&self) -> Redactor {
+        Redactor::new(self.secrets().iter().map(|(_, secret)| secret.expose()))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Error, not_blank, secret};
+use super::{Error, model::check_readable, not_blank, secret};
 use crate::secret::Secret;
 
 /// Who commits, and how repositories are reached, as typed.
@@ -17,6 +17,11 @@ pub struct GitArgs {
     /// File with the GitHub token
     #[arg(long, env = "GITHUB_TOKEN_FILE", value_name = "FILE")]
     pub github_token_file: Option<PathBuf>,
+    /// File with credentials of git servers: `{"credentials": [{"host": "git.example.org", "token": "…"},
+    /// {"host": "…", "username": "…", "password": "…"}, {"host": "…", "sshKeyFile": "…", "knownHostsFile":
+    /// "…"}]}`. Only its owner may read it; each is shown to its host only; containers never see them
+    #[arg(long, env = "CAISSON_GIT_CREDENTIALS", value_name = "FILE")]
+    pub git_credentials: Option<PathBuf>,
     /// Author's name on commits
     #[arg(long, env = "CAISSON_GIT_NAME", value_name = "NAME", default_value = "Caisson")]
     pub git_name: String,
@@ -30,6 +35,8 @@ pub struct GitArgs {
 pub struct Git {
     /// GitHub token.
     pub github_token: Option<Secret>,
+    /// File with credentials of git servers.
+    pub credentials: Option<PathBuf>,
     /// Author's name on commits.
     pub name: String,
     /// Author's address on commits.
@@ -38,7 +45,12 @@ pub struct Git {
 
 impl GitArgs {
     pub(super) fn validate(self) -> Result<Git, Error> {
+        let credentials = self.git_credentials.filter(|file| !file.as_os_str().is_empty());
+        if let Some(file) = &credentials {
+            check_readable("--git-credentials", file)?;
+        }
         Ok(Git {
+            credentials,
             github_token: secret("--github-token", self.github_token, self.github_token_file)?,
             name: signature("--git-name", self.git_name, "the author's name")?,
             email: signature("--git-email", self.git_email, "the author's address")?,

@@ -34,6 +34,13 @@ pub struct ModelArgs {
     /// File with the OAuth token
     #[arg(long, env = "CLAUDE_CODE_OAUTH_TOKEN_FILE", value_name = "FILE")]
     pub claude_code_oauth_token_file: Option<PathBuf>,
+    /// Folder of the login of the Claude CLI on this host, such as `~/.claude`; used when neither a key nor a
+    /// token is set. It is shared with the CLI: renewed by one at a time, and written back
+    #[arg(long, env = "CAISSON_CLAUDE_LOGIN", value_name = "DIR")]
+    pub claude_login: Option<PathBuf>,
+    /// Where that login is renewed, for tests
+    #[arg(long, env = "CAISSON_CLAUDE_LOGIN_TOKEN_URL", value_name = "URL", hide = true)]
+    pub claude_login_token_url: Option<Url>,
     /// Another server that speaks the Anthropic API [default: Anthropic's own]
     #[arg(long, env = "ANTHROPIC_BASE_URL", value_name = "URL")]
     pub anthropic_base_url: Option<String>,
@@ -56,6 +63,10 @@ pub struct Model {
     pub api_key: Option<Secret>,
     /// OAuth token of a subscription.
     pub oauth_token: Option<Secret>,
+    /// Folder of the login of the host's CLI.
+    pub claude_login: Option<PathBuf>,
+    /// Where that login is renewed; `None` is the CLI's own place.
+    pub claude_login_token_url: Option<Url>,
     /// Another server that speaks the Anthropic API.
     pub base_url: Option<Url>,
     /// File with prices over the built-in ones.
@@ -88,6 +99,9 @@ impl ModelArgs {
         if let ModelSource::Scripted(file) = &self.model {
             check_readable("--model", file)?;
         }
+        if let Some(folder) = self.claude_login.as_deref().filter(|folder| !folder.as_os_str().is_empty()) {
+            check_readable("--claude-login", &folder.join(".credentials.json"))?;
+        }
         let prices = self.prices.filter(|file| !file.as_os_str().is_empty());
         if let Some(file) = &prices {
             check_readable("--prices", file)?;
@@ -105,13 +119,15 @@ impl ModelArgs {
                 self.claude_code_oauth_token,
                 self.claude_code_oauth_token_file,
             )?,
+            claude_login: self.claude_login.filter(|folder| !folder.as_os_str().is_empty()),
+            claude_login_token_url: self.claude_login_token_url,
             base_url: self.anthropic_base_url.filter(|url| !url.is_empty()).map(base_url).transpose()?,
             prices,
         })
     }
 }
 
-fn check_readable(flag: &'static str, file: &Path) -> Result<(), Error> {
+pub(super) fn check_readable(flag: &'static str, file: &Path) -> Result<(), Error> {
     let opened = File::open(file);
     opened.map(drop).map_err(|source| Error::Unreadable { flag, path: file.to_owned(), source })
 }

@@ -40,7 +40,7 @@ fn the_defaults_are_safe() {
 
 #[test]
 fn nonsense_is_refused_by_the_name_of_its_flag() {
-    let table: [(&[&str], &str, &str); 23] = [
+    let table: [(&[&str], &str, &str); 25] = [
         (&["--slots", "0"], "--slots", "must be 1 to"),
         (&["--slots", "many"], "--slots", "invalid digit"),
         (&["--queue", "0"], "--queue", "must be 1 to"),
@@ -56,6 +56,8 @@ fn nonsense_is_refused_by_the_name_of_its_flag() {
         (&["--model", "gpt"], "--model", "scripted:FILE"),
         (&["--model", "scripted:/no/such/script.json"], "--model", "cannot read"),
         (&["--prices", "/no/such/prices.json"], "--prices", "cannot read"),
+        (&["--claude-login", "/no/such/folder"], "--claude-login", "cannot read"),
+        (&["--git-credentials", "/no/such/file"], "--git-credentials", "cannot read"),
         (&["--anthropic-base-url", "ftp://example"], "--anthropic-base-url", "https://"),
         (&["--anthropic-base-url", "https://me:pw@example"], "--anthropic-base-url", "without a password"),
         (&["--git-name", "A <b>"], "--git-name", "must not contain"),

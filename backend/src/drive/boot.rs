@@ -108,7 +108,14 @@ impl Driver {
             let access = Access {
                 run: run.id,
                 model_token: self.app.keys.model_token(run.id),
+                models: run.task.models.clone(),
                 repository,
+                readable: run
+                    .task
+                    .submodules
+                    .iter()
+                    .filter_map(|other| repository::parse(other).ok())
+                    .collect(),
                 branch: run.branch.clone(),
                 meter: Arc::new(self.money.clone()),
             };

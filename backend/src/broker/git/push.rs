@@ -1,16 +1,33 @@
 //! What a push wants to change: the commands at the head of a `git-receive-pack` body, read before
 //! anything of it is passed on. Hostile input; see git's `gitprotocol-pack`, "Reference Update Request".
 
-use axum::body::BodyDataStream;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 
-use super::pkt_line::{self, Line, Malformed};
+use super::{
+    Pieces,
+    pkt_line::{self, Line, Malformed},
+};
 
 /// The most bytes of commands that are read. A run has one branch to push; this is thousands.
 const LONGEST_HEAD: usize = 256 << 10;
 /// The most bytes of a refused push that are taken in before it is answered.
 const MOST_DISCARDED: usize = 512 << 20;
+/// What a client may ask of the server beside its updates. Not among them: options, which on some servers
+/// open and merge requests (`merge_request.merge_when_pipeline_succeeds`), and signatures, whose
+/// certificate holds the updates once more.
+const CAPABILITIES: [&str; 10] = [
+    "agent",
+    "atomic",
+    "delete-refs",
+    "object-format",
+    "ofs-delta",
+    "quiet",
+    "report-status",
+    "report-status-v2",
+    "session-id",
+    "side-band-64k",
+];
 
 /// The commands of a push.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +35,8 @@ pub(super) struct Head {
     pub updates: Vec<Update>,
     /// What the client understands.
     pub capabilities: Vec<String>,
+    /// What it asks for beside that no run may have.
+    pub forbidden: Option<String>,
 }
 
 /// One reference to change.
@@ -44,7 +63,7 @@ pub(super) enum Error {
 
 impl Head {
     /// Reads as far as the commands go. Answers them, and every byte read so far.
-    pub(super) async fn read(body: &mut BodyDataStream) -> Result<(Self, Bytes), Error> {
+    pub(super) async fn read(body: &mut Pieces) -> Result<(Self, Bytes), Error> {
         let (mut read, mut at) = (BytesMut::new(), 0);
         loop {
             while let Some((line, length)) = pkt_line::first(&read[at..])? {
@@ -76,8 +95,10 @@ impl Head {
         let line = line.strip_suffix('\n').unwrap_or(line);
         // As git itself does, capabilities are looked for on every line.
         let (command, capabilities) = line.split_once('\0').unwrap_or((line, ""));
-        self.capabilities.extend(capabilities.split_ascii_whitespace().map(str::to_owned));
-        if command == "push-cert" {
+        for capability in capabilities.split(|c: char| c.is_whitespace() || c == '\0') {
+            self.ask_for(capability);
+        }
+        if command.starts_with("push-cert") {
             return Err(Error::Signed);
         }
         if let Some(commit) = command.strip_prefix("shallow ") {
@@ -95,10 +116,20 @@ impl Head {
         Ok(())
     }
 
+    fn ask_for(&mut self, capability: &str) {
+        let name = capability.split('=').next().unwrap_or_default();
+        if CAPABILITIES.contains(&name) {
+            self.capabilities.push(capability.to_owned());
+        } else if !capability.is_empty() {
+            let told = name.chars().filter(char::is_ascii_graphic).take(60);
+            self.forbidden.get_or_insert_with(|| told.collect());
+        }
+    }
+
     /// Whether all of it is allowed for a run with this branch. No update at all is how git asks
     /// whether it may push, before a large one.
     pub(super) fn is_allowed(&self, branch: &str) -> bool {
-        self.updates.iter().all(|update| update.is_allowed(branch))
+        self.forbidden.is_none() && self.updates.iter().all(|update| update.is_allowed(branch))
     }
 }
 
@@ -114,7 +145,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// Takes in the rest of a refused push, up to a limit.
-pub(super) async fn discard(mut body: BodyDataStream) {
+pub(super) async fn discard(mut body: Pieces) {
     let mut left = MOST_DISCARDED;
     while let Some(Ok(bytes)) = body.next().await {
         match left.checked_sub(bytes.len()) {

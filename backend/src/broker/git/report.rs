@@ -12,7 +12,10 @@ use super::{
 
 /// Says no to every update of the push: a part of it is not done either.
 pub(super) fn refusal(head: &Head, branch: &str) -> Response {
-    let sentence = format!("this run may push to the branch {branch} only, and remove nothing");
+    let sentence = match &head.forbidden {
+        Some(more) => format!("a push with {more} cannot pass the git gateway: push without it"),
+        None => format!("this run may push to the branch {branch} only, and remove nothing"),
+    };
     match body(head, branch, &sentence) {
         Some(body) => {
             ([(header::CONTENT_TYPE, "application/x-git-receive-pack-result")], body).into_response()
@@ -30,7 +33,7 @@ fn body(head: &Head, branch: &str, sentence: &str) -> Option<Vec<u8>> {
     let mut report = Vec::new();
     pkt_line::write(&mut report, b"unpack ok\n");
     for update in &head.updates {
-        let line = format!("ng {} {}\n", update.reference, reason(update, branch));
+        let line = format!("ng {} {}\n", update.reference, reason(head, update, branch));
         pkt_line::write(&mut report, line.as_bytes());
     }
     pkt_line::write_flush(&mut report);
@@ -46,7 +49,10 @@ fn body(head: &Head, branch: &str, sentence: &str) -> Option<Vec<u8>> {
     Some(bands)
 }
 
-fn reason(update: &Update, branch: &str) -> &'static str {
+fn reason(head: &Head, update: &Update, branch: &str) -> &'static str {
+    if head.forbidden.is_some() {
+        return "not in this way";
+    }
     match (update.is_allowed(branch), update.deletes) {
         (true, _) => "not done, because another update is refused",
         (false, true) => "a run may not remove anything",

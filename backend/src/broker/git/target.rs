@@ -32,7 +32,7 @@ pub(super) enum Part {
 impl Service {
     const ALL: [Self; 2] = [Self::UploadPack, Self::ReceivePack];
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::UploadPack => "git-upload-pack",
             Self::ReceivePack => "git-receive-pack",
@@ -56,9 +56,10 @@ impl Target {
             }
             _ => return None,
         };
-        let known = matches!(scheme, "http" | "https") && uri_has_no_query(part, uri);
+        let known = matches!(scheme, "http" | "https" | "ssh") && uri_has_no_query(part, uri);
         let repository = Url::parse(&format!("{scheme}://{place}")).ok().filter(|_| known)?;
-        Some(Self { repository, service, part })
+        let has_host = repository.host_str().is_some_and(|host| !host.is_empty());
+        has_host.then_some(Self { repository, service, part })
     }
 
     /// Whether it is about this repository. A missing or added `.git` or slash at the end is the same.
@@ -84,12 +85,16 @@ fn uri_has_no_query(part: Part, uri: &Uri) -> bool {
     part == Part::References || uri.query().is_none()
 }
 
-type Identity<'a> = (&'a str, Option<&'a str>, Option<u16>, &'a str, &'a str, Option<&'a str>);
+type Identity<'a> = (&'a str, Option<String>, Option<u16>, &'a str, &'a str, Option<&'a str>);
 
 fn identity(url: &Url) -> Identity<'_> {
     let path = url.path().trim_end_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
-    (url.scheme(), url.host_str(), url.port_or_known_default(), path, url.username(), url.password())
+    let is_ssh = url.scheme() == "ssh";
+    let port = url.port_or_known_default().or_else(|| is_ssh.then_some(22));
+    // URLs of no well-known scheme keep the letters of their host as they are.
+    let host = url.host_str().map(str::to_ascii_lowercase);
+    (url.scheme(), host, port, path, url.username(), url.password())
 }
 
 #[cfg(test)]

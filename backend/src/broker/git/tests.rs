@@ -1,3 +1,5 @@
+mod attacks;
+mod ssh;
 mod world;
 
 use self::world::World;

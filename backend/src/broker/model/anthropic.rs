@@ -1,20 +1,19 @@
 //! The model upstream: the same call with the real credential, both ways streamed as it comes.
 
 use axum::{
-    body::Body,
     extract::Request,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use url::Url;
 
-use crate::broker::{Credential, headers, refusal::Refusal};
+use crate::broker::{Credential, headers, login, refusal::Refusal};
 
 const BETA: &str = "anthropic-beta";
 /// What the API wants to see beside an OAuth token.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
-/// An upstream that does not answer: a 503, which the agent retries.
+/// An upstream that does not answer: a 503, which the agent retries; or no credential to ask it with.
 #[derive(Debug)]
 pub(super) struct Unanswered {
     refusal: Refusal,
@@ -22,9 +21,35 @@ pub(super) struct Unanswered {
     pub was_reached: bool,
 }
 
+impl Unanswered {
+    /// There is nothing to show that the upstream would take.
+    fn no_credential(error: &login::Error) -> Self {
+        let status = match error {
+            login::Error::LoggedOut(_) => StatusCode::UNAUTHORIZED,
+            login::Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self { refusal: Refusal::new(status, error.to_string()), was_reached: false }
+    }
+
+    /// The next try shows another credential. The call's body has passed and is not kept for this.
+    fn renewed() -> Self {
+        let why = "the credential was renewed in this moment: try again";
+        Self { refusal: Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why), was_reached: false }
+    }
+
+    /// What the run is to be told, when trying again is of no use.
+    pub(super) fn refuses_credential(&self) -> Option<(u16, String)> {
+        let refused = self.refusal.status == StatusCode::UNAUTHORIZED;
+        refused.then(|| (self.refusal.status.as_u16(), self.refusal.message.clone()))
+    }
+}
+
 impl IntoResponse for Unanswered {
     fn into_response(self) -> Response {
-        self.refusal.into_response()
+        match self.refusal.status {
+            StatusCode::UNAUTHORIZED => (super::NEVER_AGAIN, self.refusal).into_response(),
+            _ => self.refusal.into_response(),
+        }
     }
 }
 
@@ -37,18 +62,56 @@ pub(super) async fn forward(
 ) -> Result<Response, Unanswered> {
     let (parts, body) = request.into_parts();
     let url = target(base_url, parts.uri.path(), parts.uri.query());
+    let shown = Shown::of(credential).await.map_err(|error| Unanswered::no_credential(&error))?;
     let call = client
         .request(parts.method, url)
-        .headers(with_credential(headers::of_request(&parts.headers), credential))
+        .headers(shown.added_to(headers::of_request(&parts.headers)))
         .body(reqwest::Body::wrap_stream(body.into_data_stream()));
-    match call.send().await {
-        Ok(answer) => {
-            let (status, headers) = (answer.status(), headers::of_response(answer.headers()));
-            Ok((status, headers, Body::from_stream(answer.bytes_stream())).into_response())
+    let answer = call.send().await.map_err(|error| Unanswered {
+        refusal: unreachable(base_url, &error),
+        was_reached: !error.is_connect(),
+    })?;
+    if let (StatusCode::UNAUTHORIZED, Credential::Login(login), Shown::Bearer(bearer)) =
+        (answer.status(), credential, &shown)
+        && login.replace(bearer).await.map_err(|error| Unanswered::no_credential(&error))?
+    {
+        return Err(Unanswered::renewed());
+    }
+    // Of this moment: what was shown is in it.
+    let redactor = credential.redactor();
+    let (status, headers) = (answer.status(), redactor.headers(headers::of_response(answer.headers())));
+    Ok((status, headers, redactor.body(answer.bytes_stream())).into_response())
+}
+
+/// What this call shows.
+enum Shown {
+    Key(HeaderValue),
+    Bearer(HeaderValue),
+}
+
+impl Shown {
+    async fn of(credential: &Credential) -> Result<Self, login::Error> {
+        Ok(match credential {
+            Credential::ApiKey(key) => Self::Key(key.clone()),
+            Credential::OAuth(bearer) => Self::Bearer(bearer.clone()),
+            Credential::Login(login) => Self::Bearer(login.bearer().await?),
+        })
+    }
+
+    fn added_to(&self, mut headers: HeaderMap) -> HeaderMap {
+        // What is packed could not be metered.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        match self {
+            Self::Key(key) => {
+                headers.insert("x-api-key", key.clone());
+            }
+            Self::Bearer(bearer) => {
+                headers.insert(header::AUTHORIZATION, bearer.clone());
+                let merged = merge_beta(&headers);
+                headers.insert(BETA, merged);
+            }
         }
-        Err(error) => {
-            Err(Unanswered { refusal: unreachable(base_url, &error), was_reached: !error.is_connect() })
-        }
+        headers
     }
 }
 
@@ -57,22 +120,6 @@ fn target(base_url: &Url, path: &str, query: Option<&str>) -> Url {
     url.set_path(&format!("{}{path}", base_url.path().trim_end_matches('/')));
     url.set_query(query);
     url
-}
-
-fn with_credential(mut headers: HeaderMap, credential: &Credential) -> HeaderMap {
-    // What is packed could not be metered.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    match credential {
-        Credential::ApiKey(key) => {
-            headers.insert("x-api-key", key.clone());
-        }
-        Credential::OAuth(bearer) => {
-            headers.insert(header::AUTHORIZATION, bearer.clone());
-            let merged = merge_beta(&headers);
-            headers.insert(BETA, merged);
-        }
-    }
-    headers
 }
 
 fn merge_beta(headers: &HeaderMap) -> HeaderValue {

@@ -146,7 +146,7 @@ impl Bill {
     fn tell_refusal(&self, status: StatusCode, whole: &Whole) {
         let message =
             whole.error_message().unwrap_or_else(|| format!("the model upstream answered {status}"));
-        let message = self.model.broker.0.upstream.without_credential(&message);
+        let message = self.model.broker.0.upstream.redactor().text(&message);
         let message = message.chars().take(LONGEST_MESSAGE).collect::<String>();
         tracing::warn!(run.id = %self.model.run, %status, message, "the model refuses the credential");
         self.model.meter.refused(status.as_u16(), message);

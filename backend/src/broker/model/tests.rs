@@ -1,3 +1,5 @@
+mod restricted;
+
 use axum::body::{self, Body};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -9,10 +11,12 @@ use crate::{
 };
 
 /// The rights of a run with this token.
-pub(super) fn access(token: &str, meter: Arc<dyn Meter>) -> Access {
+pub(in crate::broker) fn access(token: &str, meter: Arc<dyn Meter>) -> Access {
     Access {
         run: RunId::mint(),
         model_token: token.to_owned(),
+        models: Vec::new(),
+        readable: Vec::new(),
         repository: "https://example.com/a/b".parse().unwrap(),
         branch: "work".to_owned(),
         meter,

@@ -1,6 +1,3 @@
-use std::convert::Infallible;
-
-use axum::body::Body;
 use futures::stream;
 use proptest::prelude::*;
 
@@ -31,9 +28,9 @@ fn update(new: &str, reference: &str) -> String {
 
 /// Reads a body that comes in pieces of this size.
 async fn read(bytes: &[u8], size: usize) -> Result<(Head, Bytes), Error> {
-    let pieces = bytes.chunks(size).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
+    let pieces = bytes.chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece)));
     let pieces = pieces.collect::<Vec<_>>();
-    Head::read(&mut Body::from_stream(stream::iter(pieces)).into_data_stream()).await
+    Head::read(&mut stream::iter(pieces).boxed()).await
 }
 
 #[test]
@@ -98,6 +95,55 @@ fn what_is_not_a_list_of_updates_is_refused() {
     assert!(matches!(signed, Err(Error::Signed)));
 }
 
+#[test]
+fn what_could_do_more_than_update_a_branch_is_not_asked_of_the_server() {
+    let with =
+        |capabilities: &str| is_allowed(&[update(NEW, &format!("refs/heads/caisson/1\0{capabilities}"))]);
+    assert!(with(" report-status atomic object-format=sha1 agent=git/2.47 session-id=x"));
+    for more in [
+        "push-options",
+        "push-options=1",
+        "push-cert=nonce",
+        "x\0push-options",
+        "report-status\tpush-options",
+        "Atomic",
+        "new",
+    ] {
+        assert!(!with(more), "{more}");
+    }
+    // On a later line too, where git looks for them as well; and when it only asks.
+    let later = update(NEW, "refs/heads/caisson/1\0push-options");
+    assert!(!is_allowed(&[update(NEW, "refs/heads/caisson/1\0atomic"), later]));
+    assert!(!is_allowed(&[format!("shallow {OLD}\0push-options")]));
+}
+
+#[test]
+fn only_the_very_name_is_the_runs_branch() {
+    for reference in [
+        "refs/heads/Caisson/1",
+        "refs/heads/caisson/1/",
+        "refs/heads//caisson/1",
+        "refs/heads/./caisson/1",
+        "refs/heads/caisson/1.lock",
+        "refs/heads/caisson/\u{ff11}",
+        "refs/heads/caisson/1\u{200b}",
+        "refs/heads/caisson/1\r",
+        "refs/heads/caisson/1 refs/heads/main",
+        "REFS/HEADS/caisson/1",
+        "refs/heads/caisson/1^{}",
+        "refs/remotes/origin/caisson/1",
+        "refs/for/caisson/1",
+        "refs/pull/1/head",
+        "HEAD",
+        "@",
+    ] {
+        assert!(!is_allowed(&[update(NEW, reference)]), "{reference:?}");
+    }
+    // What stands behind a zero byte is no part of the name, for git neither.
+    assert!(!is_allowed(&[update(NEW, "refs/heads/main\0atomic")]));
+    assert!(!is_allowed(&[update(NEW, "refs/heads/caisson/1\0refs/heads/main")]));
+}
+
 #[tokio::test]
 async fn a_head_is_read_however_it_is_cut_and_nothing_is_lost() {
     let bytes = head(&[update(NEW, "refs/heads/a\0report-status"), update(NEW, "refs/heads/b")]);
@@ -129,7 +175,7 @@ proptest! {
         lines.iter().for_each(|line| pkt_line::write(&mut bytes, line));
         bytes.extend_from_slice(&tail);
         if let Ok(head) = Head::parse(&bytes) {
-            let only_own = head.updates.iter().all(|update| update.reference == "refs/heads/work" && !update.deletes);
+            let only_own = head.forbidden.is_none() && head.updates.iter().all(|update| update.reference == "refs/heads/work" && !update.deletes);
             prop_assert_eq!(head.is_allowed("work"), only_own);
         }
     }

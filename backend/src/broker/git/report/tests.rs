@@ -11,6 +11,7 @@ fn head(capabilities: &[&str]) -> Head {
             update("refs/tags/v1", false),
         ],
         capabilities: capabilities.iter().map(|&capability| capability.to_owned()).collect(),
+        forbidden: None,
     }
 }
 

@@ -1,13 +1,19 @@
 //! A real git server on loopback, a gateway in front of it, and the git command line.
 
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     sync::{Arc, Mutex},
 };
 
 use api::{executor::git_relay_path, id::RunId};
-use axum::{body, http::HeaderName};
+use axum::{
+    body::{self, Body},
+    http::HeaderName,
+};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -31,7 +37,7 @@ pub(super) struct World {
 /// What a git command said.
 pub(super) struct Said {
     ok: bool,
-    text: String,
+    pub text: String,
 }
 
 impl Said {
@@ -82,6 +88,11 @@ impl World {
         self.gateway.at(&path).to_string()
     }
 
+    /// The address of this repository on the server itself.
+    pub(super) fn server_at(&self, repository: &str) -> Url {
+        self.server.at(repository)
+    }
+
     pub(super) async fn clone_as(&self, folder: &str, options: &[&str]) {
         let own = self.through_gateway("own.git");
         self.git(".", &[&["clone", "--quiet"], options, &[&own, folder]].concat()).await.done();
@@ -116,12 +127,22 @@ pub(super) fn run_of(repository: &Url) -> (Broker, Access) {
     let access = Access {
         run: RunId::mint(),
         model_token: "token".to_owned(),
+        models: Vec::new(),
         repository: repository.clone(),
+        readable: Vec::new(),
         branch: "work".to_owned(),
         meter: Recorder::open(),
     };
     let settings = Settings { github_token: Some(Secret::new("github-token")), ..Settings::default() };
     (Broker::new(&settings, Tasks::default()).unwrap(), access)
+}
+
+/// A file of git credentials with this in it.
+pub(super) fn credentials(folder: &Path, content: &serde_json::Value) -> PathBuf {
+    let file = folder.join("credentials.json");
+    std::fs::write(&file, json!({"credentials": content}).to_string()).unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    file
 }
 
 /// The gateway of such a run.
@@ -130,7 +151,7 @@ pub(super) async fn gateway(repository: &Url) -> Loopback {
     Loopback::serve(broker.router(access)).await
 }
 
-async fn git(folder: &Path, arguments: &[&str]) -> Said {
+pub(super) async fn git(folder: &Path, arguments: &[&str]) -> Said {
     let output = command(folder).args(arguments).output().await.unwrap();
     let Output { status, stdout, stderr } = output;
     let text = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();

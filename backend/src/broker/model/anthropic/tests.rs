@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, http::request::Parts};
+use axum::{Router, body::Body, http::request::Parts};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;

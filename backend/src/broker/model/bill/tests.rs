@@ -14,7 +14,7 @@ use crate::{
     broker::{
         Access, Broker, Settings,
         meter::recorder::{Note, Recorder},
-        model::tests::access,
+        model::{allowed::Models, tests::access},
     },
     secret::Secret,
     tasks::Tasks,
@@ -38,7 +38,10 @@ fn bill(settings: &Settings, meter: &Arc<Recorder>) -> Bill {
 
 fn bill_of(broker: Broker, meter: &Arc<Recorder>) -> Bill {
     let Access { run, model_token: token, meter, .. } = access("token", Arc::<Recorder>::clone(meter));
-    Bill::open(Arc::new(Model { broker, run, token, meter }), Box::new(()))
+    Bill::open(
+        Arc::new(Model { broker, run, token, models: Arc::new(Models::new(Vec::new())), meter }),
+        Box::new(()),
+    )
 }
 
 /// A streamed answer of these pieces.
@@ -159,7 +162,7 @@ async fn a_refused_credential_is_told_and_not_shown() {
         assert_eq!(answer.status(), status);
         let passed = axum::body::to_bytes(answer.into_body(), 1000).await.unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&passed).unwrap(), body, "it passes as it is");
-        assert_eq!(meter.notes(1).await, [Note::Refused(status, "[credential] is no key".to_owned())]);
+        assert_eq!(meter.notes(1).await, [Note::Refused(status, "******** is no key".to_owned())]);
     }
 }
 
