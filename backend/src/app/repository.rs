@@ -25,8 +25,7 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
         return refuse("looks like a command line option, not like a repository");
     }
     if is_owner_and_name(repository) {
-        let url = format!("https://github.com/{}.git", repository.trim_end_matches(".git"));
-        return Url::parse(&url).or_else(|error| refuse(&format!("is not a GitHub repository: {error}")));
+        return parse(&format!("https://github.com/{}.git", repository.trim_end_matches(".git")));
     }
     if !repository.contains("://") {
         return if repository.contains('@') && repository.contains(':') {
@@ -55,7 +54,12 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
     if url.query().is_some() || url.fragment().is_some() {
         return refuse("must not have a query or a fragment");
     }
-    if url.host_str().is_none_or(str::is_empty) || url.path().trim_matches('/').is_empty() {
+    // Written out, a letter beyond ASCII takes up to twelve.
+    if 2_000 < url.as_str().len() {
+        return refuse("is longer than 2,000 characters");
+    }
+    let bad_host = |host: &str| host.is_empty() || host.starts_with('-');
+    if url.host_str().is_none_or(bad_host) || url.path().trim_matches('/').is_empty() {
         return refuse("needs a host and a path: https://host/owner/repo");
     }
     Ok(url)
