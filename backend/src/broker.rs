@@ -22,6 +22,8 @@ use api::id::RunId;
 use axum::Router;
 use url::Url;
 
+#[cfg(any(test, feature = "fuzz"))]
+pub use self::git::fuzz;
 pub use self::meter::{Meter, Permit, Spent};
 use self::prices::Prices;
 pub use crate::secret::Secret;

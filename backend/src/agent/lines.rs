@@ -1,5 +1,8 @@
 //! NDJSON: one JSON text a line, read as it comes, until the line that is the last by its meaning.
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
+
 use bytes::BytesMut;
 use futures::Stream;
 use http_body_util::BodyExt;

@@ -3,6 +3,9 @@
 use api::error::ApiError;
 use url::Url;
 
+const OPTION: &str = "looks like a command line option, not like a repository";
+const TOO_LONG: &str = "is longer than 2,000 characters";
+
 /// Reads a repository as people write it and answers the URL to clone.
 ///
 /// # Errors
@@ -13,16 +16,13 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
         return refuse("is blank: give `owner/repo` or an https:// URL");
     }
     if 2_000 < repository.len() {
-        return refuse("is longer than 2,000 characters");
+        return refuse(TOO_LONG);
     }
     if repository.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return refuse("must not contain white space or control characters");
     }
-    if repository.starts_with('-')
-        || repository.contains("--upload-pack")
-        || repository.contains("--receive-pack")
-    {
-        return refuse("looks like a command line option, not like a repository");
+    if is_option(repository) {
+        return refuse(OPTION);
     }
     if is_owner_and_name(repository) {
         return parse(&format!("https://github.com/{}.git", repository.trim_end_matches(".git")));
@@ -54,9 +54,12 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
     if url.query().is_some() || url.fragment().is_some() {
         return refuse("must not have a query or a fragment");
     }
-    // Written out, a letter beyond ASCII takes up to twelve.
+    // Once more as it is written out: a host is in lower case then, and letters beyond ASCII are longer.
+    if is_option(url.as_str()) {
+        return refuse(OPTION);
+    }
     if 2_000 < url.as_str().len() {
-        return refuse("is longer than 2,000 characters");
+        return refuse(TOO_LONG);
     }
     let bad_host = |host: &str| host.is_empty() || host.starts_with('-');
     if url.host_str().is_none_or(bad_host) || url.path().trim_matches('/').is_empty() {
@@ -81,6 +84,10 @@ pub fn check_ref(name: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid("ref", "is not the name of a branch, a tag or a commit"));
     }
     Ok(())
+}
+
+fn is_option(text: &str) -> bool {
+    text.starts_with('-') || text.contains("--upload-pack") || text.contains("--receive-pack")
 }
 
 fn is_owner_and_name(text: &str) -> bool {
@@ -128,6 +135,8 @@ mod tests {
             ("javascript://x/y", "not supported"),
             ("https://example.org/", "path"),
             ("https://example.org/x#y", "fragment"),
+            ("https://-x.example/y", "host"),
+            ("https://x--Upload-PACK.example/y", "option"),
         ] {
             let refusal = refusal(repository);
             assert!(refusal.starts_with("repository: ") && refusal.contains(why), "{repository}: {refusal}");

@@ -1,6 +1,8 @@
 //! The git gateway: a run reads its own repository and pushes to its own branch, with a credential that
 //! never enters its container. Smart HTTP only.
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod pkt_line;
 mod push;
 mod report;
