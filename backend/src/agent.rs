@@ -22,6 +22,8 @@ use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
 use self::http::{Ask, Http};
+#[cfg(any(test, feature = "fuzz"))]
+pub use self::lines::fuzz;
 
 /// For what the executor does at once.
 const QUICK: Duration = Duration::from_secs(30);

@@ -22,6 +22,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(any(test, feature = "fuzz"))]
+pub use self::render::fuzz;
 use self::{client::Server, failure::Failure, output::Output};
 
 /// Runs coding agents in the background, each in its own firewalled container.

@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod config;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod hex;
 pub mod keys;
 mod mask;

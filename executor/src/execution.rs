@@ -6,6 +6,8 @@ pub(crate) mod claude;
 mod clock;
 mod driver;
 pub(crate) mod follow;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod inbox;
 mod lines;
 mod memory;

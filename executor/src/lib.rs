@@ -30,6 +30,8 @@ mod workspace;
 
 pub use config::{Config, Firewall};
 pub use egress::gate;
+#[cfg(any(test, feature = "fuzz"))]
+pub use execution::fuzz;
 pub use worker::worker;
 
 use account::Account;

@@ -9,6 +9,8 @@ pub mod border;
 pub mod control;
 #[cfg(feature = "gate")]
 mod denials;
+#[cfg(any(all(test, feature = "gate"), feature = "fuzz"))]
+pub mod fuzz;
 #[cfg(feature = "gate")]
 pub mod gate;
 pub mod line;

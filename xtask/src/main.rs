@@ -6,6 +6,7 @@ mod chaos;
 mod check;
 mod demo;
 mod engine;
+mod fuzz;
 mod image;
 mod machine;
 mod run;
@@ -32,6 +33,8 @@ enum Command {
     Bench,
     /// Kills and cuts everything around twenty real runs at random, again and again, from a seed.
     Chaos(chaos::Options),
+    /// Gives whatever reads hostile bytes inputs that a fuzzer invents, for minutes each.
+    Fuzz(fuzz::Options),
     /// Builds the browser's part into `frontend/dist`.
     Web,
     /// Builds the executor's image.
@@ -55,6 +58,7 @@ fn run_command(command: Command) -> Result<ExitCode> {
         Command::Check => return check::run(root),
         Command::Bench => bench::run(root)?,
         Command::Chaos(options) => chaos::run(root, &options)?,
+        Command::Fuzz(options) => return fuzz::run(root, &options),
         Command::Web => {
             machine::ensure(&[machine::Need::Wasm])?;
             web::build(root)?;

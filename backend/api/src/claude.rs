@@ -209,11 +209,14 @@ fn read_result(line: &Value) -> AgentResult {
 fn read_usage(models: &Value) -> Usage {
     let mut sum = Usage::default();
     for usage in models.as_object().into_iter().flat_map(|models| models.values()) {
-        let count = |key: &str| usage[key].as_i64().unwrap_or_default();
-        sum.input_tokens += count("inputTokens");
-        sum.output_tokens += count("outputTokens");
-        sum.cache_read_tokens += count("cacheReadInputTokens");
-        sum.cache_creation_tokens += count("cacheCreationInputTokens");
+        // Whatever the agent claims: nothing less than none, and no sum that turns around.
+        let add = |sum: &mut i64, key: &str| {
+            *sum = sum.saturating_add(usage[key].as_i64().unwrap_or_default().max(0));
+        };
+        add(&mut sum.input_tokens, "inputTokens");
+        add(&mut sum.output_tokens, "outputTokens");
+        add(&mut sum.cache_read_tokens, "cacheReadInputTokens");
+        add(&mut sum.cache_creation_tokens, "cacheCreationInputTokens");
     }
     sum
 }

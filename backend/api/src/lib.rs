@@ -20,6 +20,8 @@ pub mod task;
 
 pub mod claude;
 pub mod executor;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 
 #[cfg(feature = "client")]
 pub mod rpc;

@@ -1,5 +1,8 @@
 //! NDJSON: one JSON text a line, read as it comes, until the line that is the last by its meaning.
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
+
 use bytes::BytesMut;
 use futures::Stream;
 use http_body_util::BodyExt;
@@ -47,6 +50,10 @@ where
                 buffer.extend_from_slice(&next(body.as_mut()).await?);
                 continue;
             };
+            // Also where all of it came at once: what is too long does not depend on how the network cuts it.
+            if longest < searched + found {
+                Err(Error::Protocol(format!("a line of more than {longest} bytes")))?;
+            }
             let line = buffer.split_to(searched + found + 1);
             searched = 0;
             if line.trim_ascii().is_empty() {

@@ -5,6 +5,9 @@ mod ssh;
 use api::error::ApiError;
 use url::Url;
 
+const OPTION: &str = "looks like a command line option, not like a repository";
+const TOO_LONG: &str = "is longer than 2,000 characters";
+
 /// Reads a repository as people write it and answers the URL to clone: `https://…`, `http://…`, or
 /// `ssh://user@host/path`, where a path from the user's own place begins with `/~/`.
 ///
@@ -16,20 +19,16 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
         return refuse("is blank: give `owner/repo` or an https:// URL");
     }
     if 2_000 < repository.len() {
-        return refuse("is longer than 2,000 characters");
+        return refuse(TOO_LONG);
     }
     if repository.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return refuse("must not contain white space or control characters");
     }
-    if repository.starts_with('-')
-        || repository.contains("--upload-pack")
-        || repository.contains("--receive-pack")
-    {
-        return refuse("looks like a command line option, not like a repository");
+    if is_option(repository) {
+        return refuse(OPTION);
     }
     if is_owner_and_name(repository) {
-        let url = format!("https://github.com/{}.git", repository.trim_end_matches(".git"));
-        return Url::parse(&url).or_else(|error| refuse(&format!("is not a GitHub repository: {error}")));
+        return parse(&format!("https://github.com/{}.git", repository.trim_end_matches(".git")));
     }
     if !repository.contains("://") {
         return match ssh::parse_short(repository) {
@@ -59,7 +58,15 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
     if url.query().is_some() || url.fragment().is_some() {
         return refuse("must not have a query or a fragment");
     }
-    if url.host_str().is_none_or(str::is_empty) || url.path().trim_matches('/').is_empty() {
+    // Once more as it is written out: a host is in lower case then, and letters beyond ASCII are longer.
+    if is_option(url.as_str()) {
+        return refuse(OPTION);
+    }
+    if 2_000 < url.as_str().len() {
+        return refuse(TOO_LONG);
+    }
+    let bad_host = |host: &str| host.is_empty() || host.starts_with('-');
+    if url.host_str().is_none_or(bad_host) || url.path().trim_matches('/').is_empty() {
         return refuse("needs a host and a path: https://host/owner/repo");
     }
     Ok(url)
@@ -81,6 +88,10 @@ pub fn check_ref(name: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid("ref", "is not the name of a branch, a tag or a commit"));
     }
     Ok(())
+}
+
+fn is_option(text: &str) -> bool {
+    text.starts_with('-') || text.contains("--upload-pack") || text.contains("--receive-pack")
 }
 
 fn is_owner_and_name(text: &str) -> bool {
@@ -128,6 +139,8 @@ mod tests {
             ("javascript://x/y", "not supported"),
             ("https://example.org/", "path"),
             ("https://example.org/x#y", "fragment"),
+            ("https://-x.example/y", "host"),
+            ("https://x--Upload-PACK.example/y", "option"),
         ] {
             let refusal = refusal(repository);
             assert!(refusal.starts_with("repository: ") && refusal.contains(why), "{repository}: {refusal}");

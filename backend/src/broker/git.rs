@@ -2,6 +2,8 @@
 //! never enters its container. The container speaks smart HTTP; the git server HTTP or SSH.
 
 mod credentials;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod pkt_line;
 mod push;
 mod report;

@@ -1,6 +1,8 @@
 //! A run's log for people: a fold of events into lines. No terminal, no clock, no network in here.
 
 mod agent;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub(super) mod line;
 pub(super) mod screen;
 pub(super) mod summary;

@@ -38,19 +38,23 @@ pub fn look(bytes: &[u8]) -> First {
 }
 
 fn text(bytes: &[u8]) -> First {
+    // The first word decides whether it is worth to wait for the end of the line. It decides the same when the
+    // line is there: otherwise where the client cuts its bytes would decide.
+    let (word, rest) = bytes.split_at(bytes.iter().take_while(|byte| is_token(**byte)).count());
+    let asks = METHODS.iter().any(|method| word.eq_ignore_ascii_case(method.as_bytes()));
+    if !asks && rest.first().is_some_and(|byte| !ends_word(*byte)) {
+        return First::Other;
+    }
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n' || *byte == 0) else {
-        // The first word decides whether it is worth to wait for the end of the line.
-        let word = bytes.iter().take_while(|byte| is_token(**byte)).count();
-        return match bytes.get(word) {
-            Some(b' ' | b'\t' | b'\r') | None if bytes.len() < LONGEST_LINE => First::More,
-            _ => First::Other,
+        // Some servers read lines that are longer than what is waited for.
+        return if bytes.len() < LONGEST_LINE {
+            First::More
+        } else {
+            First::Trick("the first line has no end")
         };
     };
     let (line, zero) = (&bytes[..end], bytes[end] == 0);
     let line = String::from_utf8_lossy(line).to_ascii_uppercase();
-    let asks = METHODS
-        .iter()
-        .any(|method| line.strip_prefix(method).is_some_and(|rest| rest.starts_with([' ', '\t'])));
     if line.starts_with("PRI ") {
         return First::Trick("HTTP/2 without TLS is not relayed");
     }
@@ -60,7 +64,7 @@ fn text(bytes: &[u8]) -> First {
     if !zero && is_request_line(&bytes[..end]) {
         return First::Http;
     }
-    if asks || line.contains("HTTP/") {
+    if asks && matches!(rest, [b' ' | b'\t', ..]) || line.contains("HTTP/") {
         return First::Trick("this is no well-formed HTTP/1.1 request");
     }
     First::Other
@@ -79,6 +83,11 @@ fn is_request_line(line: &[u8]) -> bool {
     plain(method, |byte| byte.is_ascii_uppercase() || *byte == b'-' || *byte == b'_')
         && plain(target, u8::is_ascii_graphic)
         && matches!(version, b"HTTP/1.1" | b"HTTP/1.0")
+}
+
+/// What some servers take for the end of a word: white space of every kind, and what ends the line.
+const fn ends_word(byte: u8) -> bool {
+    matches!(byte, 0 | b'\t'..=b'\r' | 0x1c..=b' ')
 }
 
 const fn is_token(byte: u8) -> bool {
@@ -133,6 +142,8 @@ mod tests {
             b"get / HTTP/1.1\r\n",
             b"GET  / HTTP/1.1\r\n",
             b"GET\t/ HTTP/1.1\r\n",
+            b"GET\x0b/\x0bHTTP/1.1\r\n",
+            b"ANY\x1c/\x1cHTTP/1.1\r\n",
             b"GET / http/1.1\r\n",
             b"GET / HTTP/2.0\r\n",
             b"GET /\r\n",
@@ -146,6 +157,15 @@ mod tests {
         ] {
             assert!(matches!(look(trick), First::Trick(_)), "{}", trick.escape_ascii());
         }
+    }
+
+    #[test]
+    fn where_the_client_cuts_its_line_hides_no_request() {
+        for line in [&b"GET\x0b/\x0bHTTP/1.1\r\n"[..], b"ANY\x1c/ HTTP/1.1\r\n", b"GET\"/ HTTP/1.1\r\n"] {
+            assert!((1..line.len()).all(|cut| look(&line[..cut]) == First::More), "{}", line.escape_ascii());
+        }
+        let endless = [b"GET /", &[b'x'; LONGEST_LINE][..]].concat();
+        assert!(matches!(look(&endless), First::Trick(_)));
     }
 
     proptest! {

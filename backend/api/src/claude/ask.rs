@@ -82,9 +82,10 @@ impl Ask {
     pub fn decide(&self, answer: &str) -> Decision {
         let answer = answer.trim();
         if self.tool == QUESTION_TOOL {
-            let mut input = self.input.clone();
-            input["answers"] = Value::Object(self.answers(answer));
-            return Decision::Allow { updated_input: input };
+            // What is no object holds no question, and no answer either.
+            let mut input = self.input.as_object().cloned().unwrap_or_default();
+            input.insert("answers".to_owned(), Value::Object(self.answers(answer)));
+            return Decision::Allow { updated_input: Value::Object(input) };
         }
         match answer.to_lowercase().as_str() {
             "allow" | "yes" => Decision::Allow { updated_input: self.input.clone() },

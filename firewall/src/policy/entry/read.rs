@@ -63,8 +63,6 @@ fn network(text: &str) -> Result<Result<IpNet, String>, ()> {
         Ok(network) => network,
         Err(_) => IpNet::from(text.parse::<IpAddr>().map_err(drop)?),
     };
-    let canonical = network.addr().to_canonical();
-    let network = if canonical == network.addr() { network } else { unmapped(network, canonical) };
     if network != network.trunc() {
         return Ok(Err(format!(
             "bits are set beyond /{0}; write `{1}`",
@@ -72,6 +70,8 @@ fn network(text: &str) -> Result<Result<IpNet, String>, ()> {
             network.trunc()
         )));
     }
+    let canonical = network.addr().to_canonical();
+    let network = if canonical == network.addr() { network } else { unmapped(network, canonical) };
     if closed::sealed(network.addr()) && closed::block(network.addr()).is_some_and(|b| b.contains(&network)) {
         return Ok(Err("loopback and multicast addresses are never relayed to; remove it".to_owned()));
     }

@@ -120,11 +120,11 @@ async fn both_ways_are_streamed_and_not_collected() {
     let (send, pieces) = mpsc::unbounded_channel::<Result<Bytes, std::io::Error>>();
     let body = reqwest::Body::wrap_stream(UnboundedReceiverStream::new(pieces));
     let call = reqwest::Client::new().post(broker.at("/v1/messages")).header("x-api-key", TOKEN).body(body);
-    send.send(Ok("one".into())).unwrap();
+    send.send(Ok("{\"one\":".into())).unwrap();
     let mut answer = call.send().await.unwrap().bytes_stream();
-    assert_eq!(answer.next().await.unwrap().unwrap(), "one");
-    send.send(Ok("two".into())).unwrap();
-    assert_eq!(answer.next().await.unwrap().unwrap(), "two");
+    assert_eq!(answer.next().await.unwrap().unwrap(), "{\"one\":");
+    send.send(Ok("2}".into())).unwrap();
+    assert_eq!(answer.next().await.unwrap().unwrap(), "2}");
     drop(send);
     assert!(answer.next().await.is_none());
 }

@@ -1,0 +1,4 @@
+//! `api::fuzz::agent_lines`, with whatever the fuzzer invents.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| api::fuzz::agent_lines(bytes));

@@ -1,0 +1,4 @@
+//! `executor::fuzz::agent_output`, with whatever the fuzzer invents.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| executor::fuzz::agent_output(bytes));

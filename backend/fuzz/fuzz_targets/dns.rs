@@ -1,0 +1,4 @@
+//! `firewall::fuzz::dns`, with whatever the fuzzer invents.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| firewall::fuzz::dns(bytes));

@@ -1,0 +1,95 @@
+//! What must hold of everything a container says to the git gateway.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::{Body, BodyDataStream},
+    http::{Method, Uri},
+};
+use bytes::Bytes;
+use futures::{FutureExt, stream};
+use url::Url;
+
+use super::{push::Head, target::Target};
+
+const BRANCH: &str = "caisson/1";
+const REPOSITORY: &str = "https://git.example/acme/web.git";
+
+/// The body of a push. The first byte says how large the pieces are that come; the rest is the body.
+///
+/// # Panics
+/// When a push is allowed in which another reader sees anything but updates of the run's own branch, or when
+/// a byte of it is lost.
+pub fn pack_commands(bytes: &[u8]) {
+    let [size, body @ ..] = bytes else { return };
+    let mut pieces = pieces(body, usize::from(*size) + 1);
+    let read = Head::read(&mut pieces).now_or_never().expect("it waits for what is there");
+    let Ok((head, read)) = read else { return };
+    assert!(body.starts_with(&read), "what is passed on is not what came");
+    let lines = lines(&read).expect("no list of commands");
+    let updates = lines.iter().filter(|line| !line.starts_with(b"shallow "));
+    assert_eq!(updates.clone().count(), head.updates.len());
+    if head.is_allowed(BRANCH) {
+        assert!(updates.clone().all(|line| is_own(line)), "{head:?}");
+    }
+}
+
+fn pieces(body: &[u8], size: usize) -> BodyDataStream {
+    let pieces: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).map(Ok::<_, Infallible>).collect();
+    Body::from_stream(stream::iter(pieces)).into_data_stream()
+}
+
+/// The packet lines up to the first flush.
+fn lines(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut lines = Vec::new();
+    loop {
+        let length = usize::from_str_radix(std::str::from_utf8(bytes.get(..4)?).ok()?, 16).ok()?;
+        if length == 0 {
+            return Some(lines);
+        }
+        lines.push(bytes.get(4..length)?);
+        bytes = &bytes[length..];
+    }
+}
+
+/// Whether git would read this as an update of the run's own branch that leaves it there.
+fn is_own(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let command = line.split(|byte| *byte == 0).next().unwrap_or_default();
+    let words: Vec<&[u8]> = command.split(|byte| *byte == b' ').collect();
+    let [old, new, reference] = *words else { return false };
+    let id = |id: &[u8]| [40, 64].contains(&id.len()) && id.iter().all(u8::is_ascii_hexdigit);
+    id(old)
+        && id(new)
+        && new.iter().any(|digit| *digit != b'0')
+        && reference == format!("refs/heads/{BRANCH}").as_bytes()
+}
+
+/// The address of a git request. The first byte says which method it has.
+///
+/// # Panics
+/// When another repository is taken for the run's own, or one leads to another place.
+pub fn git_target(bytes: &[u8]) {
+    let [method, address @ ..] = bytes else { return };
+    let method = [Method::GET, Method::POST, Method::PUT][usize::from(method % 3)].clone();
+    let Ok(uri) = Uri::try_from(address) else { return };
+    let Some(target) = Target::read(&method, &uri) else { return };
+    let repository = Url::parse(REPOSITORY).expect("a URL");
+    if !target.is_in(&repository) {
+        return;
+    }
+    // However it was spelled: nothing of the request gets into the address that is asked.
+    let upstream = target.upstream(&repository);
+    let part = upstream.as_str().strip_prefix(REPOSITORY).expect("another repository");
+    let parts = [
+        "/info/refs?service=git-upload-pack",
+        "/info/refs?service=git-receive-pack",
+        "/git-upload-pack",
+        "/git-receive-pack",
+    ];
+    assert!(parts.contains(&part), "{upstream}");
+    // To read and to write are different rights.
+    let asked = if method == Method::GET { uri.query().unwrap_or_default() } else { uri.path() };
+    let writes = |text: &str| text.ends_with("git-receive-pack");
+    assert_eq!(writes(asked), writes(part), "{uri} becomes {upstream}");
+}
