@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::{border::Border, control, gate, own::Own, relay};
 
+mod calls;
 mod init;
 mod outside;
 mod privilege;
@@ -53,6 +54,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
 
 fn contain(command: &[String]) -> Result<ExitCode> {
     let mut clock = Clock::start();
+    calls::refuse()?;
     rules::load().context("the container's network could not be closed")?;
     clock.lap("rules");
     privilege::give_up_net_admin()?;
