@@ -117,7 +117,7 @@ pub(super) fn container(server: &str, wanted: &Wanted, profile: &Profile) -> Con
 }
 
 /// Nothing of the host but what the operator lists. What is not said here is the engine's default, and that is
-/// meant: its seccomp and AppArmor profiles, its masked and read-only paths, its user namespace remapping.
+/// meant: its seccomp and `AppArmor` profiles, its masked and read-only paths, its user namespace remapping.
 fn host(server: &str, profile: &Profile) -> HostConfig {
     let Profile { limits, runtime, mounts, dns, writable_root } = profile;
     let memory = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);

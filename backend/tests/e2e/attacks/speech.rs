@@ -31,13 +31,13 @@ async fn a_line_without_end_is_cut_and_the_executor_stays_small() {
     ]);
     docker(&["exec", "--user", "1000", &container, "touch", "/workspace/go"]);
     let run = ended(&client, run.id).await;
-    assert_eq!(run.reason, Some(Reason::AgentCrashed), "it gave no result: {:?}", run.detail);
+    assert_eq!(run.reason, Some(Reason::AgentError), "it gave no result: {:?}", run.detail);
     assert!(most.parse::<u64>().unwrap() < MEMORY, "{most} kB");
     let events = events_of(&client, run.id).await;
     let cut = events.iter().any(|event| serde_json::to_string(event).unwrap().contains("bytes cut]"));
     assert!(cut, "the line ends with how much is missing");
     let log = shown(&world, &format!("runs logs {}", run.id), false);
-    assert!(log.contains("run") && log.contains("crash"), "a log with such a line can be read");
+    assert!(log.contains("without a result"), "a log with such a line can be read");
 }
 
 #[tokio::test(flavor = "multi_thread")]
