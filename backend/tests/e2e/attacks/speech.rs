@@ -37,7 +37,11 @@ async fn a_line_without_end_is_cut_and_the_executor_stays_small() {
     let cut = events.iter().any(|event| serde_json::to_string(event).unwrap().contains("bytes cut]"));
     assert!(cut, "the line ends with how much is missing");
     let log = shown(&world, &format!("runs logs {}", run.id), false);
-    assert!(log.contains("without a result"), "a log with such a line can be read");
+    assert!(
+        log.contains("without a result"),
+        "a log with such a line can be read: {}",
+        &log[..log.len().min(2000)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,6 +105,7 @@ fn shown(world: &World, arguments: &str, on_terminal: bool) -> String {
     };
     command.env("CAISSON_SERVER", format!("http://{}", world.address)).env("CAISSON_TOKEN", TOKEN);
     let done = command.env("NO_COLOR", "1").stdin(std::process::Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&done.stderr), "", "{arguments}");
     let text = String::from_utf8(done.stdout).expect("UTF-8");
     // The terminal itself ends its lines so; the other is how the program takes back what happens right now.
     if on_terminal { text.replace("\r\n", "\n").replace("\r\u{1b}[2K", "") } else { text }
