@@ -1,11 +1,13 @@
 //! The app: every verb there is, for RPC, REST and the CLI alike. Decides; the layers below touch the world.
 
+mod audit;
 mod batches;
 mod egress;
 pub mod follow;
 mod instances;
 pub mod repository;
 mod runs;
+mod secrets;
 mod system;
 pub(crate) mod talk;
 mod tasks;
@@ -21,10 +23,19 @@ use std::{
 };
 
 use api::{error::ApiError, id::RunId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch::Sender};
 use tokio_util::sync::CancellationToken;
 
-use crate::{broker::Broker, config::Config, containers::Containers, keys::Keys, store::Store, tasks::Tasks};
+use crate::{
+    broker::Broker,
+    config::Config,
+    containers::Containers,
+    keys::Keys,
+    mask::Mask,
+    secrets::{Key, KeyRing, Unopened},
+    store::Store,
+    tasks::Tasks,
+};
 
 /// Why a verb was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +49,14 @@ pub enum Error {
     /// The container engine's.
     #[error(transparent)]
     Containers(#[from] crate::containers::Error),
+    /// A secret that no key of this server opens.
+    #[error("the secret `{name}` cannot be opened: {why}")]
+    Sealed {
+        /// The secret.
+        name: String,
+        /// Why not.
+        why: Unopened,
+    },
 }
 
 /// After how long a caller should try again when something is away, in milliseconds.
@@ -54,6 +73,7 @@ impl From<Error> for ApiError {
         };
         match error {
             Error::Refused(error) => error,
+            Error::Sealed { .. } => Self::Conflict { why: error.to_string() },
             Error::Store(S::Stale(_) | S::Fenced | S::Illegal(_)) => {
                 Self::Conflict { why: error.to_string() }
             }
@@ -80,6 +100,8 @@ pub(crate) struct Driven {
     pub(crate) inbox: Arc<Notify>,
     /// Tells it that what its container may reach was changed.
     pub(crate) egress: Arc<Notify>,
+    /// What it masks.
+    pub(crate) mask: Arc<Sender<Option<Arc<Mask>>>>,
 }
 
 /// Everything a verb may use. Cheap to clone.
@@ -95,6 +117,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// What tokens are derived from.
     pub keys: Arc<Keys>,
+    /// What secrets are sealed with.
+    pub secrets: KeyRing,
     /// The owner of all background tasks.
     pub tasks: Tasks,
     /// Who this backend is, to the leases of its runs.
@@ -117,7 +141,9 @@ impl App {
         tasks: Tasks,
         owner: uuid::Uuid,
     ) -> Self {
+        let secrets = KeyRing::new(&config.storage.secrets_keys, Key::new(keys.secrets_key()));
         Self {
+            secrets,
             store,
             containers,
             broker,

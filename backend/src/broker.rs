@@ -94,6 +94,13 @@ impl Broker {
         !matches!(self.0.upstream, Upstream::None)
     }
 
+    /// Every credential it holds, with the setting it is from: what no log and no event may show.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<(&'static str, Secret)> {
+        let github = self.0.github_token.clone().map(|token| ("GITHUB_TOKEN", token));
+        self.0.upstream.secret().into_iter().chain(github).collect()
+    }
+
     /// Everything one run's container may ask for.
     pub fn router(&self, access: Access) -> Router {
         Router::new().merge(model::router(self.clone(), &access)).merge(git::router(self.clone(), access))

@@ -1,5 +1,6 @@
 //! The command line: what `caisson` can be told, and the exit code it answers with.
 
+mod audit;
 mod batch;
 mod client;
 mod doctor;
@@ -12,6 +13,7 @@ mod output;
 mod render;
 mod run;
 mod runs;
+mod secrets;
 mod table;
 mod tasks;
 mod token;
@@ -75,6 +77,11 @@ enum Command {
     /// Lists and removes the containers runs work in.
     #[command(subcommand)]
     Instances(instances::Verb),
+    /// Stores, lists and deletes the secrets that runs are given by name.
+    #[command(subcommand)]
+    Secrets(secrets::Verb),
+    /// Shows who did what, newest first.
+    Audit(audit::Filter),
     /// Checks the server and everything it needs, and says what to do.
     Doctor,
     /// Builds the container image runs work in.
@@ -117,6 +124,8 @@ impl Cli {
             Command::Batch(verb) => batch::run(&server()?, verb, output).await,
             Command::Tasks(verb) => tasks::run(&server()?.connect().await?, verb, output).await,
             Command::Instances(verb) => instances::run(&server()?.connect().await?, verb, output).await,
+            Command::Secrets(verb) => secrets::run(&server()?, verb, output).await,
+            Command::Audit(filter) => audit::run(&server()?.connect().await?, filter, output).await,
             Command::Doctor => doctor::run(&server()?, output).await,
             Command::Image(verb) => image::run(verb, output).await,
             Command::Token(verb) => token::run(verb, output).await,

@@ -13,6 +13,7 @@ mod execution;
 mod finish;
 pub(crate) mod gates;
 mod lines;
+mod masking;
 mod money;
 mod record;
 mod rescue;
@@ -20,7 +21,7 @@ mod silence;
 mod steps;
 mod verdict;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::{
     id::RunId,
@@ -28,10 +29,13 @@ use api::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::masking::mask_of;
 use self::{clock::Clock, money::Money};
 use crate::{
     app::{App, Driven},
     lease,
+    mask::{Mask, Tail},
+    secret::Secret,
     store::{self, GateRecord, RunRecord},
 };
 
@@ -75,6 +79,14 @@ struct Driver {
     /// Its own time: stands still at a gate.
     clock: Clock,
     money: Money,
+    /// The secrets it was given, and those that its own may have had before it was adopted.
+    given: masking::Given,
+    replaced: Vec<(String, Secret)>,
+    /// What it must not say.
+    mask: Arc<Mask>,
+    /// The end of the tokens that are on their way, and the kind of block they are of.
+    partial_tail: Tail,
+    partial_block: String,
     /// How others reach it.
     driven: Driven,
     /// Set when this process stops.
@@ -127,7 +139,20 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
         clock.stop();
     }
     let money = Money::of(&app.store, &record, &gates);
-    Driver { app: app.clone(), record, clock, money, driven, leave }.live().await;
+    let mut driver = Driver {
+        app: app.clone(),
+        record,
+        clock,
+        money,
+        given: masking::Given::new(),
+        replaced: Vec::new(),
+        mask: Arc::default(),
+        partial_tail: Tail::default(),
+        partial_block: String::new(),
+        driven,
+        leave,
+    };
+    driver.live().await;
 }
 
 /// Takes the lease of a run and reads it. `None` when somebody else drives it.
@@ -142,6 +167,9 @@ async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>
 impl Driver {
     /// Boots, works and finishes; returns early only when the process stops.
     async fn live(&mut self) {
+        if self.learn_secrets().await.is_err() {
+            return;
+        }
         let booted = match self.boot().await {
             Ok(booted) => booted,
             // Whatever went wrong with the container then: a person had stopped the run.
@@ -151,6 +179,7 @@ impl Driver {
             Err(Halt::End(end)) => return self.finish(None, end).await,
             Err(Halt::Leave) => return,
         };
+        self.mask_all(Some(booted.instance));
         let mut egress = self.watch_egress(&booted).await;
         let outcome = {
             let lost = booted.lost(&self.app);

@@ -13,6 +13,7 @@ use std::{
 use api::id::{InstanceId, RunId};
 use hmac::{Hmac, Mac, digest::KeyInit};
 use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::hex;
 
@@ -41,6 +42,12 @@ pub enum Error {
 /// The server's key. Whoever has it can speak to every container of this server.
 #[derive(Clone)]
 pub struct Keys([u8; 32]);
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl Keys {
     /// Reads the key from `path`; creates it there (mode 0600) on the very first start.
@@ -81,14 +88,23 @@ impl Keys {
         self.derive("server", "id")[..12].to_owned()
     }
 
-    /// HMAC-SHA256 over the label and the id, in hex. The label keeps the uses apart.
+    /// The key that secrets are sealed with where the operator gives none.
+    pub(crate) fn secrets_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.mac("secrets", "key"))
+    }
+
     fn derive(&self, label: &str, id: &str) -> String {
+        hex::encode(&self.mac(label, id))
+    }
+
+    /// HMAC-SHA256 over the label and the id. The label keeps the uses apart.
+    fn mac(&self, label: &str, id: &str) -> [u8; 32] {
         // HMAC fills a short key up to the hash's block with zeros; doing so here leaves no error case.
         let mut block = [0; 64];
         block[..32].copy_from_slice(&self.0);
         let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
         mac.update(format!("caisson {label} {id}").as_bytes());
-        hex::encode(&mac.finalize().into_bytes())
+        mac.finalize().into_bytes().into()
     }
 }
 

@@ -4,8 +4,10 @@ pub mod cli;
 pub mod config;
 mod hex;
 pub mod keys;
+mod mask;
 mod metrics;
 pub mod secret;
+pub mod secrets;
 pub mod telemetry;
 
 pub mod auth;
@@ -16,6 +18,7 @@ mod rest;
 mod rpc;
 
 pub mod app;
+pub mod audit;
 mod dispatch;
 mod drive;
 mod lease;
@@ -40,6 +43,7 @@ use futures::FutureExt;
 use tokio::net::TcpListener;
 
 use app::App;
+use audit::Audit;
 use broker::Broker;
 use config::{Config, ModelSource};
 use keys::Keys;
@@ -166,6 +170,7 @@ impl Backend {
             methods: methods.into(),
             rest: rest::routes(app.clone()),
             store: app.store.clone(),
+            audit: Audit::new(app.store.clone(), &app.tasks),
             ready: Arc::new(move || {
                 let app = asked.clone();
                 async move {

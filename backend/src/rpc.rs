@@ -1,15 +1,17 @@
 //! RPC: the namespaces merged. Handlers translate and call `app`, nothing else.
 
+mod audit;
 mod batches;
 mod instances;
 mod pump;
 mod runs;
+mod secrets;
 mod system;
 mod tasks;
 
 use api::rpc::{
-    batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer, system::SystemApiServer,
-    tasks::TasksApiServer,
+    audit::AuditApiServer, batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer,
+    secrets::SecretsApiServer, system::SystemApiServer, tasks::TasksApiServer,
 };
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 
@@ -26,5 +28,7 @@ pub(crate) fn methods(app: &App) -> Result<RpcModule<()>, RegisterMethodError> {
     module.merge(tasks::Tasks(app.clone()).into_rpc())?;
     module.merge(runs::Runs(app.clone()).into_rpc())?;
     module.merge(batches::Batches(app.clone()).into_rpc())?;
+    module.merge(secrets::Secrets(app.clone()).into_rpc())?;
+    module.merge(audit::Audit(app.clone()).into_rpc())?;
     Ok(module)
 }

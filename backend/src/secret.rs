@@ -2,8 +2,12 @@
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
-/// A token, key or password. It has no `Display` and no `Serialize`, and its `Debug` shows nothing.
-#[derive(Clone, PartialEq, Eq)]
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// A token, key or password. It has no `Display` and no `Serialize`, its `Debug` shows nothing, comparing it takes
+/// the same time however much of it is right, and its memory is overwritten when it is dropped.
+#[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
@@ -17,6 +21,20 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
@@ -41,5 +59,12 @@ mod tests {
     #[test]
     fn debug_shows_nothing_of_a_secret() {
         assert_eq!(format!("{:?}", Some(Secret::new("hunter2"))), "Some(Secret)");
+    }
+
+    #[test]
+    fn secrets_are_the_same_only_when_all_of_them_is() {
+        assert_eq!(Secret::new("hunter2"), Secret::new("hunter2"));
+        assert_ne!(Secret::new("hunter2"), Secret::new("hunter3"));
+        assert_ne!(Secret::new("hunter"), Secret::new("hunter2"));
     }
 }

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use jsonrpsee::Methods;
 use tokio::net::TcpListener;
 
-use crate::{config::Http, store::Store, tasks::Tasks};
+use crate::{audit::Audit, config::Http, store::Store, tasks::Tasks};
 
 mod calls;
 mod connection;
@@ -16,6 +16,7 @@ pub(crate) mod guard;
 mod headers;
 mod health;
 mod jsonrpc;
+pub(crate) mod rates;
 mod refusal;
 mod router;
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub struct Parts {
     pub rest: Router,
     /// Where tokens and sessions are.
     pub store: Store,
+    /// Where what was done is noted.
+    pub audit: Audit,
     /// Asked by `/ready`.
     pub ready: Ready,
 }

@@ -5,6 +5,7 @@
 //! by the `writer`, which commits the writes of all runs in groups.
 
 mod artifacts;
+mod audit;
 mod batches;
 mod bells;
 mod credentials;
@@ -20,6 +21,7 @@ mod record;
 mod remote;
 mod retention;
 mod runs;
+mod secrets;
 mod tasks;
 mod writer;
 
@@ -31,6 +33,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+pub use audit::AuditFilter;
 pub use batches::{NewBatch, Spending};
 pub use bells::Partial;
 pub use events::{EventPage, PageLimit, StoredEvent};
@@ -40,6 +43,7 @@ pub use messages::Message;
 pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
+pub use secrets::StoredSecret;
 
 use crate::tasks::Tasks;
 

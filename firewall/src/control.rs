@@ -22,6 +22,7 @@ const LONGEST: u64 = 1 << 20;
 pub async fn serve(socket: impl AsyncRead + AsyncWrite, border: Arc<Border>) -> Result<()> {
     let (reader, mut writer) = tokio::io::split(socket);
     let (answers, mut answered) = mpsc::channel(1);
+    border.denials.are_heard();
     let listen = listen(BufReader::new(reader), &border, answers);
     let speak = async {
         loop {
@@ -89,7 +90,7 @@ mod tests {
             assert_eq!(answer["refused"][0]["entry"], "tool:npm");
             assert_eq!(answer["refused"][1]["entry"], "*");
             assert!(lines.next_line().await.unwrap().unwrap().contains("not understand"));
-            border.denials.record("evil.example", Some(443), "not allowed", 4711);
+            let _ = border.denials.record("evil.example", Some(443), "not allowed", 4711);
             let denied: FromGate = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
             assert!(
                 matches!(denied, FromGate::Denied { denied } if denied.count == 1 && denied.source_port == 4711)

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -18,6 +21,10 @@ const MOST_ENTRIES: usize = 256;
 const MORE_HOSTS: &str = "(more hosts)";
 /// How often one entry is told again at most.
 const PACE: Duration = Duration::from_secs(1);
+/// How long the first refusal of an entry is held back, so that the executor still finds the process that asked.
+const HOLD: Duration = Duration::from_millis(150);
+/// For how many entries that is done: a flood of names is refused at once.
+const HELD_ENTRIES: usize = 64;
 /// The longest host and the longest sentence, in characters.
 const LONGEST_HOST: usize = 253;
 const LONGEST_TEXT: usize = 500;
@@ -31,6 +38,8 @@ type Key = (String, Option<u16>);
 pub(crate) struct Denials {
     table: Mutex<Table>,
     changed: Notify,
+    /// Whether somebody listens who may look for the process.
+    heard: AtomicBool,
 }
 
 #[derive(Default)]
@@ -49,14 +58,27 @@ struct Entry {
 }
 
 impl Denials {
-    /// Counts one refusal. The host may be made of hostile bytes.
-    pub(crate) fn record(&self, host: &str, port: Option<u16>, why: &str, source_port: u16) {
+    /// Somebody listens from now on.
+    pub(crate) fn are_heard(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts one refusal, and keeps its socket open for a moment when it is the first of its kind.
+    pub(crate) async fn refuse(&self, host: &str, port: Option<u16>, why: &str, source_port: u16) {
+        if self.record(host, port, why, source_port) && self.heard.load(Ordering::Relaxed) {
+            tokio::time::sleep(HOLD).await;
+        }
+    }
+
+    /// Counts one refusal. The host may be made of hostile bytes. Answers whether it is one of the first.
+    pub(crate) fn record(&self, host: &str, port: Option<u16>, why: &str, source_port: u16) -> bool {
         let now = Instant::now();
         let mut table = self.table();
         let mut key = (printable(host, LONGEST_HOST), port);
         if MOST_ENTRIES <= table.entries.len() && !table.entries.contains_key(&key) {
             key = (MORE_HOSTS.to_owned(), None);
         }
+        let is_new = table.entries.len() < HELD_ENTRIES && !table.entries.contains_key(&key);
         let entry = table.entries.entry(key.clone()).or_insert_with(|| Entry::new(key, now));
         // A look-up asks for IPv4 and IPv6 from one socket: one attempt.
         let same = port.is_none() && entry.denied.source_port == source_port && now < entry.happened + PACE;
@@ -69,6 +91,7 @@ impl Denials {
         entry.denied.last_at = milliseconds();
         entry.denied.source_port = source_port;
         self.changed.notify_one();
+        is_new
     }
 
     /// Says something once in a container's life.
@@ -155,10 +178,10 @@ mod tests {
     async fn the_first_is_told_at_once_and_repeats_once_a_second_with_the_total() {
         let denials = Denials::default();
         let record = || denials.record("example.org", Some(443), "no", 1);
-        record();
+        assert!(record());
         assert_eq!(denied(&denials.next().await), [("example.org", 1)]);
         let told = Instant::now();
-        (0..1000).for_each(|_| record());
+        assert_eq!((0..1000).filter(|_| record()).count(), 0);
         assert_eq!(denied(&denials.next().await), [("example.org", 1001)]);
         assert_eq!(told.elapsed(), PACE);
     }
@@ -184,6 +207,22 @@ mod tests {
         assert!(
             denied(&lines).iter().all(|(host, _)| host.bytes().all(|b| b == b' ' || b.is_ascii_graphic()))
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_refusal_of_a_host_waits_for_who_may_look_and_a_flood_does_not() {
+        let denials = Denials::default();
+        let began = Instant::now();
+        denials.refuse("a.example", None, "no", 1).await;
+        assert_eq!(began.elapsed(), Duration::ZERO, "nobody listens");
+        denials.are_heard();
+        denials.refuse("a.example", None, "no", 2).await;
+        assert_eq!(began.elapsed(), Duration::ZERO, "it is known");
+        for n in 0..1000 {
+            denials.refuse(&format!("{n}.example"), None, "no", 3).await;
+        }
+        let held = u32::try_from(HELD_ENTRIES - 1).unwrap();
+        assert_eq!(began.elapsed(), HOLD * held);
     }
 
     #[tokio::test(start_paused = true)]

@@ -67,3 +67,37 @@ pub struct Notice {
     /// The sentence; printable ASCII.
     pub text: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both_ways<T: Serialize + for<'a> Deserialize<'a> + PartialEq + std::fmt::Debug>(line: &str, value: T) {
+        assert_eq!(serde_json::to_string(&value).unwrap(), line);
+        assert_eq!(serde_json::from_str::<T>(line).unwrap(), value);
+    }
+
+    #[test]
+    fn lines_are_written_so_and_read_back() {
+        both_ways(r#"{"allow":["example.org"]}"#, ToGate::Allow(vec!["example.org".to_owned()]));
+        let refused = vec![RefusedEntry { entry: "*".to_owned(), why: "no".to_owned() }];
+        both_ways(
+            r#"{"allowed":["example.org"],"refused":[{"entry":"*","why":"no"}]}"#,
+            FromGate::Policy { allowed: vec!["example.org".to_owned()], refused },
+        );
+        let denied = Denied {
+            host: "example.org".to_owned(),
+            port: None,
+            why: "no".to_owned(),
+            count: 3,
+            last_at: 17,
+            source_port: 4711,
+        };
+        both_ways(
+            r#"{"denied":{"host":"example.org","port":null,"why":"no","count":3,"lastAt":17,"sourcePort":4711}}"#,
+            FromGate::Denied { denied },
+        );
+        let notice = Notice { text: "x".to_owned() };
+        both_ways(r#"{"notice":{"text":"x"}}"#, FromGate::Notice { notice });
+    }
+}

@@ -19,11 +19,11 @@ use tokio::{
 
 use crate::{border::Border, control, gate, own::Own, relay};
 
-mod calls;
 mod init;
 mod outside;
 mod privilege;
 mod rules;
+mod syscalls;
 mod tool;
 mod verify;
 
@@ -54,10 +54,11 @@ pub fn run(arguments: &[String]) -> ExitCode {
 
 fn contain(command: &[String]) -> Result<ExitCode> {
     let mut clock = Clock::start();
-    calls::refuse()?;
     rules::load().context("the container's network could not be closed")?;
     clock.lap("rules");
     privilege::give_up_net_admin()?;
+    syscalls::refuse()?;
+    clock.lap("rights");
     // One thread: capabilities belong to threads, and what this one gives up none may keep.
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(live(command, clock))

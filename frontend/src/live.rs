@@ -12,7 +12,7 @@ use leptos::prelude::*;
 
 use crate::{
     link::{Link, use_link},
-    state::{log::Next, runs::Runs},
+    state::{egress::Allowing, log::Next, runs::Runs},
     timer::{sleep, spawn_scoped},
 };
 
@@ -29,13 +29,20 @@ pub(crate) struct Live {
     pub(crate) runs: RwSignal<Runs>,
     /// Whether the first runs have arrived.
     pub(crate) loaded: RwSignal<bool>,
+    /// What was done about hosts that containers were refused.
+    pub(crate) allowing: RwSignal<Allowing>,
     /// How the server is.
     pub(crate) status: RwSignal<Option<Status>>,
 }
 
 /// Makes it known to the pages and keeps it current while the reader is signed in.
 pub(crate) fn provide_live() {
-    let live = Live { runs: RwSignal::default(), loaded: RwSignal::new(false), status: RwSignal::new(None) };
+    let live = Live {
+        runs: RwSignal::default(),
+        loaded: RwSignal::new(false),
+        allowing: RwSignal::default(),
+        status: RwSignal::new(None),
+    };
     provide_context(live);
     let link = use_link();
     spawn_scoped(follow_runs(link, live));

@@ -12,6 +12,7 @@ pub(crate) mod prose;
 pub(crate) mod tool;
 
 pub(crate) mod activity;
+pub(crate) mod egress;
 pub(crate) mod gate;
 pub(crate) mod item;
 pub(crate) mod log;

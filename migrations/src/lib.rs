@@ -15,6 +15,8 @@ mod m0009_artifacts;
 mod m0010_batches;
 mod m0011_run_indexes;
 mod m0012_egress;
+mod m0013_secrets;
+mod m0014_audit;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -35,6 +37,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_batches::Migration),
             Box::new(m0011_run_indexes::Migration),
             Box::new(m0012_egress::Migration),
+            Box::new(m0013_secrets::Migration),
+            Box::new(m0014_audit::Migration),
         ]
     }
 }

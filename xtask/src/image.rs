@@ -53,6 +53,26 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The agent's program, taken out of the image for tests that run it without a container. Not made again while the
+/// image is the same.
+///
+/// # Errors
+/// When there is no image, or the engine does not hand it out.
+pub(crate) fn agent() -> Result<PathBuf> {
+    let folder = run::target_folder()?.join("agent").join(label()?);
+    let program = folder.join("claude");
+    if !program.exists() {
+        fs::create_dir_all(&folder).context("no folder for the agent's program")?;
+        let container = run::output(Command::new("docker").args(["create", TAG]))?;
+        let copied = run::run(
+            Command::new("docker").args(["cp", &format!("{container}:/usr/local/bin/claude")]).arg(&program),
+        );
+        run::output(Command::new("docker").args(["rm", &container]))?;
+        copied?;
+    }
+    Ok(program)
+}
+
 /// A hash over everything the image is made of.
 fn fingerprint(root: &Path, programs: &Path, base: &base::Base) -> Result<String> {
     let mut parts = Command::new("sha256sum");

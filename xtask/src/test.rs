@@ -45,6 +45,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     });
     steps.step("tests of the parts", || {
         let mut tests = cargo_test(root, &database);
+        tests.env("CAISSON_TEST_CLAUDE", image::agent()?);
         run::run(
             tests.args(["--features", check::FEATURES]).args(["--lib", "--bins"]).args(part_arguments(root)?),
         )

@@ -7,7 +7,7 @@ mod execution;
 mod git;
 mod remote;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ pub struct InitGitResult {
 }
 
 /// `POST /checks`; runs them in order and stops at the first that does not pass.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checks {
     /// The checks.
@@ -73,6 +73,15 @@ pub struct Checks {
     /// Environment of the checks.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Checks {
+    /// Without the values of its environment.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { checks, attempt, env } = self;
+        let env = env.keys();
+        f.debug_struct("Checks").field("checks", checks).field("attempt", attempt).field("env", &env).finish()
+    }
 }
 
 /// The answer to `POST /checks`.

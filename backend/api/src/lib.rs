@@ -24,5 +24,12 @@ pub mod executor;
 #[cfg(feature = "client")]
 pub mod rpc;
 
+#[cfg(any(target_arch = "wasm32", test))]
+#[cfg_attr(not(target_arch = "wasm32"), allow(unreachable_pub, reason = "here it is only tested"))]
+mod moment;
+
 /// A moment in UTC; RFC 3339 on the wire.
+#[cfg(not(target_arch = "wasm32"))]
 pub use jiff::Timestamp;
+#[cfg(target_arch = "wasm32")]
+pub use moment::Timestamp;

@@ -1,5 +1,7 @@
 //! Talking to a run: say something to its agent, answer what it waits for, see what it has changed.
 
+use std::sync::Arc;
+
 use api::{
     claude,
     error::ApiError,
@@ -14,7 +16,8 @@ use uuid::Uuid;
 use super::{App, Error, not_found};
 use crate::{
     agent::{self, Agent},
-    drive::gates::is_of_batch,
+    drive::{self, gates::is_of_batch},
+    mask::Mask,
     store,
 };
 
@@ -98,13 +101,25 @@ impl App {
         let agent = self.agent_of(&run).await?;
         let ask = Diff { base_commit: Some(base_commit), max_bytes: MAX_PATCH };
         let diff = agent.diff(&ask).await.map_err(|error| unavailable(&error))?;
+        let mask = self.mask_of(&run).await?;
         let patch = decode(&diff.patch);
-        Ok(RunDiff {
+        let mut diff = RunDiff {
             base_commit: run.base_commit,
             files: diff.files,
-            patch: String::from_utf8_lossy(&patch).into_owned(),
+            patch: mask.text(&String::from_utf8_lossy(&patch)).into_owned(),
             left_out: diff.left_out,
-        })
+        };
+        diff.files.iter_mut().for_each(|file| mask.apply(&mut file.path));
+        Ok(diff)
+    }
+
+    /// What must not be said of a run: what its driver masks, if it is here, or what it would.
+    async fn mask_of(&self, run: &Run) -> Result<Arc<Mask>, store::Error> {
+        let driven = self.drivers().get(&run.id).and_then(|driver| driver.mask.borrow().clone());
+        match driven {
+            Some(mask) => Ok(mask),
+            None => drive::mask_of(self, run).await,
+        }
     }
 
     /// The executor of a run that has a container.

@@ -16,6 +16,7 @@ impl App {
     /// `Invalid` when it cannot be.
     pub async fn task_create(&self, spec: TaskSpec) -> Result<Task, Error> {
         validate::check(&spec)?;
+        self.check_secrets(&spec).await?;
         Ok(self.store.task_insert(spec).await?)
     }
 
@@ -39,6 +40,7 @@ impl App {
         }
         change(&mut task.spec);
         validate::check(&task.spec)?;
+        self.check_secrets(&task.spec).await?;
         self.store.task_update(id, version, &task.spec).await?;
         self.task_by_id(id).await
     }

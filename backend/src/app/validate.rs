@@ -2,10 +2,11 @@
 
 use api::{
     error::ApiError,
-    task::{MAX_STEPS, Step, TaskSpec},
+    task::{EnvValue, MAX_STEPS, Step, TaskSpec},
 };
 
 use super::{egress, repository};
+use crate::secrets;
 
 /// The longest instructions of a step, in bytes.
 const MAX_INSTRUCTIONS: usize = 256 * 1024;
@@ -47,8 +48,11 @@ pub(super) fn check(spec: &TaskSpec) -> Result<(), ApiError> {
         check_step(&format!("steps[{at}]"), step)?;
     }
     check_settings(spec)?;
-    for name in spec.env.keys() {
+    for (name, value) in &spec.env {
         check_env(name)?;
+        if let EnvValue::Secret(secret) = value {
+            secrets::check_name(&format!("env.{name}"), secret)?;
+        }
     }
     Ok(())
 }
@@ -202,5 +206,7 @@ mod tests {
             "env.ANTHROPIC_API_KEY"
         );
         assert_eq!(field_of(|task| drop(task.env.insert("A B".into(), "x".into()))), "env.A B");
+        let secret = EnvValue::Secret("no name".into());
+        assert_eq!(field_of(|task| drop(task.env.insert("A".into(), secret))), "env.A");
     }
 }

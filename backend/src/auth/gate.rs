@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use api::{Timestamp, error::ApiError};
+use api::{Timestamp, audit::AuditEntry, error::ApiError, id::AuditId};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, header},
@@ -12,11 +12,27 @@ use axum::{
 
 use super::{attempts::Attempts, cookie, hash};
 use crate::{
+    audit::Audit,
     config::Http,
     secret::Secret,
-    server::{Client, guard, refuse},
+    server::{
+        Client, guard,
+        rates::{self, Rates, Who},
+        refuse,
+    },
     store::{self, Store},
 };
+
+/// Who a caller is.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    /// How it proved that.
+    pub(crate) caller: Caller,
+    /// The name of its token, or of the one that its session was begun with.
+    pub(crate) actor: Arc<str>,
+    /// What its token or session is known by.
+    pub(crate) hash: [u8; 32],
+}
 
 /// How a caller proved who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,41 +48,72 @@ pub(crate) struct Gate {
     pub(super) store: Store,
     pub(super) secure_cookies: bool,
     attempts: Attempts,
+    rates: Rates,
+    audit: Audit,
 }
 
 impl Gate {
-    pub(crate) fn new(store: Store, http: &Http) -> Self {
+    pub(crate) fn new(store: Store, http: &Http, rates: Rates, audit: Audit) -> Self {
         let attempts = Attempts::new(http.login_attempts);
-        Self { store, secure_cookies: http.trusted_proxy, attempts }
+        Self { store, secure_cookies: http.trusted_proxy, attempts, rates, audit }
     }
 
-    /// Whether this is one of our tokens. Every wrong one counts against the address.
-    pub(super) async fn check_token(&self, token: &Secret, address: IpAddr) -> Result<(), ApiError> {
+    /// Whose token this is, if it is one of ours. Every wrong one counts against the address.
+    pub(super) async fn check_token(&self, token: &Secret, address: IpAddr) -> Result<Identity, ApiError> {
         self.attempts.check(address)?;
-        if self.store.token_exists(hash(token)).await.map_err(unavailable)? {
-            return Ok(());
+        let hash = hash(token);
+        if let Some(name) = self.store.token_name(hash).await.map_err(unavailable)? {
+            return Ok(Identity { caller: Caller::Token, actor: name.into(), hash });
         }
-        self.attempts.wrong(address);
+        let is_worth_telling = self.attempts.wrong(address);
         tracing::warn!("a wrong token was refused");
+        if is_worth_telling {
+            self.note("login", "nobody", address, Some("the token is not known")).await;
+        }
         let why = "this token is not known: take the one that the first start showed, or make one with \
                    `caisson token new`";
         Err(ApiError::Unauthenticated { why: why.to_owned() })
     }
 
-    async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Caller, ApiError> {
+    /// Notes in the audit log who came or went, or was refused.
+    pub(super) async fn note(&self, action: &str, actor: &str, origin: IpAddr, error: Option<&str>) {
+        let entry = AuditEntry {
+            id: AuditId::mint(),
+            at: Timestamp::now(),
+            actor: actor.to_owned(),
+            origin: Some(origin.to_string()),
+            action: action.to_owned(),
+            target: None,
+            ok: error.is_none(),
+            error: error.map(str::to_owned),
+        };
+        self.audit.record(entry).await;
+    }
+
+    /// Lets a caller in, or counts against its address that it may not come in.
+    async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Identity, ApiError> {
+        let nobody = rates::refused(address);
+        self.rates.check(nobody)?;
+        let known = self.identify(headers, address).await;
+        if known.is_err() {
+            self.rates.take(nobody)?;
+        }
+        known
+    }
+
+    async fn identify(&self, headers: &HeaderMap, address: IpAddr) -> Result<Identity, ApiError> {
         if let Some(token) = bearer(headers) {
-            return self.check_token(&token, address).await.map(|()| Caller::Token);
+            return self.check_token(&token, address).await;
         }
         let Some(session) = cookie::find(headers) else {
             let why = "send `Authorization: Bearer TOKEN`, or sign in with POST /api/login";
             return Err(ApiError::Unauthenticated { why: why.to_owned() });
         };
         // Not counted: a stale tab is not a guess, and a session is too long to be guessed.
-        match self.store.session_exists(hash(&session), Timestamp::now()).await.map_err(unavailable)? {
-            true => Ok(Caller::Session),
-            false => {
-                Err(ApiError::Unauthenticated { why: "the session has ended; sign in again".to_owned() })
-            }
+        let hash = hash(&session);
+        match self.store.session_actor(hash, Timestamp::now()).await.map_err(unavailable)? {
+            Some(actor) => Ok(Identity { caller: Caller::Session, actor: actor.into(), hash }),
+            None => Err(ApiError::Unauthenticated { why: "the session has ended; sign in again".to_owned() }),
         }
     }
 }
@@ -78,13 +125,19 @@ pub(crate) async fn authenticate(
     next: Next,
 ) -> Response {
     let address = Client::of(&request);
-    let admitted = match gate.admit(request.headers(), address).await {
-        Ok(Caller::Session) => guard::check_intent(&request).map(|()| Caller::Session),
-        other => other,
-    };
+    let admitted = gate.admit(request.headers(), address).await.and_then(|known| {
+        if known.caller == Caller::Session {
+            guard::check_intent(&request)?;
+        }
+        // On `/rpc` each call counts, however many come in one request.
+        if request.uri().path() != "/rpc" {
+            gate.rates.take(Who::Known(known.hash))?;
+        }
+        Ok(known)
+    });
     match admitted {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
+        Ok(known) => {
+            request.extensions_mut().insert(known);
             // Nothing behind the gate needs the token, so nothing can log it.
             request.headers_mut().remove(header::AUTHORIZATION);
             next.run(request).await

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     cookie::{self, SESSION_SECONDS},
-    gate::{Caller, Gate, unavailable},
+    gate::{Caller, Gate, Identity, unavailable},
     hash, random,
 };
 use crate::{
@@ -36,10 +36,11 @@ pub(crate) async fn login(
     body: Result<Json<Login>, JsonRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let Json(Login { token }) = body.map_err(|rejected| ApiError::invalid("body", rejected.body_text()))?;
-    gate.check_token(&Secret::new(token.trim()), client.0).await?;
+    let known = gate.check_token(&Secret::new(token.trim()), client.0).await?;
     let session = Secret::new(random());
     let expires = Timestamp::now() + jiff::SignedDuration::from_secs(SESSION_SECONDS);
-    gate.store.session_insert(hash(&session), expires).await.map_err(unavailable)?;
+    gate.store.session_insert(hash(&session), &known.actor, expires).await.map_err(unavailable)?;
+    gate.note("login", &known.actor, client.0, None).await;
     let cookie = cookie::set(&session, gate.secure_cookies);
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
 }
@@ -47,18 +48,21 @@ pub(crate) async fn login(
 /// `POST /api/logout`: ends the session, here and in the browser.
 pub(crate) async fn logout(
     State(gate): State<Arc<Gate>>,
+    Extension(client): Extension<Client>,
+    Extension(known): Extension<Identity>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refusal> {
     if let Some(session) = cookie::find(&headers) {
         gate.store.session_delete(hash(&session)).await.map_err(unavailable)?;
     }
+    gate.note("logout", &known.actor, client.0, None).await;
     let cookie = cookie::clear(gate.secure_cookies);
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
 }
 
 /// `GET /api/session`: how the caller is signed in. Whoever is not gets 401.
-pub(crate) async fn session(Extension(caller): Extension<Caller>) -> impl IntoResponse {
-    let by = match caller {
+pub(crate) async fn session(Extension(known): Extension<Identity>) -> impl IntoResponse {
+    let by = match known.caller {
         Caller::Token => "token",
         Caller::Session => "session",
     };

@@ -121,6 +121,17 @@ impl Upstream {
         }
     }
 
+    /// What it is shown, with the setting it is from.
+    pub(super) fn secret(&self) -> Option<(&'static str, Secret)> {
+        let Self::Anthropic { credential, .. } = self else { return None };
+        let (name, shown) = match credential {
+            Credential::ApiKey(shown) => ("ANTHROPIC_API_KEY", shown),
+            Credential::OAuth(shown) => ("CLAUDE_CODE_OAUTH_TOKEN", shown),
+        };
+        let shown = shown.to_str().unwrap_or_default();
+        Some((name, Secret::new(shown.strip_prefix("Bearer ").unwrap_or(shown))))
+    }
+
     /// What the upstream said, should it repeat the credential, without it.
     pub(super) fn without_credential(&self, said: &str) -> String {
         let Self::Anthropic { credential: Credential::ApiKey(shown) | Credential::OAuth(shown), .. } = self

@@ -131,6 +131,13 @@ impl Server {
                     why: "the server turns this client away".into(),
                 });
             }
+            Some(WsHandshakeError::Rejected { status_code: 429 }) => {
+                return Failure::Refused(ApiError::Unavailable {
+                    what: "server".to_owned(),
+                    why: "too many wrong tokens or too many calls came from here: wait a minute".to_owned(),
+                    retry_after_ms: 60_000,
+                });
+            }
             Some(WsHandshakeError::Rejected { status_code: 503 }) => {
                 return Failure::Refused(ApiError::Unavailable {
                     what: "database".to_owned(),

@@ -6,7 +6,7 @@ use api::{
     id::{RunId, TaskId},
     rpc::runs::RunsApiClient,
     run::{Outcome, Overrides, Run, RunState},
-    task::{Check, Step, TaskSpec},
+    task::{Check, EnvValue, Step, TaskSpec},
 };
 use clap::{ArgGroup, Args};
 use futures::StreamExt;
@@ -56,6 +56,9 @@ pub(super) struct Start {
     /// How many turns the agent may take for the prompt.
     #[arg(long, value_name = "N", conflicts_with = "task")]
     max_turns: Option<u32>,
+    /// A variable of the prompt's environment that is set to the value of a stored secret; may be repeated.
+    #[arg(long = "secret-env", value_name = "NAME=SECRET", value_parser = secret_env, conflicts_with = "task")]
+    secret_env: Vec<(String, EnvValue)>,
     /// Show what happens until the run has ended; exit code 1 unless it succeeds.
     #[arg(long, short)]
     follow: bool,
@@ -82,8 +85,15 @@ async fn task_of(client: &Client, start: &Start) -> Result<TaskId, Failure> {
     let checks = start.checks.iter().map(|check| Check::from(check.as_str())).collect();
     let step = Step { instructions: prompt.clone(), checks };
     let name = step.title();
-    let spec = TaskSpec { max_turns: start.max_turns, ..TaskSpec::new(name, vec![step]) };
+    let env = start.secret_env.iter().cloned().collect();
+    let spec = TaskSpec { max_turns: start.max_turns, env, ..TaskSpec::new(name, vec![step]) };
     Ok(tasks::create(client, spec).await?.id)
+}
+
+/// `NAME=SECRET`: the variable, and the secret it is set to.
+fn secret_env(text: &str) -> Result<(String, EnvValue), String> {
+    let (variable, secret) = text.split_once('=').ok_or("write NAME=SECRET, both names")?;
+    Ok((variable.to_owned(), EnvValue::Secret(secret.to_owned())))
 }
 
 /// The exit code that says how a run ended.

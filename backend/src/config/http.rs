@@ -6,6 +6,9 @@ use clap::{Args, builder::BoolishValueParser};
 
 use super::{Error, Size, within};
 
+/// The highest rate that may be set.
+const MAX_CALLS: u32 = 1_000_000;
+
 /// Where the server listens and whom it answers, as typed.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Port")]
@@ -36,6 +39,15 @@ pub struct HttpArgs {
     /// Most wrong tokens a minute from one address (1 to 100000)
     #[arg(long, env = "CAISSON_LOGIN_ATTEMPTS", value_name = "COUNT", default_value_t = 30)]
     pub login_attempts: u32,
+    /// Calls a second of one token or session, and requests a second of an address without one (1 to 1000000)
+    #[arg(long, env = "CAISSON_CALLS_PER_SECOND", value_name = "COUNT", default_value_t = 50)]
+    pub calls_per_second: u32,
+    /// How many of them may come at once after a pause (1 to 1000000)
+    #[arg(long, env = "CAISSON_CALLS_BURST", value_name = "COUNT", default_value_t = 200)]
+    pub calls_burst: u32,
+    /// Calls of one token or session that may be at work at the same time (1 to 100000)
+    #[arg(long, env = "CAISSON_CALLS_AT_ONCE", value_name = "COUNT", default_value_t = 256)]
+    pub calls_at_once: u32,
 }
 
 /// Where the server listens and whom it answers, checked.
@@ -55,6 +67,12 @@ pub struct Http {
     pub max_subscriptions: u32,
     /// Most wrong tokens a minute from one address.
     pub login_attempts: u32,
+    /// Calls a second of one caller.
+    pub calls_per_second: u32,
+    /// How many of them may come at once.
+    pub calls_burst: u32,
+    /// Calls of one caller at the same time.
+    pub calls_at_once: u32,
 }
 
 impl HttpArgs {
@@ -83,6 +101,9 @@ impl HttpArgs {
                 100_000,
                 "wrong tokens a minute",
             )?,
+            calls_per_second: within("--calls-per-second", self.calls_per_second, 1, MAX_CALLS, "calls")?,
+            calls_burst: within("--calls-burst", self.calls_burst, 1, MAX_CALLS, "calls")?,
+            calls_at_once: within("--calls-at-once", self.calls_at_once, 1, 100_000, "calls")?,
         })
     }
 }

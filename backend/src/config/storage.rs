@@ -9,7 +9,11 @@ use std::{
 use clap::Args;
 
 use super::{Error, secret, within};
-use crate::{auth, secret::Secret};
+use crate::{
+    auth,
+    secret::Secret,
+    secrets::{self, Key},
+};
 
 /// What the server keeps, and where, as typed.
 #[derive(Args, Clone, Debug)]
@@ -36,6 +40,17 @@ pub struct StorageArgs {
     /// Days for which the artifacts of a run, its patches, are kept after its end (0 to 36500); 0 is for ever
     #[arg(long, env = "CAISSON_KEEP_ARTIFACTS_DAYS", value_name = "DAYS", default_value_t = 0)]
     pub keep_artifacts_days: u32,
+    /// Days for which the audit log is kept (0 to 36500); 0 is for ever
+    #[arg(long, env = "CAISSON_AUDIT_DAYS", value_name = "DAYS", default_value_t = 365)]
+    pub audit_days: u32,
+    /// Keys that secrets are sealed with: 32 random bytes in base64 or hex, one a line, the newest first; the
+    /// others only open what they have sealed. Other users of this machine can see flags, so prefer the file
+    /// [default: derived from the server's key]
+    #[arg(long, env = "CAISSON_SECRETS_KEY", value_name = "KEYS", hide_env_values = true)]
+    pub secrets_key: Option<Secret>,
+    /// File with the keys that secrets are sealed with
+    #[arg(long, env = "CAISSON_SECRETS_KEY_FILE", value_name = "FILE")]
+    pub secrets_key_file: Option<PathBuf>,
     /// First admin token, 16 characters or more, instead of having one made and shown at the first
     /// start; other users of this machine can see flags, so prefer the file
     #[arg(long, env = "CAISSON_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
@@ -58,6 +73,10 @@ pub struct Storage {
     pub keep_events_days: u32,
     /// Days for which artifacts are kept; 0 is for ever.
     pub keep_artifacts_days: u32,
+    /// Days for which the audit log is kept; 0 is for ever.
+    pub audit_days: u32,
+    /// The keys that were given for secrets, newest first.
+    pub secrets_keys: Vec<Key>,
     /// The first admin token, if one was given.
     pub admin_token: Option<Secret>,
 }
@@ -74,6 +93,12 @@ impl StorageArgs {
         let days = |flag, days| within(flag, days, 0, MAX_DAYS, "days; 0 is for ever");
         let keep_events_days = days("--keep-events-days", self.keep_events_days)?;
         let keep_artifacts_days = days("--keep-artifacts-days", self.keep_artifacts_days)?;
+        let audit_days = days("--audit-days", self.audit_days)?;
+        let given = secret("--secrets-key", self.secrets_key, self.secrets_key_file)?;
+        let secrets_keys = given.map(|text| secrets::read_keys(text.expose())).transpose();
+        let secrets_keys = secrets_keys
+            .map_err(|error| Error::refused("--secrets-key", error.to_string()))?
+            .unwrap_or_default();
         let database_url = secret("--database-url", self.database_url, self.database_url_file)?;
         if let Some(url) = &database_url {
             check_database(url)?;
@@ -94,6 +119,8 @@ impl StorageArgs {
             key_file: self.key_file.unwrap_or_else(|| data_dir.join("server.key")),
             keep_events_days,
             keep_artifacts_days,
+            audit_days,
+            secrets_keys,
             admin_token,
             data_dir,
         })

@@ -31,6 +31,16 @@ impl Network {
             return Ok(());
         }
         match docker.inspect_network(&spec::network_name(&self.server), None).await {
+            Ok(found) if is_shut(found.options.as_ref()) => {
+                // While containers of that version live it stays, and theirs need no way out.
+                match docker.remove_network(&spec::network_name(&self.server)).await {
+                    Ok(()) => self.make(docker).await.map_err(|cause| engine.error(cause))?,
+                    Err(cause) => {
+                        tracing::warn!(%cause, "containers reach nothing outside until the old network is free");
+                        return Ok(());
+                    }
+                }
+            }
             Ok(_) => {}
             Err(cause) if status(&cause) == Some(404) => {
                 self.make(docker).await.map_err(|cause| engine.error(cause))?;
@@ -65,5 +75,22 @@ impl Network {
     /// The engine says that it is not there after all.
     pub(super) async fn forget(&self) {
         *self.seen.lock().await = false;
+    }
+}
+
+/// Whether a network leads nowhere, as those of versions before egress by name did.
+fn is_shut(options: Option<&HashMap<String, String>>) -> bool {
+    options.and_then(|options| options.get(spec::MASQUERADE)).is_some_and(|value| value == "false")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_network_of_an_earlier_version_leads_nowhere() {
+        let options = |value: &str| HashMap::from([(spec::MASQUERADE.to_owned(), value.to_owned())]);
+        assert!(is_shut(Some(&options("false"))));
+        assert!(!is_shut(Some(&options("true"))) && !is_shut(Some(&HashMap::new())) && !is_shut(None));
     }
 }

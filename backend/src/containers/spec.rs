@@ -29,6 +29,8 @@ const CAPABILITIES: [&str; 5] = ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "KI
 const LOG_SIZE: &str = "512k";
 const LOG_FILES: &str = "2";
 
+/// The option of the engine's bridge by which a network has a way out.
+pub(super) const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
 /// An image with this label, and the value `writable`, is not given a read-only root.
 pub(super) const ROOT: &str = "caisson.root";
 
@@ -117,7 +119,7 @@ pub(super) fn container(server: &str, wanted: &Wanted, profile: &Profile) -> Con
 }
 
 /// Nothing of the host but what the operator lists. What is not said here is the engine's default, and that is
-/// meant: its seccomp and `AppArmor` profiles, its masked and read-only paths, its user namespace remapping.
+/// meant: its profiles for seccomp and `AppArmor`, its masked and read-only paths, its user namespace remapping.
 fn host(server: &str, profile: &Profile) -> HostConfig {
     let Profile { limits, runtime, mounts, dns, writable_root } = profile;
     let memory = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);

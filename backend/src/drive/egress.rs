@@ -12,9 +12,10 @@ use api::{
 };
 use tokio::sync::Notify;
 
-use super::{Driver, End, Halt, boot::Booted, execution::insist};
+use super::{Driver, End, Halt, boot::Booted, execution::insist, masking};
 use crate::{
     agent::{Agent, Error},
+    mask::Mask,
     store::{self, RunPatch, RunWrite, Store},
 };
 
@@ -28,6 +29,7 @@ pub(super) struct Watch {
     fence: i64,
     instance: InstanceId,
     agent: Agent,
+    mask: Arc<Mask>,
     changed: Arc<Notify>,
     /// What is stored.
     denied: Vec<Denied>,
@@ -67,6 +69,7 @@ impl Driver {
             fence: self.record.fence,
             instance: booted.instance,
             agent: booted.agent.clone(),
+            mask: self.mask.clone(),
             changed: self.driven.egress.clone(),
             // What cannot be read now is told once more.
             denied: self.app.store.run_denied(run.id).await.unwrap_or_default(),
@@ -111,7 +114,8 @@ impl Watch {
     }
 
     /// Stores what is new in a report: events and what the instance shows, in one transaction.
-    async fn note(&mut self, report: EgressReport) -> Result<(), store::Error> {
+    async fn note(&mut self, mut report: EgressReport) -> Result<(), store::Error> {
+        masking::report(&self.mask, &mut report);
         let before =
             |now: &Denied| self.denied.iter().find(|known| is_same(known, now)).map_or(0, |it| it.count);
         let denials =

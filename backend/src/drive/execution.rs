@@ -136,17 +136,23 @@ impl Driver {
     }
 
     /// Passes tokens on; answers the lines to keep, and how reading ended, if it did.
-    fn sort(&self, batch: Vec<Result<ExecutionLine, Error>>) -> (Vec<ExecutionLine>, Option<Stopped>) {
+    fn sort(&mut self, batch: Vec<Result<ExecutionLine, Error>>) -> (Vec<ExecutionLine>, Option<Stopped>) {
         let mut kept = Vec::with_capacity(batch.len());
         let mut outcome = None;
         for line in batch {
             match line {
                 Ok(ExecutionLine::Partial { text, block }) => {
-                    self.app.store.partial_send(self.record.run.id, Partial { text, block });
+                    self.send_partial(Partial { text, block });
                 }
                 // Its number is not stored, so that a driver that comes after a crash reads it again.
-                Ok(ExecutionLine::End { exit, .. }) => outcome = Some(Stopped::End(exit)),
-                Ok(line) => kept.push(line),
+                Ok(ExecutionLine::End { exit, .. }) => {
+                    self.flush_partials();
+                    outcome = Some(Stopped::End(exit));
+                }
+                Ok(line) => {
+                    self.flush_partials();
+                    kept.push(line);
+                }
                 Err(error) => outcome = Some(Stopped::of(error)),
             }
         }

@@ -37,7 +37,9 @@ impl Driver {
         Ok(booted)
     }
 
-    async fn write_end(&mut self, end: End) -> Result<(), Halt> {
+    async fn write_end(&mut self, mut end: End) -> Result<(), Halt> {
+        // It is logged, too.
+        self.mask.apply(&mut end.detail);
         self.withdraw(None).await?;
         self.tell_undelivered().await?;
         self.retry_by_itself(&end).await?;

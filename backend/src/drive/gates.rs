@@ -10,7 +10,7 @@ use api::{
 use uuid::Uuid;
 
 use super::{
-    Driver, Halt,
+    Driver, Halt, masking,
     money::{Line, STOP},
 };
 use crate::{
@@ -74,10 +74,12 @@ impl Driver {
 
     async fn insert_gate(
         &mut self,
-        gate: Gate,
+        mut gate: Gate,
         ask: Option<String>,
         execution: Option<String>,
     ) -> Result<(), Halt> {
+        masking::gate(&self.mask, &mut gate);
+        let ask = ask.map(|ask| masking::keep_ask(&self.app.secrets, &self.mask, gate.id, &ask));
         let record = GateRecord { gate, ask, execution, answered_at: None, delivered: false };
         let (store, run) = (self.app.store.clone(), self.record.run.id);
         self.patiently(|| store.gate_insert(run, &record)).await.map(drop)
@@ -117,7 +119,8 @@ impl Driver {
         record: &GateRecord,
         answer: &str,
     ) -> Result<bool, Halt> {
-        let ask = record.ask.as_deref().and_then(ask_of);
+        let kept = |kept| masking::kept_ask(&self.app.secrets, record.gate.id, kept);
+        let ask = record.ask.as_deref().and_then(kept).as_deref().and_then(ask_of);
         let Some(ask) = ask.filter(|_| record.execution.as_deref() == Some(execution)) else {
             return Ok(true);
         };

@@ -7,7 +7,7 @@ use api::{
     run::Transition,
 };
 
-use super::{Driver, Halt, wait};
+use super::{Driver, Halt, masking, wait};
 use crate::store::{Error, RunPatch, RunWrite, Written};
 
 /// The longest pause between two tries to write.
@@ -44,11 +44,12 @@ impl Driver {
     }
 
     /// Writes a change to the run; keeps trying while the database is away. A change that the run's state no
-    /// longer allows is dropped.
+    /// longer allows is dropped. Everything a run says comes through here, and leaves without its secrets.
     ///
     /// # Errors
     /// `Leave` when the process stops first.
-    pub(super) async fn write(&mut self, write: RunWrite) -> Result<(), Halt> {
+    pub(super) async fn write(&mut self, mut write: RunWrite) -> Result<(), Halt> {
+        masking::apply(&self.mask, &mut write);
         if let Some(written) = self.patiently(|| self.app.store.run_write(write.clone())).await? {
             self.remember(&write, written);
         }

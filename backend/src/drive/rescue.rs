@@ -1,6 +1,6 @@
 //! Rescue: on every way out commits reach the run's branch, and what is not committed is kept as a patch.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use api::{
     executor::{Diff, ExecutionLine},
@@ -79,7 +79,8 @@ impl Driver {
     pub(super) async fn keep_changes(&mut self, agent: &Agent) -> Result<(), Halt> {
         let Some(base_commit) = self.record.run.base_commit.clone() else { return Ok(()) };
         let Some((diff, patch)) = self.diff(agent, Some(base_commit)).await? else { return Ok(()) };
-        let files = serde_json::to_vec(&diff).unwrap_or_default();
+        let files = serde_json::to_string(&diff).unwrap_or_default();
+        let files = self.mask.json(&files).into_owned().into_bytes();
         let (store, run) = (self.app.store.clone(), self.record.run.id);
         self.patiently(|| store.artifact_put(run, CHANGED_FILES, files.clone())).await?;
         self.keep(CHANGES, patch).await
@@ -96,6 +97,10 @@ impl Driver {
         if content.is_empty() {
             return Ok(());
         }
+        let content = match self.mask.bytes(&content) {
+            Cow::Owned(masked) => masked,
+            Cow::Borrowed(_) => content,
+        };
         let artifact = Artifact { name: name.to_owned(), bytes: content.len() as u64 };
         let (store, run) = (self.app.store.clone(), self.record.run.id);
         self.patiently(|| store.artifact_put(run, name, content.clone())).await?;

@@ -1,4 +1,4 @@
-//! What is kept only so long goes: events and artifacts of old runs, sessions that are over.
+//! What is kept only so long goes: events and artifacts of old runs, the audit log, sessions that are over.
 
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use crate::{app::App, store::Error};
 
 /// How often it is looked for.
 const TICK: Duration = Duration::from_secs(600);
+/// Days for which the value that a secret had before is kept for masking: longer than a run may take.
+const REPLACED_DAYS: u32 = 30;
 /// How many runs are looked up at once.
 const RUNS: u64 = 100;
 
@@ -27,6 +29,12 @@ pub(crate) async fn run(app: App, stop: CancellationToken) {
 async fn tidy(app: &App, stop: &CancellationToken) -> Result<(), Error> {
     let store = &app.store;
     store.session_remove_over().await?;
+    if let Some(before) = ago(REPLACED_DAYS) {
+        store.secret_forget_replaced(before).await?;
+    }
+    if let Some(before) = ago(app.config.storage.audit_days) {
+        while !stop.is_cancelled() && 0 < store.audit_remove_some(before).await? {}
+    }
     // Without a limit this still goes on with a removal that was interrupted.
     let before = ago(app.config.storage.keep_events_days).unwrap_or(Timestamp::MIN);
     let (mut runs, mut events) = (0, 0);

@@ -1,8 +1,12 @@
-//! Around every RPC call: the check of its parameters, one shape for all errors, a line in the log.
+//! Around every RPC call: its caller's limits, the check of its parameters, one shape for all errors, a line in the
+//! log, and an entry in the audit log.
+
+mod record;
 
 use std::{borrow::Cow, future::Future, time::Instant};
 
 use api::{error::ApiError, rpc};
+use axum::http::Extensions;
 use jsonrpsee::{
     MethodCallback, Methods, RpcModule,
     core::{
@@ -21,8 +25,11 @@ use jsonrpsee::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::jsonrpc::Limits;
-use crate::metrics;
+use super::{
+    jsonrpc::Limits,
+    rates::{Rates, Who, Working},
+};
+use crate::{audit::Audit, auth::Identity, metrics};
 
 /// Registers `rpc.discover`: the OpenRPC document of every method.
 ///
@@ -41,12 +48,35 @@ pub fn discover<Context: Send + Sync + 'static>(
 pub(super) struct Calls<S> {
     inner: S,
     methods: Methods,
-    limits: Limits,
+    around: Around,
+}
+
+/// What all calls have in common.
+#[derive(Clone)]
+pub(super) struct Around {
+    /// What one message and one connection may have.
+    pub(super) limits: Limits,
+    /// What one caller may have.
+    pub(super) rates: Rates,
+    /// Where calls that change something are noted.
+    pub(super) audit: Audit,
 }
 
 impl<S> Calls<S> {
-    pub(super) fn new(inner: S, methods: Methods, limits: Limits) -> Self {
-        Self { inner, methods, limits }
+    pub(super) const fn new(inner: S, methods: Methods, around: Around) -> Self {
+        Self { inner, methods, around }
+    }
+
+    /// Takes the call from what its caller has left. Nobody comes here unknown, but in tests of the server alone.
+    fn begin(&self, who: &Extensions) -> Result<Option<Working>, ApiError> {
+        who.get::<Identity>().map(|known| self.around.rates.begin(Who::Known(known.hash))).transpose()
+    }
+
+    /// Notes a call that was meant to change something, before its answer goes out.
+    async fn note(&self, method: &str, target: Option<String>, who: &Extensions, answer: &MethodResponse) {
+        if record::is_noted(method) && self.methods.method(method).is_some() {
+            self.around.audit.record(record::entry(method, target, who, answer)).await;
+        }
     }
 
     /// An error of jsonrpsee's own in the shape of ours. Its codes for limits mean other things here.
@@ -65,8 +95,10 @@ impl<S> Calls<S> {
                 ApiError::invalid("method", format!("{method} is a subscription; call it over a WebSocket"))
             }
             INTERNAL_ERROR_CODE => internal(method, &error.explanation()),
-            TOO_MANY_SUBSCRIPTIONS_CODE => limit("CAISSON_MAX_SUBSCRIPTIONS", self.limits.subscriptions),
-            OVERSIZED_RESPONSE_CODE => limit("CAISSON_MAX_BODY", self.limits.body),
+            TOO_MANY_SUBSCRIPTIONS_CODE => {
+                limit("CAISSON_MAX_SUBSCRIPTIONS", self.around.limits.subscriptions)
+            }
+            OVERSIZED_RESPONSE_CODE => limit("CAISSON_MAX_BODY", self.around.limits.body),
             _ => return response,
         };
         MethodResponse::error(id, ours)
@@ -103,11 +135,17 @@ where
             let started = Instant::now();
             let (method, id) = (request.method.clone(), request.id.clone());
             let params = request.params.as_deref().map(|params| params.get());
-            let response = match rpc::check_params(&method, params) {
-                Ok(()) => this.inner.call(request).await,
+            let (who, target) = (request.extensions().clone(), record::target(&method, params));
+            let checked = this.begin(&who).and_then(|working| {
+                rpc::check_params(&method, params).map_err(|error| without_value(&method, error))?;
+                Ok(working)
+            });
+            let response = match checked {
+                Ok(_working) => this.inner.call(request).await,
                 Err(error) => MethodResponse::error(request.id, error),
             };
             let response = this.shape(&method, id, response);
+            this.note(&method, target, &who, &response).await;
             let took = started.elapsed();
             let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let code = response.as_error_code().unwrap_or(0);
@@ -122,7 +160,7 @@ where
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
-            let mut answers = BatchResponseBuilder::new_with_limit(this.limits.body as usize);
+            let mut answers = BatchResponseBuilder::new_with_limit(this.around.limits.body as usize);
             let mut notified = false;
             for entry in batch {
                 let response = match entry {
@@ -153,7 +191,13 @@ where
         notification: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
-        async move { this.inner.notification(notification).await }
+        async move {
+            // Nobody can be told that there were too many.
+            match this.begin(notification.extensions()) {
+                Ok(_working) => this.inner.notification(notification).await,
+                Err(_) => MethodResponse::notification(),
+            }
+        }
     }
 }
 
@@ -175,6 +219,16 @@ impl Failure {
             Some(data) => format!("{}: {data}", self.message),
             None => self.message.clone(),
         }
+    }
+}
+
+/// What is said of a wrong parameter may repeat it; of a secret's value nothing is.
+fn without_value(method: &str, error: ApiError) -> ApiError {
+    match error {
+        ApiError::Invalid { field, why } if method == "secrets.set" && why.starts_with("invalid") => {
+            ApiError::invalid(field, "is not what this method takes: `name` and `value` are texts")
+        }
+        error => error,
     }
 }
 

@@ -4,7 +4,7 @@
 //! address gives itself away by `Host`, a foreign page by `Origin`.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -131,6 +131,14 @@ pub(crate) fn check_intent(request: &Request) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(forbidden("a session is for this server's own pages; programs send `Authorization: Bearer TOKEN`"))
+}
+
+/// One IPv6 customer has a whole /64 to call from.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !0 << 64)),
+        v4 => v4,
+    }
 }
 
 fn forbidden(why: &str) -> ApiError {

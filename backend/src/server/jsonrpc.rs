@@ -20,8 +20,12 @@ use jsonrpsee::{
 };
 use tower::ServiceExt;
 
-use super::{calls::Calls, refuse};
-use crate::config::Http;
+use super::{
+    calls::{Around, Calls},
+    rates::Rates,
+    refuse,
+};
+use crate::{audit::Audit, config::Http};
 
 /// The largest answer, in bytes: one line of the agent, up to 64 MiB, in JSON up to six times that. A page of
 /// events ends with the first that does not fit, so no line can make a run's log unreadable.
@@ -37,10 +41,18 @@ const DISCARD_BYTES: usize = 64 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 /// The route of `/rpc`.
-pub(super) fn route(methods: Methods, http: &Http, stop: StopHandle) -> MethodRouter {
+pub(super) fn route(
+    methods: Methods,
+    http: &Http,
+    rates: Rates,
+    audit: Audit,
+    stop: StopHandle,
+) -> MethodRouter {
     let limits = Limits::of(http);
+    let around = Around { limits, rates, audit };
     let known = methods.clone();
-    let calls = RpcServiceBuilder::new().layer_fn(move |inner| Calls::new(inner, known.clone(), limits));
+    let calls =
+        RpcServiceBuilder::new().layer_fn(move |inner| Calls::new(inner, known.clone(), around.clone()));
     let builder = ServerBuilder::default().set_config(limits.config()).set_rpc_middleware(calls);
     let builder = builder.to_service_builder();
     any(move |request: Request| {

@@ -8,6 +8,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use super::rates::PER_SECOND;
+use crate::auth::ATTEMPTS;
+
 /// An `ApiError` that a REST handler answers with: `{"error": {code, message, data}}`.
 #[derive(Debug)]
 pub(crate) struct Refusal(pub(crate) ApiError);
@@ -46,6 +49,12 @@ fn answer(error: &ApiError, body: Value) -> Response {
         }
         ApiError::Unavailable { retry_after_ms, .. } => {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after_ms.div_ceil(1000).into());
+        }
+        ApiError::Limit { limit, .. } if limit == PER_SECOND => {
+            response.headers_mut().insert(header::RETRY_AFTER, 1.into());
+        }
+        ApiError::Limit { limit, .. } if limit == ATTEMPTS => {
+            response.headers_mut().insert(header::RETRY_AFTER, 60.into());
         }
         _ => {}
     }

@@ -18,6 +18,7 @@ use super::{
     headers,
     health::{self, Readily},
     jsonrpc,
+    rates::{self, Rates},
 };
 use crate::{
     auth::{self, Gate},
@@ -29,11 +30,12 @@ const LOGIN: usize = 4096;
 
 /// Everything the port answers.
 pub(super) fn build(parts: Parts, stop: StopHandle) -> Router {
-    let Parts { http, methods, rest, store, ready } = parts;
-    let gate = Arc::new(Gate::new(store, &http));
+    let Parts { http, methods, rest, store, audit, ready } = parts;
+    let rates = Rates::new(&http);
+    let gate = Arc::new(Gate::new(store, &http, rates.clone(), audit.clone()));
 
     let signed_in = Router::new()
-        .route("/rpc", jsonrpc::route(methods, &http, stop))
+        .route("/rpc", jsonrpc::route(methods, &http, rates.clone(), audit, stop))
         .route("/api/session", get(auth::session))
         .route("/api/logout", post(auth::logout).with_state(Arc::clone(&gate)))
         .route("/api/{*path}", any(no_such_endpoint))
@@ -45,7 +47,8 @@ pub(super) fn build(parts: Parts, stop: StopHandle) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready).with_state(Arc::new(Readily::new(ready))))
         .route("/api/login", post(auth::login).layer(DefaultBodyLimit::max(LOGIN)).with_state(gate))
-        .fallback_service(get(ui::serve));
+        .fallback_service(get(ui::serve))
+        .layer(from_fn_with_state(rates, rates::limit));
 
     // The last layer is the outermost: even a refused request gets the headers.
     signed_in

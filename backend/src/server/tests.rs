@@ -41,11 +41,15 @@ impl World {
             max_connections: 100,
             max_subscriptions: 2,
             login_attempts: 3,
+            calls_per_second: 1000,
+            calls_burst: 1000,
+            calls_at_once: 100,
         };
         change(&mut http);
         let tasks = Tasks::default();
         let store = Store::open("sqlite::memory:", &tasks).await.unwrap();
         let token = auth::first_start(&store, None).await.unwrap().unwrap();
+        let audit = Audit::new(store.clone(), &tasks);
         let listener = bind(http.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let rest = Router::new().route("/api/hello", axum::routing::get(async || "hello"));
@@ -53,7 +57,7 @@ impl World {
         let away = Part { ok: false, detail: "the socket of the engine is away".to_owned() };
         let readiness = Readiness { database: well, engine: away };
         let ready: Ready = Arc::new(move || std::future::ready(readiness.clone()).boxed());
-        let parts = Parts { http, methods: methods().into(), rest, store, ready };
+        let parts = Parts { http, methods: methods().into(), rest, store, audit, ready };
         let serving = tasks.clone();
         tasks.spawn("server", |_| async move { serve(listener, parts, &serving).await });
         Self { address, token, tasks, client: reqwest::Client::new() }

@@ -26,12 +26,12 @@ impl Store {
         Ok(())
     }
 
-    /// Whether there is such a token.
+    /// The name of the token with this hash, if there is one.
     ///
     /// # Errors
     /// `Database` when it cannot be read.
-    pub async fn token_exists(&self, hash: [u8; 32]) -> Result<bool, Error> {
-        Ok(token::Entity::find_by_id(hash.to_vec()).one(&self.read).await?.is_some())
+    pub async fn token_name(&self, hash: [u8; 32]) -> Result<Option<String>, Error> {
+        Ok(token::Entity::find_by_id(hash.to_vec()).one(&self.read).await?.map(|row| row.name))
     }
 
     /// How many tokens there are.
@@ -42,25 +42,29 @@ impl Store {
         Ok(token::Entity::find().count(&self.read).await?)
     }
 
-    /// Remembers a browser's session, and forgets those that are over.
+    /// Remembers a browser's session, with the name of the token that began it, and forgets those that are over.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn session_insert(&self, hash: [u8; 32], expires: Timestamp) -> Result<(), Error> {
+    pub async fn session_insert(&self, hash: [u8; 32], actor: &str, expires: Timestamp) -> Result<(), Error> {
         let over = session::Column::ExpiresAt.lt(micros(Timestamp::now()));
         session::Entity::delete_many().filter(over).exec(&self.write).await?;
-        let row = session::ActiveModel { hash: Set(hash.to_vec()), expires_at: Set(micros(expires)) };
+        let row = session::ActiveModel {
+            hash: Set(hash.to_vec()),
+            expires_at: Set(micros(expires)),
+            actor: Set(actor.to_owned()),
+        };
         session::Entity::insert(row).exec_without_returning(&self.write).await?;
         Ok(())
     }
 
-    /// Whether there is such a session and it is not over.
+    /// The name of the token that began the session with this hash, if there is one that is not over.
     ///
     /// # Errors
     /// `Database` when it cannot be read.
-    pub async fn session_exists(&self, hash: [u8; 32], now: Timestamp) -> Result<bool, Error> {
+    pub async fn session_actor(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<String>, Error> {
         let row = session::Entity::find_by_id(hash.to_vec()).one(&self.read).await?;
-        Ok(row.is_some_and(|row| micros(now) < row.expires_at))
+        Ok(row.filter(|row| micros(now) < row.expires_at).map(|row| row.actor))
     }
 
     /// Forgets a session.

@@ -2,12 +2,14 @@
 #![expect(unreachable_pub, reason = "sea-orm's derives need the models to be `pub`")]
 
 pub(super) mod artifact;
+pub(super) mod audit;
 pub(super) mod batch;
 pub(super) mod gate;
 pub(super) mod instance;
 pub(super) mod message;
 pub(super) mod run;
 pub(super) mod run_event;
+pub(super) mod secret;
 pub(super) mod session;
 pub(super) mod task;
 pub(super) mod token;

@@ -6,4 +6,5 @@ mod inside;
 mod network;
 mod range;
 mod repository;
+mod sealed;
 mod speech;

@@ -7,6 +7,7 @@ use crate::harness::{PATIENCE, World, create_task, step};
 
 mod batches;
 pub(crate) mod driver;
+mod egress;
 mod talk;
 
 #[tokio::test(flavor = "multi_thread")]

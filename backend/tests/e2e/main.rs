@@ -21,6 +21,6 @@ mod postgres;
 mod reasons;
 mod recovery;
 mod runs;
-mod sandbox;
+mod secrets;
 mod socket;
 mod streams;

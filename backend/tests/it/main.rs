@@ -2,16 +2,19 @@
 #![allow(unreachable_pub, reason = "nobody depends on a test binary")]
 #![allow(clippy::disallowed_methods, reason = "the server under test is not one of its own tasks")]
 
+mod audit;
 mod batches;
 mod client;
 mod databases;
 mod events;
 mod gates;
 mod leases;
+mod limits;
 mod queue;
 mod rest;
 mod retention;
 mod rpc;
+mod secrets;
 mod served;
 mod server;
 mod store;

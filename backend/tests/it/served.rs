@@ -62,13 +62,23 @@ impl Served {
         Self::open(TempDir::new().expect("a folder"), more).await
     }
 
+    /// A server on the data in this folder, which stays when it ends.
+    pub async fn start_in(data: &Path, more: &[&str]) -> Self {
+        Self::run(data, None, more).await
+    }
+
     async fn open(data: TempDir, more: &[&str]) -> Self {
-        let backend = Backend::open(settings(data.path(), more).expect("settings")).await.expect("a server");
+        let folder = data.path().to_owned();
+        Self::run(&folder, Some(data), more).await
+    }
+
+    async fn run(folder: &Path, data: Option<TempDir>, more: &[&str]) -> Self {
+        let backend = Backend::open(settings(folder, more).expect("settings")).await.expect("a server");
         let address = backend.address().expect("an address").to_string();
         let tasks = backend.tasks();
         let ended = tokio_util::task::TaskTracker::new()
             .spawn(async move { backend.run().await.expect("a clean end") });
-        Self { address, data: Some(data), tasks, ended, http: reqwest::Client::new() }
+        Self { address, data, tasks, ended, http: reqwest::Client::new() }
     }
 
     /// Asks it to stop, as SIGTERM does, and waits until it has.
@@ -98,6 +108,11 @@ impl Served {
     pub fn post(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
         let request = self.http.post(format!("http://{}/rpc", self.address));
         request.header("content-type", "application/json").body(body)
+    }
+
+    /// `POST` of this JSON to a path, without a token.
+    pub fn post_to(&self, path: &str, body: Value) -> RequestBuilder {
+        self.http.post(format!("http://{}{path}", self.address)).json(&body)
     }
 
     /// `POST /rpc` with this body and the token.

@@ -14,11 +14,9 @@ use tokio::{
 };
 use tokio_util::codec::{FramedRead, LinesCodec};
 
-use super::{
-    line::{FromGate, ToGate},
-    owners::Owners,
-    table::Table,
-};
+use firewall::line::{FromGate, RefusedEntry, ToGate};
+
+use super::{owners::Owners, table::Table};
 use crate::tasks::Tasks;
 
 /// The longest line, in bytes; a longer one is no gate's.
@@ -77,7 +75,7 @@ impl Gate {
     }
 
     async fn ask(&mut self, allow: &[String]) -> io::Result<Option<Policy>> {
-        let mut line = serde_json::to_vec(&ToGate::Allow(allow))?;
+        let mut line = serde_json::to_vec(&ToGate::Allow(allow.to_vec()))?;
         line.push(b'\n');
         self.writer.write_all(&line).await?;
         Ok(self.policies.recv().await)
@@ -109,12 +107,15 @@ async fn listen(
         };
         match serde_json::from_str(&line) {
             // Nobody asked, or what was asked is not waited for any more.
-            Ok(FromGate::Policy { allowed, refused }) => drop(answers.try_send((allowed, refused))),
+            Ok(FromGate::Policy { allowed, refused }) => {
+                let refused = refused.into_iter().map(|RefusedEntry { entry, why }| Refused { entry, why });
+                drop(answers.try_send((allowed, refused.collect())));
+            }
             Ok(FromGate::Denied { denied }) => {
                 let mut new = false;
                 table.send_modify(|table| new = table.deny(&denied));
-                if let Some(port) = denied.source_port.filter(|_| new) {
-                    owners.find(port, denied.host, denied.port);
+                if new {
+                    owners.find(denied.source_port, denied.host, denied.port);
                 }
             }
             Ok(FromGate::Notice { notice }) => {

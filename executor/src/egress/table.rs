@@ -5,8 +5,7 @@ use api::{
     executor::{EgressReport, Refused},
     instance::Denied,
 };
-
-use super::line::Refusals;
+use firewall::line;
 
 /// How many hosts and ports are kept; then the one that was refused longest ago goes.
 const DENIED: usize = 300;
@@ -36,9 +35,9 @@ impl Table {
     }
 
     /// Notes a denial; `true` when this host and port are new.
-    pub(super) fn deny(&mut self, refusals: &Refusals) -> bool {
+    pub(super) fn deny(&mut self, refusals: &line::Denied) -> bool {
         let host = printable(&refusals.host, HOST);
-        let last_at = Timestamp::from_millisecond(refusals.last_at).unwrap_or_else(|_| Timestamp::now());
+        let last_at = at(refusals.last_at);
         let (why, count) = (printable(&refusals.why, SENTENCE), refusals.count);
         let denied = &mut self.report.denied;
         let known = denied.iter_mut().find(|known| known.host == host && known.port == refusals.port);
@@ -91,13 +90,19 @@ pub(super) fn printable(text: &str, most: usize) -> String {
     short
 }
 
+/// A moment in milliseconds since 1970; now, when there is no such moment.
+fn at(milliseconds: u64) -> Timestamp {
+    let moment = i64::try_from(milliseconds).ok().and_then(|it| Timestamp::from_millisecond(it).ok());
+    moment.unwrap_or_else(Timestamp::now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusals(host: &str, count: u64, last_at: i64) -> Refusals {
+    fn refusals(host: &str, count: u64, last_at: u64) -> line::Denied {
         let why = "not allowed".to_owned();
-        Refusals { host: host.to_owned(), port: Some(443), why, count, last_at, source_port: None }
+        line::Denied { host: host.to_owned(), port: Some(443), why, count, last_at, source_port: 1 }
     }
 
     #[test]
@@ -110,7 +115,7 @@ mod tests {
             (1, 5, 2)
         );
         for number in 0..2 * DENIED {
-            table.deny(&refusals(&format!("{number}.example"), 1, 10 + number as i64));
+            table.deny(&refusals(&format!("{number}.example"), 1, 10 + number as u64));
         }
         assert_eq!(table.report.denied.len(), DENIED);
         assert!(table.report.denied.iter().any(|denied| denied.host == "a.example"));
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn what_the_agent_chooses_is_printable_and_short() {
         let mut table = Table::default();
-        table.deny(&refusals("a\u{1b}[31m\n", 1, i64::MAX));
+        table.deny(&refusals("a\u{1b}[31m\n", 1, u64::MAX));
         assert_eq!(table.report.denied[0].host, "a?[31m?");
         assert!(table.name_process("a\u{1b}[31m\n", Some(443), &"x".repeat(500)));
         assert_eq!(table.report.denied[0].process.as_ref().map(String::len), Some(PROCESS));

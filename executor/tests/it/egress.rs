@@ -35,7 +35,7 @@ impl Gate {
         self.writer.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
-    async fn deny(&mut self, host: &str, count: u64, source_port: Option<u16>) {
+    async fn deny(&mut self, host: &str, count: u64, source_port: u16) {
         let denied = json!({"host": host, "port": 443, "why": "not allowed", "count": count,
                             "lastAt": 1_700_000_000_000_i64 + count as i64, "sourcePort": source_port});
         self.say(json!({"denied": denied})).await;
@@ -97,7 +97,7 @@ async fn a_policy_is_told_as_a_whole_and_what_the_gate_refuses_is_said() {
 async fn denials_and_notices_arrive_while_they_are_waited_for_and_are_counted() {
     let (world, mut gate) = start("").await;
     let deny = async {
-        gate.deny("a.example", 1, None).await;
+        gate.deny("a.example", 1, 9).await;
         gate
     };
     let (first, mut gate) = tokio::join!(report(&world, 0), deny);
@@ -106,7 +106,7 @@ async fn denials_and_notices_arrive_while_they_are_waited_for_and_are_counted() 
         (1, "a.example", Some(443))
     );
     assert_eq!(first.denied[0].last_at.as_millisecond(), 1_700_000_000_001);
-    gate.deny("a.example", 40, None).await;
+    gate.deny("a.example", 40, 9).await;
     gate.say(json!({"notice": {"text": "b.example does not resolve"}})).await;
     gate.say(json!({"notice": {"text": "b.example does not resolve"}})).await;
     let mut last = first;
@@ -125,7 +125,7 @@ async fn the_process_of_a_denial_is_named_where_it_is_known() {
     let mut stream = world.begin("a").await;
     let (_socket, agent) = listener.accept().await.unwrap();
     read_until(&mut stream, "connected").await;
-    gate.deny("a.example", 1, Some(agent.port())).await;
+    gate.deny("a.example", 1, agent.port()).await;
     let mut last = report(&world, 0).await;
     while last.denied[0].process.is_none() {
         last = report(&world, last.version).await;
@@ -149,7 +149,7 @@ async fn without_a_gate_nothing_can_be_allowed() {
 async fn a_gate_that_is_gone_or_raves_is_no_gate() {
     for line in [None, Some(json!("?"))] {
         let (world, mut gate) = start("").await;
-        gate.deny("a.example", 1, None).await;
+        gate.deny("a.example", 1, 9).await;
         report(&world, 0).await;
         match line {
             Some(line) => gate.say(line).await,
@@ -237,7 +237,7 @@ async fn with_a_user_of_its_own_the_agent_is_looked_into_as_itself_and_tools_run
     let mut stream = world.begin("a").await;
     let (_socket, agent) = listener.accept().await.unwrap();
     read_until(&mut stream, "connected").await;
-    gate.deny("a.example", 1, Some(agent.port())).await;
+    gate.deny("a.example", 1, agent.port()).await;
     let mut last = report(&world, 1).await;
     while last.denied[0].process.is_none() {
         last = report(&world, last.version).await;

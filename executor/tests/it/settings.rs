@@ -1,5 +1,5 @@
 //! What of a repository's own settings runs by itself in the agent's real program, against a scripted model.
-//! `CAISSON_TEST_CLAUDE` names the program; without it nothing is tested here, and that is said.
+//! `CAISSON_TEST_CLAUDE` names the program; `cargo xtask test` takes it out of the image.
 
 use std::{
     fs,
@@ -116,10 +116,9 @@ async fn run(claude: &str, settings: &str) -> (Vec<String>, String, String) {
 
 #[tokio::test]
 async fn a_repositorys_settings_run_only_where_they_are_trusted_and_its_instructions_are_always_read() {
-    let Ok(claude) = std::env::var("CAISSON_TEST_CLAUDE") else {
-        eprintln!("CAISSON_TEST_CLAUDE is not set; the agent's real program is not tested here");
-        return;
-    };
+    let claude = std::env::var("CAISSON_TEST_CLAUDE").expect(
+        "CAISSON_TEST_CLAUDE is the path of the agent's program: run the tests with `cargo xtask test`",
+    );
     let (ran, printed, told) = run(&claude, "ignored").await;
     assert_eq!(ran, Vec::<String>::new());
     assert!(!printed.contains("planted=yes") && !told.contains("planted=yes") && told.contains("planted="));

@@ -36,7 +36,7 @@ pub(super) async fn answer<U: Upstream>(
         Question::Noise => return None,
         Question::Malformed(asker, code) => return asker.reply(code, &[], 0, datagram),
         Question::Nameless(asker, shown) => {
-            deny(border, &shown, "it is no host name", source_port);
+            border.denials.refuse(&shown, None, "it is no host name", source_port).await;
             return asker.reply(ResponseCode::NXDomain, &[], 0, datagram);
         }
         Question::Host(asker, name, family) => (asker, name, family),
@@ -44,7 +44,7 @@ pub(super) async fn answer<U: Upstream>(
     if !border.policy().name(&name) {
         if let Some(shown) = worth_telling(&name, upstream.search(), border) {
             let why = format!("{shown} is not allowed; allow it by this name");
-            deny(border, shown, &why, source_port);
+            border.denials.refuse(shown, None, &why, source_port).await;
         }
         return asker.reply(ResponseCode::NXDomain, &[], 0, datagram);
     }
@@ -58,13 +58,16 @@ pub(super) async fn answer<U: Upstream>(
             let ttl = found.ttl.min(LONGEST_TTL);
             asker.reply(ResponseCode::NoError, &open(found, &name, source_port, border), ttl, datagram)
         }
-        Err(Failed::NoSuchName) => {
-            border.denials.notice(&format!("{name} is allowed, but there is no such name"));
-            asker.reply(ResponseCode::NXDomain, &[], 0, datagram)
-        }
-        Err(Failed::Unanswered(why)) => {
-            border.denials.notice(&format!("{name} is allowed, but does not resolve: {why}"));
-            asker.reply(ResponseCode::ServFail, &[], 0, datagram)
+        Err(failed) => {
+            let (code, why) = match failed {
+                Failed::NoSuchName => (ResponseCode::NXDomain, "there is no such name".to_owned()),
+                Failed::Unanswered(why) => (ResponseCode::ServFail, format!("does not resolve: {why}")),
+            };
+            // Some servers know nothing of IPv6: the other question of the same look-up tells.
+            if family == Family::V4 {
+                border.denials.notice(&format!("{name} is allowed, but {why}"));
+            }
+            asker.reply(code, &[], 0, datagram)
         }
     }
 }
@@ -82,7 +85,7 @@ fn open(found: Found, name: &Name, source_port: u16, border: &Border) -> Vec<RDa
         let why = format!(
             "{name} resolves to {address}, a private or local address, which no name opens; allow {address} as well"
         );
-        deny(border, name.as_str(), &why, source_port);
+        border.denials.record(name.as_str(), None, &why, source_port);
     }
     let records = open.into_iter().map(|address| {
         border.given(address, name);
@@ -104,8 +107,4 @@ fn worth_telling<'a>(name: &'a Name, search: &[Name], border: &Border) -> Option
         return Some(name.as_str());
     };
     if border.policy().name(&asked) { None } else { front }
-}
-
-fn deny(border: &Border, host: &str, why: &str, source_port: u16) {
-    border.denials.record(host, None, why, source_port);
 }

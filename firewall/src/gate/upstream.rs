@@ -1,6 +1,12 @@
 //! The container's own resolvers, for allowed names.
 
-use std::{future::Future, net::IpAddr, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use hickory_proto::{
     op::ResponseCode,
@@ -12,15 +18,20 @@ use hickory_resolver::{
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
     system_conf::parse_resolv_conf,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::policy::Name;
 
-/// How long a name may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a name may take. A little less than programs wait before they ask again.
+const PATIENCE: Duration = Duration::from_millis(4500);
+/// How long a name that nobody answered for is not asked for again: programs do so at once, and wait as long.
+const REST: Duration = Duration::from_secs(10);
+/// The most such names.
+const MOST_RESTING: usize = 64;
 /// How long one resolver may take before it is asked again, or the next.
 const ATTEMPT: Duration = Duration::from_secs(2);
 const CACHED_NAMES: u64 = 256;
+const NO_ANSWER: &str = "no resolver answered in time";
 
 /// Which addresses are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +74,8 @@ pub struct Resolver {
     /// None where the container names no resolver.
     resolver: Option<TokioResolver>,
     search: Vec<Name>,
+    /// The names that nobody answered for, and until when they rest. The oldest first.
+    resting: Mutex<VecDeque<(Name, Instant)>>,
 }
 
 impl Resolver {
@@ -70,12 +83,27 @@ impl Resolver {
     #[must_use]
     pub fn new(configuration: &[u8]) -> Self {
         let Ok((config, _)) = parse_resolv_conf(configuration) else {
-            return Self { resolver: None, search: Vec::new() };
+            return Self { resolver: None, search: Vec::new(), resting: Mutex::default() };
         };
         let search = config.search.iter().filter_map(|name| Name::ascii(&name.to_ascii()).ok()).collect();
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = options();
-        Self { resolver: builder.build().ok(), search }
+        Self { resolver: builder.build().ok(), search, resting: Mutex::default() }
+    }
+
+    fn rests(&self, name: &Name) -> bool {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        resting.retain(|(_, until)| now < *until);
+        resting.iter().any(|(known, _)| known == name)
+    }
+
+    fn rest(&self, name: &Name) {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        resting.push_back((name.clone(), Instant::now() + REST));
+        if MOST_RESTING < resting.len() {
+            resting.pop_front();
+        }
     }
 }
 
@@ -93,6 +121,9 @@ impl Upstream for Resolver {
         let Some(resolver) = &self.resolver else {
             return Err(Failed::Unanswered("the container has no resolver".to_owned()));
         };
+        if self.rests(name) {
+            return Err(Failed::Unanswered(NO_ANSWER.to_owned()));
+        }
         let unanswered = |why: &dyn std::fmt::Display| Failed::Unanswered(why.to_string());
         // With the dot: no search domain is tried.
         let question = DnsName::from_ascii(format!("{name}.")).map_err(|error| unanswered(&error))?;
@@ -116,7 +147,10 @@ impl Upstream for Resolver {
                 code => Err(unanswered(&code)),
             },
             Ok(Err(error)) => Err(unanswered(&error)),
-            Err(_) => Err(Failed::Unanswered("no resolver answered in time".to_owned())),
+            Err(_) => {
+                self.rest(name);
+                Err(Failed::Unanswered(NO_ANSWER.to_owned()))
+            }
         }
     }
 

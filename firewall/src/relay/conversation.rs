@@ -91,7 +91,7 @@ impl Pending<'_> {
     }
 
     async fn deny(&self, client: TcpStream, head: Vec<u8>, denial: &Denial) {
-        self.record(denial);
+        self.border.denials.refuse(&denial.host, Some(self.port()), &denial.why, self.from.port()).await;
         refuse::in_kind(client, head, denial, self.port()).await;
     }
 

@@ -74,3 +74,18 @@ async fn an_allowed_name_that_does_not_resolve_is_a_notice_and_no_denial() {
         "{lines:?}"
     );
 }
+
+#[tokio::test]
+async fn what_resolvers_try_behind_a_name_is_told_as_the_name_that_was_meant() {
+    let world = World::new(&["allowed.example"]).await;
+    for name in ["allowed.example.corp.example.", "db.corp.example.", "forbidden.example.corp.example."] {
+        assert_eq!(world.ask(name, RecordType::A).await.0, ResponseCode::NXDomain);
+    }
+    let mut told: Vec<String> = Vec::new();
+    for line in world.border.told().await {
+        let FromGate::Denied { denied } = line else { panic!("{line:?}") };
+        told.push(denied.host);
+    }
+    told.sort();
+    assert_eq!(told, ["db.corp.example", "forbidden.example"]);
+}

@@ -43,6 +43,7 @@ pub(crate) struct World {
 pub(crate) struct Names {
     pub(crate) addresses: Mutex<HashMap<String, Vec<IpAddr>>>,
     pub(crate) asked: AtomicUsize,
+    search: Vec<Name>,
 }
 
 /// Where connections of the agent were meant to go, and who is really there.
@@ -53,11 +54,12 @@ struct Outside {
 }
 
 impl World {
-    /// With this policy, in a container at 172.18.0.5 that has IPv6.
+    /// With this policy, in a container at 172.18.0.5 that has IPv6 and searches `corp.example`.
     pub(crate) async fn new(policy: &[&str]) -> Self {
         let own = Own::of(vec!["172.18.0.5/16".parse().unwrap(), "2001:db8:5::5/64".parse().unwrap()]);
         let border = Arc::new(Border::new(own));
-        let (names, outside) = (Arc::new(Names::default()), Arc::new(Outside::default()));
+        let (names, outside) = (Names::default(), Arc::new(Outside::default()));
+        let names = Arc::new(Names { search: vec![Name::ascii("corp.example").unwrap()], ..names });
         let questions = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let connections = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (gate, relay) = (questions.local_addr().unwrap(), connections.local_addr().unwrap());
@@ -141,7 +143,7 @@ impl Upstream for Names {
     }
 
     fn search(&self) -> &[Name] {
-        &[]
+        &self.search
     }
 }
 

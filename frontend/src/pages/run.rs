@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use api::{
     event::Event,
     id::RunId,
+    instance::Instance,
     rpc::runs::RunsApiClient,
     run::{self, RunDiff, RunState},
     stream::Frame,
@@ -62,6 +63,8 @@ struct RunView {
     sent: RwSignal<Vec<Sent>>,
     /// What the run has changed, as it was looked at last.
     diff: RwSignal<Option<Arc<RunDiff>>>,
+    /// Its container, as it was when what it may reach or was refused changed last.
+    reach: RwSignal<Option<Instance>>,
 }
 
 /// The page of the run in the address.
@@ -91,6 +94,7 @@ fn Known(id: RunId) -> impl IntoView {
         trouble: RwSignal::new(None),
         sent: RwSignal::default(),
         diff: RwSignal::new(None),
+        reach: RwSignal::new(None),
     };
     let missing = RwSignal::new(false);
     let link = use_link();

@@ -1,6 +1,11 @@
 //! Writing a task: a new one, or a new version of one.
 
-use api::{id::TaskId, rpc::tasks::TasksApiClient, task::Task};
+use api::{
+    id::TaskId,
+    rpc::tasks::TasksApiClient,
+    task::{Task, TaskSpec},
+};
+use jsonrpsee::core::client::{Client, Error};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_navigate, use_params_map};
 
@@ -8,10 +13,7 @@ use super::NotFound;
 use crate::{
     components::{Confirm, Trouble, set_title},
     link::use_link,
-    state::{
-        failure::Failure,
-        form::{Limits, TaskForm},
-    },
+    state::{failure::Failure, form::TaskForm},
     timer::spawn_scoped,
 };
 
@@ -81,16 +83,14 @@ fn Editing(stored: Option<Task>) -> impl IntoView {
     let navigate = StoredValue::new_local(use_navigate());
     let version = stored.map(|task| (task.id, task.version));
     let save = move || {
-        let limits = match form.with_untracked(TaskForm::wire_limits) {
-            Ok(limits) => limits,
+        let spec = match form.with_untracked(TaskForm::wire) {
+            Ok(spec) => spec,
             Err(why) => return failure.set(Some(why)),
         };
         busy.set(true);
         failure.set(None);
         leptos::task::spawn_local(async move {
-            let saved = link
-                .call(|client| async move { send(&client, version, &form.get_untracked(), limits).await });
-            let saved = saved.await;
+            let saved = link.call(move |client| async move { send(&client, version, spec).await }).await;
             busy.try_set(false);
             match saved {
                 Ok(_) => navigate.with_value(|navigate| navigate("/tasks", Default::default())),
@@ -101,27 +101,25 @@ fn Editing(stored: Option<Task>) -> impl IntoView {
     view! { <editor::Editor form failure busy save/> }
 }
 
-async fn send(
-    client: &jsonrpsee::core::client::Client,
-    version: Option<(TaskId, i64)>,
-    form: &TaskForm,
-    limits: Limits,
-) -> Result<Task, jsonrpsee::core::client::Error> {
-    let (name, steps, model) = (form.name.clone(), form.wire_steps(), form.wire_model());
-    let (profile, Limits { max_turns, budget_usd }) = (Some(form.profile), limits);
+/// Stores it. What the form does not show is left out, and so stays as it is.
+async fn send(client: &Client, version: Option<(TaskId, i64)>, spec: TaskSpec) -> Result<Task, Error> {
+    let TaskSpec { name, steps, model, budget_usd, max_turns, image, .. } = spec;
+    let profile = Some(spec.permission_profile);
+    let (egress, env, models) = (Some(spec.egress), Some(spec.env), Some(spec.models));
+    let (settings, submodules) = (Some(spec.repository_settings), Some(spec.submodules));
     match version {
         None => {
             TasksApiClient::create(
-                client, name, steps, None, None, model, profile, budget_usd, None, None, None, None, None,
-                max_turns,
+                client, name, steps, None, None, model, profile, budget_usd, None, None, egress, env, None,
+                max_turns, image, models, settings, submodules,
             )
             .await
         }
         Some((id, version)) => {
             let (name, steps) = (Some(name), Some(steps));
             TasksApiClient::update(
-                client, id, version, name, steps, None, None, model, profile, budget_usd, None, None, None,
-                None, None, max_turns,
+                client, id, version, name, steps, None, None, model, profile, budget_usd, None, None, egress,
+                env, None, max_turns, image, models, settings, submodules,
             )
             .await
         }

@@ -1,8 +1,10 @@
 //! The form that a task is written in: text as typed, to and from the wire.
 
-use api::task::{Check, PermissionProfile, Step, Task};
+use api::task::{Check, PermissionProfile, RepositorySettings, Step, Task, TaskSpec};
 
 use super::{failure::Failure, start::figure};
+
+mod env;
 
 /// A task as it is being written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,19 +19,22 @@ pub(crate) struct TaskForm {
     pub(crate) max_turns: String,
     /// What one run may cost, in US dollars; blank is no limit.
     pub(crate) budget: String,
-    /// The task as it was stored: the server keeps what is left out, so a limit cannot be taken away.
-    stored: Limits,
+    /// What its container may reach, an entry a line.
+    pub(crate) egress: String,
+    /// The image of its container; blank is the server's.
+    pub(crate) image: String,
+    /// The models it may call, one a line; blank is any.
+    pub(crate) models: String,
+    /// What of the repository's own settings is used.
+    pub(crate) settings: RepositorySettings,
+    /// Further repositories to read, one a line.
+    pub(crate) submodules: String,
+    /// Its environment, a variable a line.
+    pub(crate) env: String,
+    /// The task as it was stored: the server keeps what is left out, so some of it cannot be taken away.
+    stored: Option<TaskSpec>,
     /// Its steps; at least one.
     pub(crate) steps: Vec<StepForm>,
-}
-
-/// The limits of a task as the wire has them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Limits {
-    /// How many turns the agent may take for one step.
-    pub(crate) max_turns: Option<u32>,
-    /// What one run may cost, in US dollars.
-    pub(crate) budget_usd: Option<f64>,
 }
 
 /// A step as it is being written.
@@ -53,21 +58,27 @@ impl TaskForm {
 
     /// A stored task.
     pub(crate) fn of(task: &Task) -> Self {
+        let spec = &task.spec;
         let step = |(key, step): (usize, &Step)| StepForm {
             key,
             instructions: step.instructions.clone(),
             checks: step.checks.iter().map(|check| check.run.as_str()).collect::<Vec<_>>().join("\n"),
             stored: step.checks.clone(),
         };
-        let limits = Limits { max_turns: task.spec.max_turns, budget_usd: task.spec.budget_usd };
         Self {
-            name: task.spec.name.clone(),
-            model: task.spec.model.clone().unwrap_or_default(),
-            profile: task.spec.permission_profile,
-            max_turns: limits.max_turns.map(|turns| turns.to_string()).unwrap_or_default(),
-            budget: limits.budget_usd.map(|usd| usd.to_string()).unwrap_or_default(),
-            stored: limits,
-            steps: task.spec.steps.iter().enumerate().map(step).collect(),
+            name: spec.name.clone(),
+            model: spec.model.clone().unwrap_or_default(),
+            profile: spec.permission_profile,
+            max_turns: spec.max_turns.map(|turns| turns.to_string()).unwrap_or_default(),
+            budget: spec.budget_usd.map(|usd| usd.to_string()).unwrap_or_default(),
+            egress: spec.egress.join("\n"),
+            image: spec.image.clone().unwrap_or_default(),
+            models: spec.models.join("\n"),
+            settings: spec.repository_settings,
+            submodules: spec.submodules.join("\n"),
+            env: env::text(&spec.env),
+            stored: Some(spec.clone()),
+            steps: spec.steps.iter().enumerate().map(step).collect(),
         }
     }
 
@@ -77,36 +88,58 @@ impl TaskForm {
         self.steps.push(StepForm { key, ..StepForm::default() });
     }
 
-    /// The steps for the wire. Nothing is judged here: the server names what is wrong.
-    pub(crate) fn wire_steps(&self) -> Vec<Step> {
-        self.steps.iter().map(StepForm::wire).collect()
+    /// Whether anything is said of container and network.
+    pub(crate) fn has_container(&self) -> bool {
+        [&self.egress, &self.image, &self.models, &self.submodules, &self.env].iter().any(|it| !it.is_empty())
+            || self.settings != RepositorySettings::Ignored
     }
 
-    /// The model for the wire.
-    pub(crate) fn wire_model(&self) -> Option<String> {
-        let model = self.model.trim();
-        (!model.is_empty()).then(|| model.to_owned())
-    }
-
-    /// The limits for the wire.
+    /// The task for the wire. Little is judged here: the server names what is wrong.
     ///
     /// # Errors
-    /// A figure that is none, or a limit that was taken out, at its field.
-    pub(crate) fn wire_limits(&self) -> Result<Limits, Failure> {
-        let max_turns = figure(&self.max_turns, "maxTurns")?;
-        let budget_usd = figure(&self.budget, "budgetUsd")?;
-        let taken_out = [
-            ("maxTurns", max_turns.is_none() && self.stored.max_turns.is_some()),
-            ("budgetUsd", budget_usd.is_none() && self.stored.budget_usd.is_some()),
-        ];
-        match taken_out.into_iter().find(|(_, is_out)| *is_out) {
-            Some((field, _)) => Err(Failure {
+    /// What the wire has no words for, at its field: a figure or a variable that is none, and what was taken out.
+    pub(crate) fn wire(&self) -> Result<TaskSpec, Failure> {
+        let stored = self.stored.as_ref();
+        let spec = TaskSpec {
+            model: entries(&self.model).pop(),
+            permission_profile: self.profile,
+            max_turns: figure(&self.max_turns, "maxTurns")?,
+            budget_usd: figure(&self.budget, "budgetUsd")?,
+            egress: entries(&self.egress),
+            image: entries(&self.image).pop(),
+            models: entries(&self.models),
+            repository_settings: self.settings,
+            submodules: entries(&self.submodules),
+            env: env::read(&self.env, stored.map(|stored| &stored.env))?,
+            ..TaskSpec::new(self.name.clone(), self.steps.iter().map(StepForm::wire).collect())
+        };
+        match stored.and_then(|stored| taken_out(stored, &spec)) {
+            Some(field) => Err(Failure {
                 field: Some(field.to_owned()),
-                ..Failure::new("a limit that was set can be changed, but not taken away")
+                ..Failure::new("what was set can be changed, but not taken away")
             }),
-            None => Ok(Limits { max_turns, budget_usd }),
+            None => Ok(spec),
         }
     }
+}
+
+/// The field that was set and is no more.
+fn taken_out(stored: &TaskSpec, now: &TaskSpec) -> Option<&'static str> {
+    let set = |spec: &TaskSpec| {
+        [
+            ("model", spec.model.is_some()),
+            ("maxTurns", spec.max_turns.is_some()),
+            ("budgetUsd", spec.budget_usd.is_some()),
+            ("image", spec.image.is_some()),
+        ]
+    };
+    let pairs = set(stored).into_iter().zip(set(now));
+    pairs.into_iter().find(|((_, was), (_, is))| *was && !is).map(|((field, _), _)| field)
+}
+
+/// The lines with something in them.
+fn entries(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 /// A profile's name on the form, and what it means.
@@ -117,15 +150,34 @@ pub(crate) const PROFILES: [(PermissionProfile, &str); 4] = [
     (PermissionProfile::ReadOnly, "Only read"),
 ];
 
+/// What of a repository's settings is used, and what that means.
+pub(crate) const SETTINGS: [(RepositorySettings, &str); 2] = [
+    (RepositorySettings::Ignored, "Ignored: nothing in it runs a command by itself"),
+    (RepositorySettings::Trusted, "Trusted: its hooks and MCP servers run, as on your own machine"),
+];
+
 impl StepForm {
     fn wire(&self) -> Step {
-        let lines = self.checks.lines().map(str::trim).filter(|line| !line.is_empty());
-        let check = |line: &str| {
+        let check = |line: String| {
             let stored = self.stored.iter().find(|check| check.run == line);
-            stored.cloned().unwrap_or_else(|| Check::from(line))
+            stored.cloned().unwrap_or_else(|| Check::from(line.as_str()))
         };
-        Step { instructions: self.instructions.clone(), checks: lines.map(check).collect() }
+        let checks = entries(&self.checks).into_iter().map(check).collect();
+        Step { instructions: self.instructions.clone(), checks }
     }
+}
+
+/// What to say at a field; what is wrong with one line of it (`egress[2]`, `env.TOKEN`) is said with that line.
+pub(crate) fn said(failure: &Failure, field: &str, typed: &str) -> Option<String> {
+    let rest = failure.field.as_deref()?.strip_prefix(field)?;
+    let place = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).map(str::parse::<usize>);
+    let part = match (place, rest.strip_prefix('.')) {
+        (Some(place), _) => entries(typed).into_iter().nth(place.ok()?),
+        (None, Some(name)) => Some(name.to_owned()),
+        (None, None) if rest.is_empty() => None,
+        (None, None) => return None,
+    };
+    Some(part.map_or_else(|| failure.text.clone(), |part| format!("{part}: {}", failure.text)))
 }
 
 /// What to say at a part of a step: the server's field is `steps[2].checks[0].run` or shorter.
@@ -137,66 +189,23 @@ pub(crate) fn at_step(failure: &Failure, place: usize, part: &str) -> Option<Str
     belongs.then(|| failure.text.clone())
 }
 
+/// Whether a failure is about container and network.
+pub(crate) fn is_of_container(failure: &Failure) -> bool {
+    ["egress", "image", "models", "repositorySettings", "submodules", "env"]
+        .iter()
+        .any(|field| said(failure, field, "").is_some())
+}
+
 /// Whether a field of the form shows this failure; if not, it is said beside the button.
 pub(crate) fn is_shown_at_field(failure: &Failure, steps: usize) -> bool {
-    match failure.field.as_deref() {
-        Some("name" | "model" | "permissionProfile" | "maxTurns" | "budgetUsd") => true,
-        Some(_) => (0..steps).any(|place| {
+    is_of_container(failure)
+        || ["name", "model", "permissionProfile", "maxTurns", "budgetUsd"]
+            .iter()
+            .any(|field| failure.at(field).is_some())
+        || (0..steps).any(|place| {
             ["instructions", "checks"].iter().any(|part| at_step(failure, place, part).is_some())
-        }),
-        None => false,
-    }
+        })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failure(field: &str) -> Failure {
-        Failure { field: Some(field.to_owned()), ..Failure::new("no") }
-    }
-
-    #[test]
-    fn checks_are_one_a_line_and_keep_what_the_form_does_not_show() {
-        let mut form = TaskForm::new();
-        let slow =
-            Check { run: "cargo test".to_owned(), timeout_seconds: Some(9), expect: Some("ok".to_owned()) };
-        form.steps[0].stored = vec![slow.clone()];
-        form.steps[0].checks = " cargo test \n\ncargo fmt --check\n".to_owned();
-        assert_eq!(form.wire_steps()[0].checks, [slow, Check::from("cargo fmt --check")]);
-    }
-
-    #[test]
-    fn a_failure_is_said_at_the_step_and_part_it_names() {
-        assert!(at_step(&failure("steps[1].checks[0].run"), 1, "checks").is_some());
-        assert!(at_step(&failure("steps[1].checks[0].run"), 1, "instructions").is_none());
-        assert!(at_step(&failure("steps[1].instructions"), 0, "instructions").is_none());
-        assert!(at_step(&failure("steps[10].instructions"), 1, "instructions").is_none());
-        assert!(at_step(&failure("steps[0]"), 0, "instructions").is_some());
-        assert!(is_shown_at_field(&failure("name"), 1));
-        assert!(!is_shown_at_field(&failure("steps"), 1));
-        assert!(!is_shown_at_field(&Failure::new("no"), 1));
-    }
-
-    #[test]
-    fn a_limit_is_a_figure_and_one_that_was_set_is_not_taken_away_in_silence() {
-        let mut form =
-            TaskForm { max_turns: "12".to_owned(), budget: " $2.50".to_owned(), ..TaskForm::new() };
-        assert_eq!(form.wire_limits(), Ok(Limits { max_turns: Some(12), budget_usd: Some(2.5) }));
-        form.max_turns = "a few".to_owned();
-        assert_eq!(form.wire_limits().unwrap_err().field.as_deref(), Some("maxTurns"));
-        form = TaskForm { stored: Limits { max_turns: None, budget_usd: Some(1.0) }, ..TaskForm::new() };
-        assert_eq!(form.wire_limits().unwrap_err().field.as_deref(), Some("budgetUsd"));
-        assert_eq!(TaskForm::new().wire_limits(), Ok(Limits::default()));
-    }
-
-    #[test]
-    fn keys_of_steps_are_never_used_twice() {
-        let mut form = TaskForm::new();
-        form.add_step();
-        form.add_step();
-        form.steps.remove(1);
-        form.add_step();
-        assert_eq!(form.steps.iter().map(|step| step.key).collect::<Vec<_>>(), [0, 2, 3]);
-    }
-}
+mod tests;

@@ -59,8 +59,8 @@ pub(crate) enum What {
     Check(CheckRun),
     /// Something done with git.
     Git(GitAction),
-    /// A connection that was refused or allowed, and how often.
-    Egress(EgressEvent, usize),
+    /// A connection that was refused or allowed.
+    Egress(EgressEvent),
     /// The run waits for a person.
     Gate(Gate),
     /// Something worth knowing.
@@ -94,7 +94,7 @@ pub(crate) fn read(event: Event) -> Vec<Item> {
         EventBody::Progress(progress) => (vec![What::Progress(progress)], false),
         EventBody::Check(check) => (vec![What::Check(check)], false),
         EventBody::Git(action) => (vec![What::Git(action)], false),
-        EventBody::Egress(egress) => (vec![What::Egress(egress, 1)], false),
+        EventBody::Egress(egress) => (vec![What::Egress(egress)], false),
         EventBody::Gate(gate) => (vec![What::Gate(gate)], false),
         EventBody::Notice(notice) => (vec![What::Notice(notice)], false),
         EventBody::User(message) => (vec![What::User(message.text)], false),

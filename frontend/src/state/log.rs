@@ -179,7 +179,7 @@ impl RunLog {
             What::Tool(call) => {
                 self.calls.insert(call.id.clone(), (group, self.groups[group].items.len()));
             }
-            What::Progress(_) | What::Egress(..) if self.merge(group, &item) => return,
+            What::Progress(_) | What::Egress(_) if self.merge(group, &item) => return,
             _ => {}
         }
         self.groups[group].items.push(item);
@@ -206,13 +206,15 @@ impl RunLog {
         true
     }
 
-    /// Lets a step of the same progress, or the same refused name, take the place of the item before it.
+    /// Lets a step of the same progress, or the newer count of a refused host, take the place of the item before it.
     fn merge(&mut self, group: usize, item: &Item) -> bool {
         let Some(last) = self.groups[group].items.last_mut() else { return false };
         let what = match (&last.what, &item.what) {
             (What::Progress(before), What::Progress(now)) if before.phase == now.phase => item.what.clone(),
-            (What::Egress(before, count), What::Egress(now, more)) if before == now => {
-                What::Egress(now.clone(), count + more)
+            (What::Egress(before), What::Egress(now))
+                if (&before.host, before.port, before.allowed) == (&now.host, now.port, now.allowed) =>
+            {
+                item.what.clone()
             }
             _ => return false,
         };

@@ -29,18 +29,19 @@ impl Runs {
 
     /// The runs that are not over, newest first; those that wait for a person come first.
     pub(crate) fn active(&self) -> Vec<Arc<Run>> {
-        let mut runs: Vec<_> =
-            self.by_id.values().filter(|run| run.state != RunState::Ended).cloned().collect();
-        runs.sort_by_key(|run| run.state != RunState::Waiting);
-        runs
+        self.ordered(|run| match run.state {
+            RunState::Ended => None,
+            RunState::Waiting => Some(0),
+            _ => Some(1),
+        })
     }
 
     /// The runs that ask a person something, the one that waits longest first.
     pub(crate) fn waiting(&self) -> Vec<Arc<Run>> {
-        let asks = |run: &&Arc<Run>| run.state == RunState::Waiting && run.gate.is_some();
-        let mut runs: Vec<_> = self.by_id.values().filter(asks).cloned().collect();
-        runs.sort_by_key(|run| run.gate.as_ref().map(|gate| gate.since));
-        runs
+        self.ordered(|run| {
+            let gate = run.gate.as_ref().filter(|_| run.state == RunState::Waiting)?;
+            Some(gate.since.as_microsecond())
+        })
     }
 
     /// How many runs hold a place.
@@ -51,10 +52,19 @@ impl Runs {
 
     /// The runs that ended last, the last one first.
     pub(crate) fn ended(&self, limit: usize) -> Vec<Arc<Run>> {
-        let mut runs: Vec<_> =
-            self.by_id.values().filter(|run| run.state == RunState::Ended).cloned().collect();
-        runs.sort_by_key(|run| Reverse(run.ended_at));
+        let mut runs = self.ordered(|run| {
+            let ended = || run.ended_at.map_or(i64::MAX, |ended_at| -ended_at.as_microsecond());
+            (run.state == RunState::Ended).then(ended)
+        });
         runs.truncate(limit);
+        runs
+    }
+
+    /// The runs that have a key, the smallest first, and newest first where keys are equal. A function pointer:
+    /// a sort is compiled anew for each closure, which costs kilobytes of wasm.
+    fn ordered(&self, key: fn(&Run) -> Option<i64>) -> Vec<Arc<Run>> {
+        let mut runs: Vec<_> = self.by_id.values().filter(|run| key(run).is_some()).cloned().collect();
+        runs.sort_by_key(|run| key(run));
         runs
     }
 

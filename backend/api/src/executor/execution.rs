@@ -1,6 +1,6 @@
 //! The executor's executions: one run of the agent's program, its numbered lines, its end.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// `POST /execute`; answered with NDJSON of `ExecutionLine`, live, until the execution ends.
 /// A repeated call with the id of an execution that exists starts nothing and follows it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Execute {
     /// Chosen by the caller, unique in the container.
@@ -49,6 +49,17 @@ pub struct Execute {
     /// What of the repository's own settings for the agent is used.
     #[serde(default)]
     pub repository_settings: RepositorySettings,
+}
+
+impl fmt::Debug for Execute {
+    /// Without the values of its environment and its token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execute")
+            .field("execution_id", &self.execution_id)
+            .field("model", &self.model)
+            .field("env", &self.env.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 /// One line of an execution's stream.

@@ -82,10 +82,11 @@ impl fmt::Display for SshRemote {
     }
 }
 
-/// Letters, digits, `.`, `-` and `_`, and no dash in front, which would make it an option.
+/// Letters, digits, `.`, `-` and `_`: no dash in front, which would make it an option, and no dot, which would
+/// make it a way up in a path.
 fn is_plain(text: &str) -> bool {
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    !text.is_empty() && !text.starts_with('-') && text.bytes().all(fine)
+    !text.is_empty() && !text.starts_with(['-', '.']) && text.bytes().all(fine)
 }
 
 fn is_host(host: &str) -> bool {

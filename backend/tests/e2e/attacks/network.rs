@@ -255,7 +255,9 @@ async fn told(client: &WsClient, run: RunId, gateway: &str, host_port: u16, neig
             .egress
             .denied
             .iter()
-            .any(|it| it.process.as_deref().is_some_and(|name| name.contains("curl")))
+            .any(|it| it.process.as_deref().is_some_and(|name| name.contains("curl"))),
+        "{:?}",
+        instance.egress.denied
     );
     assert_eq!(instance.egress.allowed, EGRESS);
 }

@@ -119,7 +119,7 @@ def tcp(port):
 
 
 for alias in (OTHER4 + "/24", RESOLVER + "/24", *NAMELESS):
-    subprocess.run(["ip", "address", "add", alias, "dev", "eth0", "nodad"], check=True)
+    subprocess.run(["ip", "address", "add", alias, "dev", "eth0", *(["nodad"] if ":" in alias else [])], check=True)
 subprocess.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=range -days 2 "
                "-keyout /tmp/key.pem -out /tmp/cert.pem 2>/dev/null && cat /tmp/key.pem /tmp/cert.pem > /tmp/range.pem",
                shell=True, check=True)

@@ -14,8 +14,8 @@ use hickory_proto::{
 
 use super::probe::{How, Outcome, Probe};
 
-/// A refusal is immediate. Whatever takes longer was not refused.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A refusal is immediate; only a machine that is very busy takes longer.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The port from which nothing is meant: no packet is sent to find out about a route.
 const ANY: u16 = 0;
 /// What the relay answers in kind.

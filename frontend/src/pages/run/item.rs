@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     clock::time_of_day,
-    components::{Output, Prose},
+    components::{Allow, Output, Prose, Refused},
     state::{
+        egress,
         failure::sentence,
         gate,
         item::{Item, What, progress_words},
@@ -48,7 +49,7 @@ fn said(view: RunView, item: &Item) -> AnyView {
         }
         What::Check(check) => view! { <CheckCard check=check.clone() open/> }.into_any(),
         What::Git(action) => git(action),
-        What::Egress(egress, count) => self::egress(egress, *count),
+        What::Egress(egress) => self::egress(view, egress),
         What::Gate(asked) => self::gate(asked),
         What::State(change) if change.state == RunState::Ended => {
             view! { <EndCard view change=change.clone()/> }.into_any()
@@ -126,14 +127,30 @@ fn git(action: &GitAction) -> AnyView {
     card_line(kind, view! { <span class="mono">{object}</span>" "{words} })
 }
 
-fn egress(egress: &EgressEvent, count: usize) -> AnyView {
-    let host = match egress.port {
-        Some(port) => format!("{}:{port}", egress.host),
-        None => egress.host.clone(),
-    };
-    let verb = if egress.allowed { "allowed " } else { "refused " };
-    let times = (1 < count).then(|| format!(", {}", words::count(count, "time")));
-    card_line("Firewall", view! { {verb}<span class="mono strong">{host}</span>{times} })
+/// What was refused with the way to allow it, or what was allowed.
+fn egress(view: RunView, event: &EgressEvent) -> AnyView {
+    let refused = Refused { run: view.id, host: event.host.clone(), port: event.port };
+    let verb = if event.allowed { "allowed " } else { "refused " };
+    let by = event.process.as_ref().map(|process| format!(", asked for by {process}"));
+    let times = egress::times(event.count).map(|times| format!(", {times}"));
+    let line = view! { {verb}<span class="mono strong">{refused.entry()}</span>{by}{times} };
+    let why = (!event.why.is_empty()).then(|| view! { <p class="why">{event.why.clone()}</p> });
+    let allow = (!event.allowed).then(|| {
+        let EgressEvent { host, port, .. } = event.clone();
+        let reached = Signal::derive(move || {
+            view.reach.with(|instance| {
+                instance.as_ref().is_some_and(|it| egress::names(&it.egress.allowed, &host, port))
+            })
+        });
+        view! { <Allow refused live=Signal::derive(move || view.is_live()) reached/> }
+    });
+    view! {
+        <div class="card" data-testid="egress">
+            <div class="card-head"><span class="kind">"Firewall"</span><p class="line">{line}</p></div>
+            {why}{allow}
+        </div>
+    }
+    .into_any()
 }
 
 /// A question, and its answer once there is one.

@@ -1,4 +1,4 @@
-//! Beside the conversation: steps, cost and tokens, the container.
+//! Beside the conversation: steps, cost and tokens, the container and what it may reach.
 
 use api::{id::InstanceId, instance::Instance, rpc::instances::InstancesApiClient, run::RunState};
 use leptos::prelude::*;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::RunView;
 use crate::{
     clock::use_now,
+    components::Hosts,
     link::use_link,
     state::{
         steps::{self, Mark, StepLine},
@@ -26,7 +27,7 @@ pub(super) fn Side(view: RunView) -> impl IntoView {
         <aside class="side">
             <Steps view/>
             <Spent view/>
-            {move || instance.get().map(|id| view! { <Container id/> })}
+            {move || instance.get().map(|id| view! { <Container view id/> })}
         </aside>
     }
 }
@@ -108,7 +109,7 @@ fn pair(name: &'static str, value: String) -> impl IntoView {
 }
 
 #[component]
-fn Container(id: InstanceId) -> impl IntoView {
+fn Container(view: RunView, id: InstanceId) -> impl IntoView {
     let link = use_link();
     let instance = RwSignal::new(None::<Instance>);
     spawn_scoped(async move {
@@ -117,6 +118,12 @@ fn Container(id: InstanceId) -> impl IntoView {
                 link.call(move |client| async move { InstancesApiClient::get(&*client, id).await }).await
             {
                 let is_over = found.state.is_over();
+                // What can be clicked is drawn again only when it has changed.
+                view.reach.maybe_update(|known| {
+                    let is_new = known.as_ref().map(|known| &known.egress) != Some(&found.egress);
+                    *known = Some(found.clone());
+                    is_new
+                });
                 instance.set(Some(found));
                 if is_over {
                     return;
@@ -126,14 +133,18 @@ fn Container(id: InstanceId) -> impl IntoView {
         }
     });
     let card = move || instance.get().map(container_view);
-    view! { {card} }
+    let live = Signal::derive(move || view.is_live());
+    let hosts = move || {
+        view.reach.get().map(|instance| {
+            let egress = instance.egress;
+            view! { <section class="panel" data-testid="network"><Hosts run=view.id egress live/></section> }
+        })
+    };
+    view! { {card}{hosts} }
 }
 
 fn container_view(instance: Instance) -> impl IntoView {
     let memory = instance.memory_bytes.map(|used| words::bytes_of(used, instance.memory_limit_bytes));
-    let refused: u64 = instance.egress.denied.iter().map(|denied| denied.count).sum();
-    let names =
-        instance.egress.denied.iter().map(|denied| denied.host.as_str()).collect::<Vec<_>>().join(", ");
     view! {
         <section class="panel" data-testid="container">
             <h3>"Container"</h3>
@@ -141,8 +152,6 @@ fn container_view(instance: Instance) -> impl IntoView {
                 {pair("State", api::run::wire_name(&instance.state))}
                 {instance.cpu_percent.map(|cpu| pair("CPU", format!("{cpu:.0} %")))}
                 {memory.map(|memory| pair("Memory", memory))}
-                {pair("Reaches", words::count(instance.egress.allowed.len(), "name"))}
-                {(0 < refused).then(|| view! { <dt>"Refused"</dt><dd class="figure waiting" title=names>{refused}</dd> })}
             </dl>
         </section>
     }

@@ -1,8 +1,9 @@
-//! The form of a task: its name, its steps with their checks, the model and its limits.
+//! The form of a task: its name, its steps with their checks, the model and its limits, and the container.
 
 use api::run::wire_name;
 use leptos::{ev::SubmitEvent, prelude::*};
 
+use self::text::Text;
 use crate::{
     components::{Field, Show},
     state::{
@@ -10,6 +11,9 @@ use crate::{
         form::{self, TaskForm},
     },
 };
+
+mod container;
+mod text;
 
 /// The fields and the button.
 #[component]
@@ -27,7 +31,7 @@ pub(super) fn Editor(
         event.prevent_default();
         save();
     };
-    let error = move |field: &'static str| Signal::derive(move || failure.read().as_ref()?.at(field));
+    let profile_error = Signal::derive(move || failure.read().as_ref()?.at("permissionProfile"));
     let other = move || {
         let failure = failure.get()?;
         let shown = form::is_shown_at_field(&failure, form.read_untracked().steps.len());
@@ -45,45 +49,22 @@ pub(super) fn Editor(
     let keys = move || form.read().steps.iter().map(|step| step.key).collect::<Vec<_>>();
     view! {
         <form class="editor" on:submit=submit>
-            <Field label="Name" error=error("name")>
-                <input
-                    prop:value=move || form.read().name.clone()
-                    on:input=move |event| form.write().name = event_target_value(&event)
-                    placeholder="Upgrade actix and fix the deprecations"
-                    data-testid="task-name"
-                />
-            </Field>
+            <Text form failure at=|form| &mut form.name name="name" label="Name" testid="task-name" prose=true
+                placeholder="Upgrade actix and fix the deprecations"/>
             <For each=keys key=|key| *key children=move |key| view! { <StepFields form failure key/> }/>
             <button type="button" class="add" data-testid="add-step" on:click=move |_| form.write().add_step()>"Add a step"</button>
-            <Field label="Model" hint="Blank is the server's default." error=error("model")>
-                <input
-                    prop:value=move || form.read().model.clone()
-                    on:input=move |event| form.write().model = event_target_value(&event)
-                    class="mono"
-                    spellcheck="false"
-                    placeholder="the server's default"
-                    data-testid="task-model"
-                />
-            </Field>
-            <Field label="Permissions" hint="What the agent may do without asking. It never leaves its container." error=error("permissionProfile")>
+            <Text form failure at=|form| &mut form.model name="model" label="Model" testid="task-model"
+                hint="Blank is the server's default." placeholder="the server's default"/>
+            <Field label="Permissions" hint="What the agent may do without asking. It never leaves its container." error=profile_error>
                 <select data-testid="task-profile" on:change=move |event| choose(form, &event_target_value(&event))>{profiles}</select>
             </Field>
             <div class="pair">
-                <Field label="Budget of a run" hint="US dollars. At the limit the run waits and asks you. Blank is no limit." error=error("budgetUsd")>
-                    <input
-                        prop:value=move || form.read().budget.clone()
-                        on:input=move |event| form.write().budget = event_target_value(&event)
-                        inputmode="decimal" placeholder="no limit" data-testid="task-budget"
-                    />
-                </Field>
-                <Field label="Turns of a step" hint="After so many turns the agent is stopped. Blank is no limit." error=error("maxTurns")>
-                    <input
-                        prop:value=move || form.read().max_turns.clone()
-                        on:input=move |event| form.write().max_turns = event_target_value(&event)
-                        inputmode="numeric" placeholder="no limit" data-testid="task-max-turns"
-                    />
-                </Field>
+                <Text form failure at=|form| &mut form.budget name="budgetUsd" label="Budget of a run" testid="task-budget" inputmode="decimal"
+                    hint="US dollars. At the limit the run waits and asks you. Blank is no limit." placeholder="no limit"/>
+                <Text form failure at=|form| &mut form.max_turns name="maxTurns" label="Turns of a step" testid="task-max-turns" inputmode="numeric"
+                    hint="After so many turns the agent is stopped. Blank is no limit." placeholder="no limit"/>
             </div>
+            <container::Container form failure/>
             {other}
             <div class="actions">
                 <button type="submit" class="primary" data-testid="save-task" disabled=busy>"Save"</button>

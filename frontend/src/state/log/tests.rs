@@ -1,7 +1,7 @@
 //! The fold: idempotent, gap-proof, and the same whatever is cut and sent again.
 
 use api::{
-    event::{EventBody, GitAction, Progress},
+    event::{EgressEvent, EventBody, GitAction, Progress},
     run::{Gate, GateKind},
     stream::Frame,
 };
@@ -182,4 +182,37 @@ fn an_answered_gate_is_one_item_with_question_and_answer_wherever_the_log_began(
         );
         assert_eq!(gates[1], &What::Gate(answered.clone()));
     }
+}
+
+#[test]
+fn a_refusal_that_is_told_again_is_one_item_with_the_newer_count() {
+    let refused = |seq, host: &str, allowed, count| {
+        let egress = EgressEvent {
+            host: host.to_owned(),
+            port: None,
+            allowed,
+            count,
+            why: String::new(),
+            process: None,
+        };
+        event(seq, Some(1), EventBody::Egress(egress))
+    };
+    let mut log = RunLog::from(0);
+    for event in [
+        refused(1, "one.example", false, 1),
+        refused(2, "one.example", false, 10),
+        refused(3, "two.example", false, 1),
+        refused(4, "two.example", true, 0),
+    ] {
+        log.fold(item(event));
+    }
+    let counts: Vec<_> = log.groups[0]
+        .items
+        .iter()
+        .filter_map(|item| match &item.what {
+            What::Egress(egress) => Some((egress.host.as_str(), egress.count)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(counts, [("one.example", 10), ("two.example", 1), ("two.example", 0)]);
 }

@@ -1,0 +1,31 @@
+//! The audit log as callers read it.
+
+use api::{audit::AuditEntry, error::ApiError, page::Page};
+
+use super::{App, Error, before, page_size};
+use crate::store::AuditFilter;
+
+/// The longest text to look for, in bytes.
+const MAX_TEXT: usize = 200;
+
+impl App {
+    /// What was done or tried, newest first.
+    ///
+    /// # Errors
+    /// `Invalid` for a filter, cursor or limit that cannot be.
+    pub async fn audit_list(
+        &self,
+        filter: &AuditFilter,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Page<AuditEntry>, Error> {
+        for (field, text) in [("action", &filter.action), ("actor", &filter.actor)] {
+            if text.as_ref().is_some_and(|text| MAX_TEXT < text.len() || text.contains('\0')) {
+                return Err(
+                    ApiError::invalid(field, format!("is no text of at most {MAX_TEXT} bytes")).into()
+                );
+            }
+        }
+        Ok(self.store.audit_list(filter, before(cursor)?, page_size(limit)?).await?)
+    }
+}

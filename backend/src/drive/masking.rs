@@ -1,0 +1,200 @@
+//! What a run must not say: its secrets are read once, before anything else, and masked in all that is written.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use api::{
+    event::{EventBody, GitAction},
+    executor::EgressReport,
+    id::{InstanceId, RunId},
+    instance::Denied,
+    run::Gate,
+    task::EnvValue,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use uuid::Uuid;
+
+use super::{Driver, Halt};
+use crate::{
+    app::App,
+    mask::Mask,
+    secret::Secret,
+    secrets::{KeyRing, MAX_OF_RUN, Sealed, Unopened, label},
+    store::{self, Partial, RunWrite, StoredSecret},
+};
+
+/// Begins an agent's request that is kept sealed, because it holds a secret.
+const SEALED: &str = "sealed:";
+
+/// The secrets a run was given, by name; one that cannot be opened says why.
+pub(super) type Given = BTreeMap<String, Result<Secret, Unopened>>;
+
+impl Driver {
+    /// Reads the secrets the task names. From now on the run has these values, whatever becomes of them.
+    pub(super) async fn learn_secrets(&mut self) -> Result<(), Halt> {
+        let app = self.app.clone();
+        let names = names(&self.record.run.task.env);
+        let stored = self.patiently(|| fetch(&app, &names)).await?.unwrap_or_default();
+        let open = |name: &str, sealed: &Sealed| app.secrets.open(&label(name), sealed);
+        self.given =
+            stored.iter().map(|it| (it.info.name.clone(), open(&it.info.name, &it.sealed))).collect();
+        // An adopted run may have been given the value before this one.
+        let before = stored.iter().filter_map(|it| Some((it.info.name.clone(), it.previous.as_ref()?)));
+        self.replaced =
+            before.filter_map(|(name, old)| Some((name.clone(), open(&name, old).ok()?))).collect();
+        self.mask_all(self.record.run.instance_id);
+        Ok(())
+    }
+
+    /// Makes the mask anew, with the token of this instance.
+    pub(super) fn mask_all(&mut self, instance: Option<InstanceId>) {
+        let given =
+            self.given.iter().filter_map(|(name, value)| Some((name.clone(), value.as_ref().ok()?.clone())));
+        let mut values: Vec<(String, Secret)> = given.collect();
+        // More than a run may have, see `environment`: then it gets none of them, and has none to tell.
+        if MAX_OF_RUN < values.iter().map(|(_, value)| value.expose().len()).sum() {
+            values.clear();
+        }
+        values.extend(self.replaced.iter().cloned());
+        self.mask = mask(&self.app, self.record.run.id, instance, values.into_iter());
+        self.driven.mask.send_replace(Some(self.mask.clone()));
+    }
+
+    /// Passes tokens on, but for what could be the beginning of a secret.
+    pub(super) fn send_partial(&mut self, Partial { text, block }: Partial) {
+        if self.partial_block != block {
+            self.flush_partials();
+            self.partial_block.clone_from(&block);
+        }
+        let text = self.partial_tail.push(&self.mask, &text);
+        self.show_partial(text);
+    }
+
+    /// The block is over: what was held back is no secret.
+    pub(super) fn flush_partials(&mut self) {
+        let text = self.partial_tail.flush(&self.mask);
+        self.show_partial(text);
+    }
+
+    fn show_partial(&self, text: String) {
+        if !text.is_empty() {
+            let block = self.partial_block.clone();
+            self.app.store.partial_send(self.record.run.id, Partial { text, block });
+        }
+    }
+}
+
+/// An agent's request as it is stored: the agent needs it back as it was, so one with a secret is sealed.
+pub(super) fn keep_ask(keys: &KeyRing, mask: &Mask, gate: Uuid, ask: &str) -> String {
+    let Cow::Owned(masked) = mask.json(ask) else { return ask.to_owned() };
+    match keys.seal(&ask_label(gate), ask) {
+        Ok(Sealed { key_id, bytes }) => format!("{SEALED}{key_id}:{}", BASE64_STANDARD.encode(bytes)),
+        // Cannot happen for its size; then the agent's request is changed rather than told.
+        Err(_) => masked,
+    }
+}
+
+/// The agent's request as it came; `None` when it cannot be opened any more.
+pub(super) fn kept_ask(keys: &KeyRing, gate: Uuid, kept: &str) -> Option<String> {
+    let Some(sealed) = kept.strip_prefix(SEALED) else { return Some(kept.to_owned()) };
+    let (key_id, bytes) = sealed.split_once(':')?;
+    let sealed = Sealed { key_id: key_id.to_owned(), bytes: BASE64_STANDARD.decode(bytes).ok()? };
+    Some(keys.open(&ask_label(gate), &sealed).ok()?.expose().to_owned())
+}
+
+fn ask_label(gate: Uuid) -> String {
+    format!("gate {gate}")
+}
+
+fn names(env: &BTreeMap<String, EnvValue>) -> Vec<&str> {
+    env.values()
+        .filter_map(|value| if let EnvValue::Secret(name) = value { Some(name.as_str()) } else { None })
+        .collect()
+}
+
+async fn fetch(app: &App, names: &[&str]) -> Result<Vec<StoredSecret>, store::Error> {
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(app.store.secret_fetch(name).await?);
+    }
+    Ok(found)
+}
+
+/// A mask for these values and for what every run might come by: the server's credentials and its own tokens.
+fn mask(
+    app: &App,
+    run: RunId,
+    instance: Option<InstanceId>,
+    values: impl Iterator<Item = (String, Secret)>,
+) -> Arc<Mask> {
+    let mut all: Vec<(String, Secret)> = values.collect();
+    all.extend(app.broker.credentials().into_iter().map(|(name, value)| (name.to_owned(), value)));
+    all.push(("model token".to_owned(), Secret::new(app.keys.model_token(run))));
+    all.extend(instance.map(|id| ("instance token".to_owned(), Secret::new(app.keys.instance_token(id)))));
+    Arc::new(Mask::new(all.iter().map(|(name, value)| (name.as_str(), value))))
+}
+
+/// A mask for a run that is not driven here, from what is stored now.
+pub(crate) async fn mask_of(app: &App, run: &api::run::Run) -> Result<Arc<Mask>, store::Error> {
+    let stored = fetch(app, &names(&run.task.env)).await?;
+    let values = stored.iter().flat_map(|it| {
+        let all = [Some(&it.sealed), it.previous.as_ref()].into_iter().flatten();
+        all.filter_map(|sealed| {
+            Some((it.info.name.clone(), app.secrets.open(&label(&it.info.name), sealed).ok()?))
+        })
+    });
+    Ok(mask(app, run.id, run.instance_id, values))
+}
+
+/// Masks everything of a write that an agent, a tool or an engine has said.
+pub(super) fn apply(mask: &Mask, write: &mut RunWrite) {
+    write.events.iter_mut().for_each(|event| body(mask, &mut event.body));
+    if let Some(end) = &mut write.end {
+        mask.apply(&mut end.detail);
+    }
+    let patch = &mut write.patch;
+    [&mut patch.agent_session, &mut patch.model].into_iter().flatten().for_each(|text| mask.apply(text));
+    if let Some(Some(shown)) = &mut patch.gate {
+        gate(mask, shown);
+    }
+    patch.denied.iter_mut().flatten().for_each(|one| denied(mask, one));
+}
+
+fn body(mask: &Mask, body: &mut EventBody) {
+    match body {
+        EventBody::Agent(line) => mask.apply_json(&mut line.raw),
+        EventBody::Notice(notice) => mask.apply(&mut notice.text),
+        EventBody::Progress(progress) => mask.apply(&mut progress.text),
+        EventBody::User(said) => mask.apply(&mut said.text),
+        EventBody::Gate(shown) => gate(mask, shown),
+        EventBody::Check(check) => {
+            [&mut check.run, &mut check.why, &mut check.output].into_iter().for_each(|text| mask.apply(text));
+        }
+        EventBody::Git(GitAction::Commit { summary, .. }) => mask.apply(summary),
+        EventBody::Git(GitAction::PullRequest { url, .. }) => mask.apply(url),
+        EventBody::Git(GitAction::Push { .. }) => {}
+        EventBody::Egress(egress) => {
+            [&mut egress.host, &mut egress.why].into_iter().for_each(|text| mask.apply(text));
+            egress.process.iter_mut().for_each(|text| mask.apply(text));
+        }
+        EventBody::State(state) => state.detail.iter_mut().for_each(|text| mask.apply(text)),
+    }
+}
+
+pub(super) fn gate(mask: &Mask, gate: &mut Gate) {
+    mask.apply(&mut gate.text);
+    gate.options.iter_mut().chain(&mut gate.answer).for_each(|text| mask.apply(text));
+}
+
+fn denied(mask: &Mask, denied: &mut Denied) {
+    [&mut denied.host, &mut denied.why].into_iter().for_each(|text| mask.apply(text));
+    denied.process.iter_mut().for_each(|text| mask.apply(text));
+}
+
+/// Masks what a container says of its refusals.
+pub(super) fn report(mask: &Mask, report: &mut EgressReport) {
+    report.denied.iter_mut().for_each(|one| denied(mask, one));
+    report.notices.iter_mut().for_each(|text| mask.apply(text));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Masks: what a run was given in secret is written nowhere, however it is spelled.
+//!
+//! A `Mask` knows the values and the encodings people meet. What it finds becomes `[secret NAME]`. It is no defence
+//! against an agent that wants to give a value away (it can always spell it in another way), but against one that
+//! prints it.
+
+mod encodings;
+mod json;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+pub(crate) use self::tail::Tail;
+use crate::secret::Secret;
+
+/// The shortest thing that is masked, in bytes: anything shorter is found everywhere.
+const SHORTEST: usize = 8;
+/// Up to so many bytes of patterns the fastest kind of search is worth its memory.
+const SMALL: usize = 16 << 10;
+
+/// Finds secrets in texts. Its `Debug` shows nothing of them.
+#[derive(Default)]
+pub(crate) struct Mask {
+    search: Option<AhoCorasick>,
+    /// Sorted; a pattern's place is its number in `search`.
+    patterns: Vec<Secret>,
+    /// What stands in the place of each pattern.
+    replacements: Vec<String>,
+    /// Of the longest pattern, in bytes.
+    longest: usize,
+}
+
+impl Mask {
+    /// A mask for these values, each with the name that stands in its place. What is shorter than 8 bytes is left out.
+    pub(crate) fn new<'a>(values: impl IntoIterator<Item = (&'a str, &'a Secret)>) -> Self {
+        let mut patterns: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in values {
+            for pattern in encodings::of(value.expose()) {
+                patterns.entry(pattern).or_insert_with(|| format!("[secret {}]", clean(name)));
+            }
+        }
+        if patterns.is_empty() {
+            return Self::default();
+        }
+        let bytes: usize = patterns.keys().map(String::len).sum();
+        let kind = if bytes <= SMALL { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(kind))
+            .build(patterns.keys());
+        let longest = patterns.keys().map(String::len).max().unwrap_or_default();
+        let (patterns, replacements) =
+            patterns.into_iter().map(|(pattern, name)| (Secret::new(pattern), name)).unzip();
+        // Only patterns of more than 2 GiB can fail, and those of a run are bounded far below.
+        Self { search: search.ok(), patterns, replacements, longest }
+    }
+
+    /// The text without secrets; the same text, without a copy, when there are none in it.
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let Some(search) = &self.search else { return Cow::Borrowed(text) };
+        let mut found = search.find_iter(text).peekable();
+        if found.peek().is_none() {
+            return Cow::Borrowed(text);
+        }
+        let (mut masked, mut done) = (String::with_capacity(text.len()), 0);
+        for one in found {
+            masked.push_str(text.get(done..one.start()).unwrap_or_default());
+            masked.push_str(self.replacement(one.pattern().as_usize()));
+            done = one.end();
+        }
+        masked.push_str(text.get(done..).unwrap_or_default());
+        Cow::Owned(masked)
+    }
+
+    /// The same for bytes that need not be text.
+    pub(crate) fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(search) = &self.search else { return Cow::Borrowed(bytes) };
+        if !search.is_match(bytes) {
+            return Cow::Borrowed(bytes);
+        }
+        Cow::Owned(search.replace_all_bytes(bytes, &self.replacements))
+    }
+
+    /// Masks a text in its place.
+    pub(crate) fn apply(&self, text: &mut String) {
+        if let Cow::Owned(masked) = self.text(text) {
+            *text = masked;
+        }
+    }
+
+    /// A line of JSON without secrets. What was JSON stays JSON.
+    pub(crate) fn json<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        match &self.search {
+            Some(search) if search.is_match(line) => Cow::Owned(json::masked(self, search, line)),
+            _ => Cow::Borrowed(line),
+        }
+    }
+
+    /// Masks a line of JSON in its place.
+    pub(crate) fn apply_json(&self, line: &mut String) {
+        if let Cow::Owned(masked) = self.json(line) {
+            *line = masked;
+        }
+    }
+
+    fn replacement(&self, pattern: usize) -> &str {
+        self.replacements.get(pattern).map_or("[secret]", String::as_str)
+    }
+
+    /// Whether some pattern begins with this and goes on.
+    fn may_go_on(&self, beginning: &str) -> bool {
+        let at = self.patterns.partition_point(|pattern| pattern.expose() < beginning);
+        let goes_on = |pattern: &Secret| {
+            beginning.len() < pattern.expose().len() && pattern.expose().starts_with(beginning)
+        };
+        // The beginning itself, if it is a pattern, sorts before those that go on.
+        self.patterns.iter().skip(at).take(2).any(goes_on)
+    }
+}
+
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mask({} patterns)", self.patterns.len())
+    }
+}
+
+/// A name that fits into JSON and into a line.
+fn clean(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || "_.- ".contains(*c)).collect()
+}
