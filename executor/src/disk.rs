@@ -16,6 +16,8 @@ use count::{Count, Places};
 
 /// How often the file system is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// What a file takes beside its content, in bytes: a file system has room for so many files, with content or without.
+const FILE: u64 = 4 << 10;
 /// How long a count may take; longer than a count gives itself.
 const TIME: Duration = Duration::from_secs(40);
 
@@ -92,7 +94,8 @@ fn used(places: &[PathBuf]) -> u64 {
         let new = !devices.contains(&device);
         devices.push(device);
         let system = statvfs(place).ok().filter(|_| new)?;
-        Some(system.blocks().saturating_sub(system.blocks_free()) * system.fragment_size())
+        let bytes = system.blocks().saturating_sub(system.blocks_free()) * system.fragment_size();
+        Some(bytes + system.files().saturating_sub(system.files_free()) * FILE)
     };
     places.iter().filter_map(used).sum()
 }

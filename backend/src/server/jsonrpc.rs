@@ -27,6 +27,9 @@ use super::{
 };
 use crate::{audit::Audit, config::Http};
 
+/// The largest answer, in bytes: one line of the agent, up to 64 MiB, in JSON up to six times that. A page of
+/// events ends with the first that does not fit, so no line can make a run's log unreadable.
+const LARGEST_ANSWER: u32 = 512 << 20;
 /// Messages that wait for one slow socket. They are held per connection, and an event may be large.
 const BUFFER: u32 = 256;
 /// Calls in one batch.
@@ -106,7 +109,7 @@ impl Limits {
     fn config(self) -> ServerConfig {
         ServerConfig::builder()
             .max_request_body_size(self.body)
-            .max_response_body_size(self.body)
+            .max_response_body_size(LARGEST_ANSWER)
             .max_connections(self.connections)
             .max_subscriptions_per_connection(self.subscriptions)
             .set_message_buffer_capacity(BUFFER)

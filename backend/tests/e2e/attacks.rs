@@ -1,6 +1,10 @@
 //! The attack suite: what a hostile agent in a real container tries, and what becomes of it. `docs/security.md`
 //! has the table. The attacked are test hosts of the suite's own.
 
+mod exhaustion;
+mod inside;
 mod network;
 mod range;
+mod repository;
 mod sealed;
+mod speech;

@@ -6,7 +6,7 @@ use self::driver::{Browser, LOOK};
 use crate::harness::{PATIENCE, World, create_task, step};
 
 mod batches;
-mod driver;
+pub(crate) mod driver;
 mod egress;
 mod talk;
 

@@ -177,7 +177,13 @@ pub async fn client_of(address: &str) -> WsClient {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {TOKEN}")).expect("a header"));
     let url = format!("ws://{address}/rpc");
-    WsClientBuilder::default().set_headers(headers).build(url).await.expect("a connection")
+    // As the command line does: one line of the agent may be large.
+    WsClientBuilder::default()
+        .max_response_size(512 << 20)
+        .set_headers(headers)
+        .build(url)
+        .await
+        .expect("a connection")
 }
 
 impl Drop for World {

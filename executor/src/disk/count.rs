@@ -1,4 +1,4 @@
-//! The worker's side: counts the blocks of the agent's own files.
+//! The worker's side: counts the blocks of the agent's own files, and the files.
 
 use std::{
     collections::BTreeSet,
@@ -14,6 +14,8 @@ use std::{
 
 use nix::{fcntl::OFlag, unistd::getuid};
 use serde::{Deserialize, Serialize};
+
+use super::FILE;
 
 /// How long it counts before it gives up.
 const TIME: Duration = Duration::from_secs(30);
@@ -106,7 +108,8 @@ impl Walk {
     fn add(&mut self, file: &Metadata) {
         let alone = file.is_dir() || file.nlink() == 1 || LINKED <= self.seen.len();
         if file.uid() == self.uid && (alone || self.seen.insert((file.dev(), file.ino()))) {
-            self.count.bytes = self.count.bytes.saturating_add(file.blocks().saturating_mul(BLOCK));
+            let bytes = file.blocks().saturating_mul(BLOCK).saturating_add(FILE);
+            self.count.bytes = self.count.bytes.saturating_add(bytes);
         }
     }
 

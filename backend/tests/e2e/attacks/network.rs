@@ -169,7 +169,7 @@ async fn a_person_allows_a_host_while_the_run_goes_on() {
 }
 
 /// The agent works, so the container is closed and its policy is in force.
-async fn is_at_work(client: &WsClient, run: RunId) {
+pub(super) async fn is_at_work(client: &WsClient, run: RunId) {
     let begun = |event: &api::event::Event| matches!(&event.body, EventBody::State(it) if it.state == RunState::Running);
     if !follow(client, run, begun).await {
         panic!("the run does not begin to work: {:?}", client_run(client, run).await.detail);
@@ -188,7 +188,7 @@ async fn host(gateway: Ipv4Addr) -> (u16, AbortOnDropHandle<()>) {
     (port, AbortOnDropHandle::new(serving))
 }
 
-fn outcomes(said: &str, outcome: &str) -> BTreeSet<String> {
+pub(super) fn outcomes(said: &str, outcome: &str) -> BTreeSet<String> {
     let lines = said.lines().filter_map(|line| line.split_once('='));
     lines.filter(|(_, found)| *found == outcome).map(|(name, _)| name.to_owned()).collect()
 }

@@ -13,17 +13,17 @@ use thirtyfour::prelude::*;
 use crate::harness::{PATIENCE, TOKEN, World};
 
 /// How often the page is looked at while something is awaited.
-pub(super) const LOOK: Duration = Duration::from_millis(50);
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// A headless browser with a profile of its own.
-pub(super) struct Browser {
-    pub(super) driver: WebDriver,
+pub(crate) struct Browser {
+    pub(crate) driver: WebDriver,
     process: Child,
     _profile: TempDir,
 }
 
 impl Browser {
-    pub(super) async fn start(width: u32, height: u32, dark: bool) -> Self {
+    pub(crate) async fn start(width: u32, height: u32, dark: bool) -> Self {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -57,12 +57,12 @@ impl Browser {
         Self { driver, process, _profile: profile }
     }
 
-    pub(super) async fn open(&self, world: &World, path: &str) {
+    pub(crate) async fn open(&self, world: &World, path: &str) {
         self.driver.goto(format!("http://{}{path}", world.address)).await.expect("the page loads");
     }
 
     /// The first element with this test id, as soon as it is there.
-    pub(super) async fn find(&self, id: &'static str) -> WebElement {
+    pub(crate) async fn find(&self, id: &'static str) -> WebElement {
         let css = format!("[data-testid={id}]");
         let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK);
         match query.first().await {
@@ -75,23 +75,23 @@ impl Browser {
         }
     }
 
-    pub(super) async fn all(&self, id: &str) -> Vec<WebElement> {
+    pub(crate) async fn all(&self, id: &str) -> Vec<WebElement> {
         self.driver.find_all(By::Css(format!("[data-testid={id}]"))).await.expect("elements")
     }
 
-    pub(super) async fn fill(&self, id: &'static str, text: &str) {
+    pub(crate) async fn fill(&self, id: &'static str, text: &str) {
         let field = self.find(id).await;
         field.clear().await.expect("cleared");
         field.send_keys(text).await.expect("typed");
     }
 
-    pub(super) async fn click(&self, id: &'static str) {
+    pub(crate) async fn click(&self, id: &'static str) {
         let button = self.find(id).await;
         button.scroll_into_view().await.expect("scrolled");
         button.click().await.expect("clicked");
     }
 
-    pub(super) async fn sign_in(&self, world: &World) {
+    pub(crate) async fn sign_in(&self, world: &World) {
         self.open(world, "/").await;
         self.fill("login-token", TOKEN).await;
         self.click("login-submit").await;
@@ -104,7 +104,7 @@ impl Browser {
     }
 
     /// Waits until a run is in this state; answers what its badge says.
-    pub(super) async fn badge_when(&self, state: &'static str) -> String {
+    pub(crate) async fn badge_when(&self, state: &'static str) -> String {
         let css = format!("[data-testid=run-state][data-state={state}]");
         let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK);
         let badge =
@@ -113,7 +113,7 @@ impl Browser {
     }
 
     /// The numbers of the events on the page, in its order.
-    pub(super) async fn sequence(&self) -> Vec<i64> {
+    pub(crate) async fn sequence(&self) -> Vec<i64> {
         let script =
             "return [...document.querySelectorAll('[data-testid=event]')].map(e => Number(e.dataset.seq))";
         let found = self.driver.execute(script, Vec::new()).await.expect("a script");
@@ -121,7 +121,7 @@ impl Browser {
     }
 
     /// Waits until the elements that have this test id now have left the page.
-    pub(super) async fn gone(&self, id: &'static str) {
+    pub(crate) async fn gone(&self, id: &'static str) {
         for element in self.all(id).await {
             if let Err(error) = element.wait_until().wait(PATIENCE, LOOK).stale().await {
                 self.picture("failed.png").await;
@@ -131,12 +131,12 @@ impl Browser {
     }
 
     /// What the first element with this test id says.
-    pub(super) async fn text(&self, id: &'static str) -> String {
+    pub(crate) async fn text(&self, id: &'static str) -> String {
         self.find(id).await.text().await.expect("a text")
     }
 
     /// Waits until an element with this test id says this.
-    pub(super) async fn says(&self, id: &'static str, words: &'static str) {
+    pub(crate) async fn says(&self, id: &'static str, words: &'static str) {
         let path = format!("//*[@data-testid='{id}'][contains(., \"{words}\")]");
         let query = self.driver.query(By::XPath(path)).wait(PATIENCE, LOOK);
         if let Err(error) = query.first().await {
@@ -146,13 +146,13 @@ impl Browser {
     }
 
     /// Whether the page is wider than its window.
-    pub(super) async fn scrolls_sideways(&self) -> bool {
+    pub(crate) async fn scrolls_sideways(&self) -> bool {
         let script = "const page = document.documentElement; return page.scrollWidth > page.clientWidth";
         self.driver.execute(script, Vec::new()).await.expect("a script").convert().expect("a truth")
     }
 
     /// Keeps a picture where `CAISSON_SCREENSHOTS` says; the README shows one of them.
-    pub(super) async fn picture(&self, name: &str) {
+    pub(crate) async fn picture(&self, name: &str) {
         let png = self.driver.screenshot_as_png().await.expect("a picture");
         assert!(png.starts_with(b"\x89PNG"));
         if let Some(folder) = std::env::var_os("CAISSON_SCREENSHOTS") {
@@ -160,7 +160,7 @@ impl Browser {
         }
     }
 
-    pub(super) async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         let _ = self.driver.clone().quit().await;
         self.process.kill().expect("chromedriver ends");
         self.process.wait().expect("chromedriver ended");
