@@ -1,16 +1,11 @@
 //! What must hold of everything a container says to the git gateway.
 
-use std::convert::Infallible;
-
-use axum::{
-    body::{Body, BodyDataStream},
-    http::{Method, Uri},
-};
+use axum::http::{Method, Uri};
 use bytes::Bytes;
-use futures::{FutureExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use url::Url;
 
-use super::{push::Head, target::Target};
+use super::{Pieces, push::Head, target::Target};
 
 const BRANCH: &str = "caisson/1";
 const REPOSITORY: &str = "https://git.example/acme/web.git";
@@ -34,9 +29,9 @@ pub fn pack_commands(bytes: &[u8]) {
     }
 }
 
-fn pieces(body: &[u8], size: usize) -> BodyDataStream {
-    let pieces: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).map(Ok::<_, Infallible>).collect();
-    Body::from_stream(stream::iter(pieces)).into_data_stream()
+fn pieces(body: &[u8], size: usize) -> Pieces {
+    let pieces: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).map(Ok).collect();
+    stream::iter(pieces).boxed()
 }
 
 /// The packet lines up to the first flush.
