@@ -13,6 +13,8 @@ mod rust;
 pub(crate) enum Need {
     /// The repositories of tests and demos.
     Git,
+    /// An SSH server and its client's tools, for tests.
+    Ssh,
     /// Docker's daemon and client.
     Engine,
     /// What makes a base image where none can be downloaded.
@@ -29,13 +31,25 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Git, Self::Engine, Self::BaseImage, Self::Wasm, Self::Browser, Self::Postgres, Self::Lints];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Git,
+        Self::Ssh,
+        Self::Engine,
+        Self::BaseImage,
+        Self::Wasm,
+        Self::Browser,
+        Self::Postgres,
+        Self::Lints,
+    ];
 
     /// The packages that are missing for it.
     fn missing(self) -> Vec<&'static str> {
         let (present, packages): (bool, &[_]) = match self {
             Self::Git => (program("git").is_some(), &["git"]),
+            Self::Ssh => (
+                program("ssh-keygen").is_some() && std::path::Path::new("/usr/sbin/sshd").exists(),
+                &["openssh-server", "openssh-client"],
+            ),
             Self::Engine => (all(&["docker", "dockerd"]), &["docker.io", "cgroupfs-mount"]),
             Self::BaseImage => (all(&["debootstrap", "tar"]), &["debootstrap", "tar"]),
             Self::Wasm => return rust::missing_for_wasm(),
