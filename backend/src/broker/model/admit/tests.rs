@@ -60,7 +60,7 @@ async fn a_call_waits_until_the_run_may_make_it() {
     // Longer than what is read ahead, so that the rest is still on its way.
     for length in [10, READ_AHEAD + (3 << 20)] {
         let world = &world;
-        let answer = world.call(format!("{:<length$}", "{}")).send();
+        let answer = world.call(format!("{{}}{}", " ".repeat(length - 2))).send();
         let answer = async { answer.await.unwrap().json::<Value>().await.unwrap() };
         let opened = async {
             world.meter.notes(1).await;
