@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{
     id::RunId,
-    rpc::{instances::InstancesApiClient, tasks::TasksApiClient},
+    rpc::{instances::InstancesApiClient, secrets::SecretsApiClient, tasks::TasksApiClient},
     task::{EnvValue, RepositorySettings, Task},
 };
 use jsonrpsee::ws_client::WsClient;
@@ -31,6 +31,7 @@ async fn task_called(client: &WsClient, name: &str) -> Task {
 async fn the_container_of_a_task_is_written_in_the_browser_and_comes_back_as_it_was() {
     let world = World::start(&[]).await;
     let client = world.client().await;
+    SecretsApiClient::set(&client, "npm".into(), "a token for npm".into()).await.expect("stored");
     create_task(&client, vec![step("First step.", &[])]).await;
     let browser = Browser::start(1360, 900, false).await;
     browser.sign_in(&world).await;

@@ -1,6 +1,6 @@
 //! The agent dies, hangs, uses up its turns or its time.
 
-use api::{event::EventBody, run::Reason};
+use api::{event::EventBody, run::Reason, task::RepositorySettings};
 
 use crate::harness::{World, ends, events_of, launch, launch_with, step};
 
@@ -21,7 +21,9 @@ async fn an_agent_that_does_not_end_after_its_result_has_hung() {
     // The repository's own hook runs when the session is over, after the result.
     let hook = r#"{"hooks": {"SessionEnd": [{"hooks": [{"type": "command", "command": "sleep 300", "timeout": 600}]}]}}"#;
     world.commit("sample", ".claude/settings.json", hook);
-    let run = launch(&client, vec![step("First step.", &[])], &repository).await;
+    let trusted = RepositorySettings::Trusted;
+    let run =
+        launch_with(&client, "First step.", &repository, |task| task.repository_settings = trusted).await;
     let run = ends(&client, run.id, Reason::AgentHung).await;
     assert!(run.artifacts.iter().any(|artifact| artifact.name == "uncommitted.patch"), "its work is kept");
 }
