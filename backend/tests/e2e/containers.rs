@@ -5,7 +5,7 @@ mod place;
 use std::{collections::HashSet, process::Command, time::Duration};
 
 use api::id::{InstanceId, RunId};
-use backend::containers::{Containers, Error, Live};
+use backend::containers::{Containers, Error, Finding, Live, Probe};
 
 use place::{MEBIBYTE, PROFILE, Place, containers, docker, hello, wanted};
 
@@ -272,4 +272,20 @@ async fn usage_is_told_at_once_and_knows_a_busy_processor() {
     };
     let percent = tokio::time::timeout(Duration::from_secs(20), busy).await.unwrap();
     assert!(percent < 200.0, "half a core is {percent} per cent");
+}
+
+#[tokio::test]
+async fn an_image_is_told_what_it_lacks() {
+    let probe = Probe::new(std::env::var("DOCKER_HOST").ok()).unwrap();
+    let lacking = |findings: Vec<Finding>| -> Vec<String> {
+        findings.into_iter().filter(|finding| !finding.ok).map(|finding| finding.name).collect()
+    };
+    let whole = probe.look(&crate::harness::image()).await.unwrap();
+    assert!(10 < whole.len(), "{whole:?}");
+    assert_eq!(lacking(whole), Vec::<String>::new());
+    let lines = "RUN rm /usr/sbin/nft && chmod 755 /var/lib/caisson\nENTRYPOINT [\"bash\"]";
+    let image = crate::harness::image_with("lacking", lines);
+    assert_eq!(lacking(probe.look(&image).await.unwrap()), ["entry point", "nft", "/var/lib/caisson"]);
+    let missing = probe.look("caisson-test-no-such-image:e2e").await.unwrap_err();
+    assert!(matches!(missing, Error::ImageMissing { .. }), "{missing}");
 }
