@@ -3,6 +3,7 @@
 
 mod address;
 mod message;
+mod tries;
 
 use std::{
     net::SocketAddr,
@@ -24,6 +25,7 @@ use crate::{Config, account::Account, execution::keep_tail, identity::Author, ta
 
 pub(crate) use address::{relay_url, resolve, same, spellings};
 pub(crate) use message::{Answer, Request};
+use tries::Tries;
 
 /// The worker's name.
 const WORKER: &str = "git";
@@ -92,22 +94,31 @@ impl Git {
         let repository = clone.repository_url.clone();
         let request = Request::Clone { workspace: workspace.clone(), clone, relay: self.0.relay };
         let mut notices = Vec::new();
-        let done = self.work(&request, self.0.clone_stall, |line| match line {
-            CloneLine::Notice { .. } if notices.len() < NOTICES => notices.push(line),
-            // A listener that does not keep up misses some of it.
-            line => drop(lines.try_send(line)),
-        });
-        let done = done.await;
-        if done.is_err() {
-            self.work(&Request::Clear { workspace }, LOCAL_STALL, |_| {}).await?;
-            return done;
-        }
+        let clear = Request::Clear { workspace };
+        let mut tries = Tries::default();
+        let done = loop {
+            notices.clear();
+            let done = self.work(&request, self.0.clone_stall, |line| match line {
+                CloneLine::Notice { .. } if notices.len() < NOTICES => notices.push(line),
+                // A listener that does not keep up misses some of it.
+                line => drop(lines.try_send(line)),
+            });
+            match done.await {
+                Ok(done) => break done,
+                Err(failure) => {
+                    self.work(&clear, LOCAL_STALL, |_| {}).await?;
+                    if !tries.another(&failure).await {
+                        return Err(failure);
+                    }
+                }
+            }
+        };
         *self.0.cloned.lock().unwrap_or_else(PoisonError::into_inner) = Some(repository);
         for notice in notices {
             // The listener may be gone.
             let _ = lines.send(notice).await;
         }
-        done
+        Ok(done)
     }
 
     /// Commits everything that is not committed.
@@ -168,7 +179,13 @@ impl Git {
             } else {
                 (None, Some(git.0.turn.write().await))
             };
-            git.work(&request, stall, |_| {}).await
+            let mut tries = Tries::default();
+            loop {
+                match git.work(&request, stall, |_| {}).await {
+                    Err(failure) if tries.another(&failure).await => {}
+                    done => return done,
+                }
+            }
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))
     }

@@ -14,6 +14,8 @@ use crate::{agent::Agent, app::repository, broker::Access, containers::Live};
 
 /// How long a container that is started once more may take.
 const REVIVAL: Duration = Duration::from_secs(15);
+/// How long a container without a port may take to be called stopped.
+const PORTLESS: Duration = Duration::from_secs(5);
 
 /// A container whose executor answers.
 pub(super) struct Booted {
@@ -40,7 +42,7 @@ impl Driver {
             );
         }
         let live = self.create().await?;
-        let agent = Agent::new(port_of(&live)?, self.app.keys.instance_token(live.instance));
+        let agent = self.executor_of(&live).await?;
         let ready = tokio::select! {
             biased;
             () = self.leave.cancelled() => return Err(Halt::Leave),
@@ -73,12 +75,24 @@ impl Driver {
             }
             Err(error) => return Err(end_of(&error).into()),
         };
-        let agent = Agent::new(port_of(&live)?, self.app.keys.instance_token(instance));
+        let agent = self.executor_of(&live).await?;
         if let Err(error) = agent.wait_ready(self.app.config.runs.start_timeout).await {
             return Err(self.why_not_ready(&live, &error).await.into());
         }
         self.notice("adopted", "The server was restarted; the run went on in its container.").await?;
         Ok(self.booted(instance, live.container_id, agent))
+    }
+
+    /// The client of a container's executor. One that is already over has no port any more: then how it
+    /// ended is the answer.
+    async fn executor_of(&self, live: &Live) -> Result<Agent, End> {
+        if let Some(port) = live.port {
+            return Ok(Agent::new(port, self.app.keys.instance_token(live.instance)));
+        }
+        // The engine takes the port away a moment before it calls the container stopped.
+        let _ = tokio::time::timeout(PORTLESS, stopped(&self.app, &live.container_id)).await;
+        let error = crate::agent::Error::Unreachable("the engine published no port for it".into());
+        Err(self.why_not_ready(live, &error).await)
     }
 
     /// The client of an executor that is not there.
@@ -151,8 +165,4 @@ async fn keep_link(agent: &Agent, router: axum::Router, stop: CancellationToken)
             pause = (pause * 2).min(Duration::from_secs(2));
         }
     }
-}
-
-fn port_of(live: &Live) -> Result<u16, End> {
-    live.port.ok_or_else(|| End::new(Reason::Internal, "The engine published no port for the container."))
 }

@@ -47,7 +47,7 @@ pub(super) fn of(error: &Error) -> GitFailure {
         }
         (_, ErrorClass::Net | ErrorClass::Http | ErrorClass::Ssl, _)
         | (ErrorCode::Eof | ErrorCode::Timeout, ..) => {
-            new(GitFailureCode::Network, format!("the transfer failed: {text}"))
+            new(GitFailureCode::Interrupted, format!("the transfer failed: {text}"))
         }
         _ if text.contains("No space left on device") || text.contains("Disk quota exceeded") => disk_full(),
         _ => new(GitFailureCode::Other, format!("git failed: {text}")),

@@ -276,6 +276,17 @@ async fn a_push_to_a_remote_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_transfer_that_breaks_is_done_again() {
+    // The first clone breaks in the middle, and so does the answer to a push that arrived.
+    let (world, server, base) = cloned_as("cut").await;
+    fs::write(world.workspace().join("new"), "x").unwrap();
+    let head = commit(&world, "one").await.unwrap();
+    assert_eq!(world.call("/push", push_body(&base)).await, json!({"headCommit": head, "commits": 1}));
+    assert_eq!(git(&server.path("cut"), &["rev-parse", "caisson/run"]), head);
+    assert_eq!(server.broken(), ["cut.git/git-receive-pack", "cut.git/git-upload-pack"]);
+}
+
+#[tokio::test]
 async fn the_agents_own_git_goes_through_the_relay() {
     let script = format!(
         "git fetch -q origin && git commit -q --allow-empty -m mine && git push -q origin HEAD:caisson/run; \

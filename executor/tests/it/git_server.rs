@@ -1,15 +1,17 @@
 //! A real git server, `git http-backend`, on loopback; and the backend's end of the link, which leads to it.
 
 use std::{
+    collections::HashSet,
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Request, State},
     http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
@@ -26,10 +28,18 @@ use tokio_util::{
 
 use crate::harness::World;
 
+/// What is served.
+struct Served {
+    root: PathBuf,
+    /// Requests for the repository `cut` whose answer broke in the middle; each does so once.
+    cut: Mutex<HashSet<String>>,
+}
+
 /// Where repositories are and who serves them.
 pub(crate) struct GitServer {
     pub(crate) address: SocketAddr,
     folder: TempDir,
+    served: Arc<Served>,
     _link: DropGuard,
 }
 
@@ -39,11 +49,18 @@ impl GitServer {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(folder.path().to_path_buf());
-        let router = Router::new().fallback(serve).with_state(state);
+        let served = Arc::new(Served { root: folder.path().to_path_buf(), cut: Mutex::default() });
+        let router = Router::new().fallback(serve).with_state(served.clone());
         world.tasks.spawn(async move { axum::serve(listener, router).await });
         let _link = dial(world, address).await;
-        Self { address, folder, _link }
+        Self { address, folder, served, _link }
+    }
+
+    /// The requests whose answers broke.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.served.cut.lock().unwrap().iter().cloned().collect();
+        all.sort();
+        all
     }
 
     /// The address of a repository, as a user would give it.
@@ -119,7 +136,7 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-async fn serve(State(root): State<Arc<PathBuf>>, request: Request) -> Response {
+async fn serve(State(served): State<Arc<Served>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     // `/git/http/HOST/NAME.git/…` is how it comes through the relay; nothing else may come. An SSH remote is
     // reached over HTTP as well: the broker speaks SSH to it.
@@ -133,9 +150,14 @@ async fn serve(State(root): State<Arc<PathBuf>>, request: Request) -> Response {
     if path == "stalled.git/git-receive-pack" {
         return std::future::pending().await;
     }
+    let post = request.method() == "POST";
+    let cut = post && path.starts_with("cut.git/") && served.cut.lock().unwrap().insert(path.to_owned());
     let (path, query) = (format!("/{path}"), request.uri().query().unwrap_or_default().to_owned());
     let mut command = tokio::process::Command::new("git");
-    command.arg("http-backend").env("GIT_PROJECT_ROOT", root.as_path()).env("GIT_HTTP_EXPORT_ALL", "1");
+    command
+        .arg("http-backend")
+        .env("GIT_PROJECT_ROOT", served.root.as_path())
+        .env("GIT_HTTP_EXPORT_ALL", "1");
     command
         .env("PATH_INFO", path)
         .env("QUERY_STRING", query)
@@ -152,7 +174,17 @@ async fn serve(State(root): State<Arc<PathBuf>>, request: Request) -> Response {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let (_, output) = tokio::join!(async move { stdin.write_all(&body).await }, child.wait_with_output());
-    answer(&output.unwrap().stdout)
+    let response = answer(&output.unwrap().stdout);
+    if cut { broken(response).await } else { response }
+}
+
+/// This answer with its connection cut in the middle.
+async fn broken(whole: Response) -> Response {
+    let (parts, body) = whole.into_parts();
+    let bytes = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+    let half = bytes.slice(..bytes.len() / 2);
+    let cut = futures::stream::iter([Ok(half), Err(io::Error::other("cut"))]);
+    Response::from_parts(parts, Body::from_stream(cut))
 }
 
 /// A CGI answer as an HTTP answer.

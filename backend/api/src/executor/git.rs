@@ -72,8 +72,10 @@ pub enum GitFailureCode {
     UnknownRef,
     /// The remote refused the push.
     Rejected,
-    /// The remote could not be reached, or the transfer broke or stood still.
+    /// The remote could not be reached, or the transfer stood still.
     Network,
+    /// The transfer broke before its end: to do it again may help.
+    Interrupted,
     /// The disk is full.
     DiskFull,
     /// Anything else.
