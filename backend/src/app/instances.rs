@@ -11,7 +11,7 @@ use api::{
     run::RunState,
 };
 
-use super::{App, Error, before, egress, not_found, page_size, talk::unavailable};
+use super::{App, Error, before, egress::Wanted, not_found, page_size, talk::unavailable};
 use crate::store::RunWrite;
 
 /// How long a removal waits for the run to save its work.
@@ -58,7 +58,7 @@ impl App {
         host: &str,
         port: Option<u16>,
     ) -> Result<Egress, Error> {
-        let entry = egress::entry(host, port)?;
+        let Wanted { entry, host, port } = Wanted::read(host, port)?;
         let instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
         let run = self.run_by_id(instance.run_id).await?;
         // A container goes a moment after its run has ended.
@@ -66,16 +66,23 @@ impl App {
             let why = format!("instance {id} is gone: allow the host in the task, and retry the run");
             return Err(ApiError::Conflict { why }.into());
         }
-        let allowed = self.store.instance_allow(id, &entry).await?;
-        // Without an address its executor is not there yet: its driver tells it before the agent starts.
-        if let Some(agent) = self.agent_at(&instance) {
-            let told = agent.set_egress(allowed).await.map_err(|error| unavailable(&error))?;
-            if let Some(refused) = told.refused.into_iter().find(|refused| refused.entry == entry) {
-                return Err(ApiError::invalid("host", refused.why).into());
-            }
+        // Told before it is stored: what the container refuses is not allowed. Without an address its executor is
+        // not there yet: its driver tells it before the agent starts.
+        let mut asked = instance.egress.allowed.clone();
+        asked.push(entry.clone());
+        let told = match self.agent_at(&instance) {
+            Some(agent) => agent.set_egress(asked).await.map(Some),
+            None => Ok(None),
+        };
+        if let Ok(Some(told)) = &told
+            && let Some(refused) = told.refused.iter().find(|refused| refused.entry == entry)
+        {
+            return Err(ApiError::invalid("host", refused.why.clone()).into());
         }
+        self.store.instance_allow(id, &entry).await?;
+        told.map_err(|error| unavailable(&error))?;
         let event = EgressEvent {
-            host: host.trim().to_owned(),
+            host,
             port,
             allowed: true,
             count: 0,

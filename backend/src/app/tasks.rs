@@ -7,7 +7,10 @@ use api::{
     task::{Task, TaskSpec},
 };
 
-use super::{App, Error, before, not_found, page_size, validate};
+use super::{App, Error, before, egress::Wanted, not_found, page_size, validate};
+
+/// How often a change is made again when somebody else changed the task in between.
+const ALLOW_TRIES: u32 = 10;
 
 impl App {
     /// Stores a task.
@@ -43,6 +46,27 @@ impl App {
         self.check_secrets(&task.spec).await?;
         self.store.task_update(id, version, &task.spec).await?;
         self.task_by_id(id).await
+    }
+
+    /// Lets a task's runs to come reach one more host.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` for what is no host, `Conflict` when the task is archived.
+    pub async fn task_allow(&self, id: TaskId, host: &str, port: Option<u16>) -> Result<Task, Error> {
+        let wanted = Wanted::read(host, port)?;
+        let mut tries = ALLOW_TRIES;
+        loop {
+            let task = self.task_by_id(id).await?;
+            if task.spec.egress.iter().any(|entry| wanted.is(entry)) {
+                return Ok(task);
+            }
+            let add = |spec: &mut TaskSpec| spec.egress.push(wanted.entry.clone());
+            tries -= 1;
+            match self.task_update(id, task.version, add).await {
+                Err(_) if 0 < tries && self.task_by_id(id).await?.version != task.version => {}
+                done => return done,
+            }
+        }
     }
 
     /// One task, archived or not.

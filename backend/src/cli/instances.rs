@@ -6,7 +6,7 @@ use api::{
     id::InstanceId,
     instance::{Egress, Instance},
     page::Page,
-    rpc::{instances::InstancesApiClient, runs::RunsApiClient},
+    rpc::{instances::InstancesApiClient, runs::RunsApiClient, tasks::TasksApiClient},
     run::wire_name,
 };
 use clap::Subcommand;
@@ -18,7 +18,6 @@ use super::{
     output::Output,
     render::line::{Line, Tone},
     table::{facts, table},
-    tasks,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -104,7 +103,8 @@ fn list(instances: &[Instance]) -> Vec<Line> {
 async fn allow_in_task(client: &Client, id: InstanceId, host: String) -> Result<(), Failure> {
     let instance = InstancesApiClient::get(&client.rpc, id).await?;
     let run = RunsApiClient::by_id(&client.rpc, instance.run_id).await?;
-    tasks::allow(client, run.task_id, host).await
+    TasksApiClient::allow(&client.rpc, run.task_id, host, None).await?;
+    Ok(())
 }
 
 fn show(instance: &Instance) -> Vec<Line> {

@@ -3,7 +3,6 @@
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use api::{
-    id::TaskId,
     page::Page,
     rpc::tasks::TasksApiClient,
     task::{Check, Step, Task, TaskSpec},
@@ -32,6 +31,12 @@ pub(super) enum Verb {
     Create(Create),
     /// Shows one task.
     Show { task: String },
+    /// Lets a task's runs to come reach one more host.
+    Allow {
+        task: String,
+        /// As in a task's `egress`: `example.org`, `*.example.org`, `host:port`, an address, a network, `tool:npm`.
+        host: String,
+    },
     /// Deletes a task; one that has runs is archived instead.
     Delete { task: String },
 }
@@ -62,6 +67,10 @@ pub(super) async fn run(client: &Client, verb: Verb, output: &Output) -> Result<
         Verb::Show { task } => {
             let id = ids::task(client, &task).await?;
             output.answer(&TasksApiClient::by_id(&client.rpc, id).await?, details)?;
+        }
+        Verb::Allow { task, host } => {
+            let id = ids::task(client, &task).await?;
+            output.answer(&TasksApiClient::allow(&client.rpc, id, host, None).await?, details)?;
         }
         Verb::Delete { task } => {
             let id = ids::task(client, &task).await?;
@@ -134,41 +143,6 @@ pub(super) async fn create(client: &Client, spec: TaskSpec) -> Result<Task, Fail
         Some(spec.submodules),
     );
     Ok(created.await?)
-}
-
-/// Adds a host to what a task's runs may reach.
-pub(super) async fn allow(client: &Client, id: TaskId, host: String) -> Result<(), Failure> {
-    let Task { version, mut spec, .. } = TasksApiClient::by_id(&client.rpc, id).await?;
-    if spec.egress.contains(&host) {
-        return Ok(());
-    }
-    spec.egress.push(host);
-    let egress = Some(spec.egress);
-    let no = None::<String>;
-    let updated = TasksApiClient::update(
-        &client.rpc,
-        id,
-        version,
-        no.clone(),
-        None,
-        no.clone(),
-        None,
-        no.clone(),
-        None,
-        None,
-        None,
-        None,
-        egress,
-        None,
-        None,
-        None,
-        no,
-        None,
-        None,
-        None,
-    );
-    updated.await?;
-    Ok(())
 }
 
 async fn all(client: &Client) -> Result<Vec<Task>, Failure> {

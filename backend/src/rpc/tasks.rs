@@ -155,6 +155,10 @@ impl TasksApiServer for Tasks {
         Ok(self.0.task_update(id, version, |spec| fields.apply(spec)).await?)
     }
 
+    async fn allow(&self, id: TaskId, host: String, port: Option<u16>) -> Result<Task, ApiError> {
+        Ok(self.0.task_allow(id, &host, port).await?)
+    }
+
     async fn by_id(&self, id: TaskId) -> Result<Task, ApiError> {
         Ok(self.0.task_by_id(id).await?)
     }

@@ -141,6 +141,7 @@ async fn what_is_not_there_is_not_found() {
         ("tasks.byId", id(), "task"),
         ("tasks.delete", id(), "task"),
         ("tasks.update", json!({ "id": NOBODY, "version": 1 }), "task"),
+        ("tasks.allow", json!({ "id": NOBODY, "host": "git.example" }), "task"),
         ("runs.create", json!({ "taskId": NOBODY, "repository": "acme/web" }), "task"),
         ("runs.byId", id(), "run"),
         ("runs.messages", id(), "run"),
@@ -170,6 +171,27 @@ async fn a_stale_version_is_a_conflict() {
         (&unchanged["result"]["name"], &unchanged["result"]["version"]),
         (&json!("A task"), &json!(1))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_added_to_a_task_once_whoever_adds_others_beside_it() {
+    let server = Served::start(&[]).await;
+    let task = create_task(&server.client().await, "A task").await;
+    let allow = |host: &str| server.call("tasks.allow", json!({ "id": task.id, "host": host }));
+    let hosts: Vec<String> = (0..8).map(|n| format!("host-{n}.example")).collect();
+    // All at once: each meets changes of the others.
+    for answer in futures::future::join_all(hosts.iter().map(|host| allow(host))).await {
+        assert!(answer["result"]["egress"].is_array(), "{answer}");
+    }
+    let again = allow(" HOST-3.example ").await;
+    let mut egress: Vec<String> = serde_json::from_value(again["result"]["egress"].clone()).expect("hosts");
+    egress.sort();
+    assert_eq!(egress, hosts);
+    assert_eq!(again["result"]["version"], 9, "what is there already changes nothing");
+    let with_port = json!({ "id": task.id, "host": "2001:db8::1", "port": 8443 });
+    let with_port = server.call("tasks.allow", with_port).await;
+    assert_eq!(with_port["result"]["egress"][8], "[2001:db8::1]:8443");
+    refused_for(&server, "tasks.allow", json!({ "id": task.id, "host": "https://a.example" }), "host").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,34 +123,7 @@ async fn allow(
 ) -> Result<(), Error> {
     let run = RunsApiClient::by_id(client, refused.run).await?;
     if in_task {
-        let task = TasksApiClient::by_id(client, run.task_id).await?;
-        let mut egress = task.spec.egress;
-        if !egress::names(&egress, &refused.host, refused.port) {
-            egress.push(refused.entry());
-            TasksApiClient::update(
-                client,
-                task.id,
-                task.version,
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-                Some(egress),
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-            )
-            .await?;
-        }
+        TasksApiClient::allow(client, run.task_id, refused.host.clone(), refused.port).await?;
         refused.note(allowing, &|standing| standing.task = true);
     }
     if let Some(instance) = run.instance_id.filter(|_| goes_on) {

@@ -58,6 +58,14 @@ namespace! {
             repository_settings as "repositorySettings": Option<RepositorySettings>,
             submodules as "submodules": Option<Vec<String>>,
         ) -> Task;
+        /// Puts a host into a task's `egress`, for its runs to come; one that is there already changes nothing.
+        /// `host` is written as in `egress`; `port` may stand beside it.
+        "allow" fn allow(
+            &self,
+            id as "id": TaskId,
+            host as "host": String,
+            port as "port": Option<u16>,
+        ) -> Task;
         /// One task.
         "byId" fn by_id(&self, id as "id": TaskId) -> Task;
         /// All tasks that are not archived, newest first; `query` is a part of the name.

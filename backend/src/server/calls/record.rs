@@ -135,6 +135,7 @@ mod tests {
             "secrets.delete",
             "secrets.rotate",
             "secrets.set",
+            "tasks.allow",
             "tasks.create",
             "tasks.delete",
             "tasks.update",

@@ -139,7 +139,11 @@ async fn a_person_allows_a_host_while_the_run_goes_on() {
     let refused = |event: &api::event::Event| matches!(&event.body, EventBody::Egress(it) if it.host == "later.example" && !it.allowed);
     assert!(follow(&client, run.id, refused).await, "the refusal is an event");
     let instance = api::rpc::runs::RunsApiClient::by_id(&client, run.id).await.unwrap().instance_id.unwrap();
-    let egress = InstancesApiClient::allow(&client, instance, "later.example".into(), None).await.unwrap();
+    let no_registry =
+        InstancesApiClient::allow(&client, instance, "tool:cargo".into(), None).await.unwrap_err();
+    assert!(no_registry.to_string().contains("host: "), "{no_registry}");
+    // What the container refuses is not allowed; what it takes has one spelling.
+    let egress = InstancesApiClient::allow(&client, instance, "Later.example".into(), None).await.unwrap();
     assert_eq!(egress.allowed, ["later.example"]);
     assert!(egress.denied.iter().any(|denied| denied.host == "later.example" && 0 < denied.count));
 
