@@ -58,35 +58,38 @@ impl Meter for Nobody {
     fn refused(&self, _: u16, _: String) {}
 }
 
-/// The upstream, the broker on a port of its own, and a real executor with its link to the broker.
+/// The upstream, the broker on a port of its own, and two real executors: the link of one ends in that broker,
+/// the link of the other in the upstream.
 struct World {
     upstream: SocketAddr,
     broker: SocketAddr,
-    relay: SocketAddr,
+    link: SocketAddr,
+    both: SocketAddr,
     tasks: Tasks,
-    _folder: TempDir,
+    _folders: [TempDir; 2],
 }
 
-/// Measures the model calls.
+/// Measures the model calls: each place in turn, call by call.
 pub async fn measure_model(report: &mut Report) {
     eprintln!("broker: {CALLS} model calls, {ROUNDS} rounds");
     let world = World::start().await;
-    let mut direct = Samples::new("model call, first byte, direct", "ms");
-    let mut brokered = Samples::new("model call, first byte, broker", "ms");
-    let mut linked = Samples::new("model call, first byte, executor and broker", "ms");
-    let mut added = Samples::new("model call, first byte, added by both", "ms");
+    let places = [world.upstream, world.broker, world.link, world.both].map(Place::new);
+    let names = ["direct", "broker", "executor and link", "executor, link and broker"];
+    let mut firsts = names.map(|name| Samples::new(format!("model call, first byte, {name}"), "ms"));
+    let mut added = names.map(|name| Samples::new(format!("model call, added by {name}"), "ms"));
+    // The first calls open the connections.
+    first_bytes(&places, CALLS / 10).await;
     for _ in 0..ROUNDS {
-        let times =
-            [first_byte(world.upstream).await, first_byte(world.broker).await, first_byte(world.relay).await];
-        for (samples, time) in [&mut direct, &mut brokered, &mut linked].into_iter().zip(times) {
-            samples.push(time);
+        let times = first_bytes(&places, CALLS).await;
+        for (place, (firsts, added)) in firsts.iter_mut().zip(&mut added).enumerate() {
+            firsts.push(median(times.iter().map(|times| times[place])));
+            added.push(median(times.iter().map(|times| times[place] - times[0])));
         }
-        added.push(times[2] - times[0]);
     }
-    for samples in [&direct, &brokered, &linked] {
+    for samples in firsts.iter().chain(&added[1..3]) {
         report.add(samples);
     }
-    report.add_with_target(&added, Target::AtMost(3.0));
+    report.add_with_target(&added[3], Target::AtMost(3.0));
     world.stop().await;
 }
 
@@ -96,24 +99,29 @@ pub async fn measure_git(report: &mut Report) {
     let world = World::start().await;
     let mut direct = Samples::new("fetch, direct", "MB/s");
     let mut gateway = Samples::new("fetch, git gateway", "MB/s");
-    let mut linked = Samples::new("fetch, executor and git gateway", "MB/s");
-    let path = format!("/git/http/{}/r.git/git-upload-pack", world.upstream);
+    let mut linked = Samples::new("fetch, executor and link", "MB/s");
+    let mut both = Samples::new("fetch, executor, link and git gateway", "MB/s");
+    let own = "/r.git/git-upload-pack";
+    let path = format!("/git/http/{}{own}", world.upstream);
     for _ in 0..ROUNDS {
-        direct.push(fetch(world.upstream, "/r.git/git-upload-pack").await);
+        direct.push(fetch(world.upstream, own).await);
         gateway.push(fetch(world.broker, &path).await);
-        linked.push(fetch(world.relay, &path).await);
+        linked.push(fetch(world.link, own).await);
+        both.push(fetch(world.both, &path).await);
     }
     report.add(&direct);
     report.add_with_target(&gateway, Target::AtLeast(200.0));
-    report.add_with_target(&linked, Target::AtLeast(200.0));
-    report.add_ratio("fetch, executor and gateway : direct", &linked, &direct, None);
+    report.add(&linked);
+    report.add_with_target(&both, Target::AtLeast(200.0));
+    report.add_ratio("fetch, gateway : direct", &gateway, &direct, None);
+    report.add_ratio("fetch, executor, link and gateway : direct", &both, &direct, None);
     world.stop().await;
 }
 
 impl World {
     async fn start() -> Self {
         let tasks = Tasks::default();
-        let upstream = serve(&tasks, upstream()).await;
+        let upstream = serve(&tasks, upstream_router()).await;
         let settings = Settings {
             api_key: Some(Secret::new("a-key-of-the-bench")),
             base_url: Some(format!("http://{upstream}")),
@@ -130,24 +138,31 @@ impl World {
         };
         let router = Broker::new(&settings, tasks.clone()).expect("a broker").router(access);
         let broker = serve(&tasks, router.clone()).await;
-        let folder = TempDir::new().expect("a folder");
-        let executor = Executor::bind(config(&folder)).await.expect("an executor");
-        let (address, relay) =
-            (executor.address().expect("an address"), executor.relay_address().expect("an address"));
-        tasks.spawn("executor", |stop| async move {
-            executor.serve(stop).await.expect("a clean end");
-        });
-        let agent = Agent::new(address.port(), TOKEN.to_owned());
-        agent.wait_ready(Duration::from_secs(10)).await.expect("an executor that answers");
-        tasks.spawn("link", |stop| async move {
-            agent.serve_link(router, stop).await.expect("a link");
-        });
-        Self { upstream, broker, relay, tasks, _folder: folder }
+        let (link, first) = linked(&tasks, upstream_router()).await;
+        let (both, second) = linked(&tasks, router).await;
+        Self { upstream, broker, link, both, tasks, _folders: [first, second] }
     }
 
     async fn stop(self) {
         self.tasks.drain(Duration::from_secs(10)).await;
     }
+}
+
+/// An executor whose link ends in this router: where its container's requests enter, and its folder.
+async fn linked(tasks: &Tasks, router: Router) -> (SocketAddr, TempDir) {
+    let folder = TempDir::new().expect("a folder");
+    let executor = Executor::bind(config(&folder)).await.expect("an executor");
+    let address = executor.address().expect("an address");
+    let relay = executor.relay_address().expect("an address");
+    tasks.spawn("executor", |stop| async move {
+        executor.serve(stop).await.expect("a clean end");
+    });
+    let agent = Agent::new(address.port(), TOKEN.to_owned());
+    agent.wait_ready(Duration::from_secs(10)).await.expect("an executor that answers");
+    tasks.spawn("link", |stop| async move {
+        agent.serve_link(router, stop).await.expect("a link");
+    });
+    (relay, folder)
 }
 
 /// The settings of an executor, as its command line reads them.
@@ -174,7 +189,7 @@ fn config(folder: &TempDir) -> Config {
 }
 
 /// A model that answers at once, and a git server that has a large pack.
-fn upstream() -> Router {
+fn upstream_router() -> Router {
     let model = |body: Bytes| async move {
         assert!(CALL <= body.len(), "the whole call");
         let event = "event: message_stop\ndata: {\"type\": \"message_stop\"}\n\n";
@@ -204,25 +219,53 @@ async fn serve(tasks: &Tasks, router: Router) -> SocketAddr {
     address
 }
 
-/// The median, in milliseconds, until the first byte of the answer's body is there.
-async fn first_byte(place: SocketAddr) -> f64 {
-    let client = reqwest::Client::new();
-    let filler = "x".repeat(CALL);
-    let body =
-        format!(r#"{{"model":"claude-sonnet-5-5","messages":[{{"role":"user","content":"{filler}"}}]}}"#);
-    let mut times = Vec::new();
-    for _ in 0..CALLS {
-        let call = client.post(format!("http://{place}/v1/messages?beta=true")).header("x-api-key", TOKEN);
+/// Where calls are sent to, over one connection that is kept.
+struct Place {
+    client: reqwest::Client,
+    url: String,
+}
+
+impl Place {
+    fn new(address: SocketAddr) -> Self {
+        Self { client: reqwest::Client::new(), url: format!("http://{address}/v1/messages?beta=true") }
+    }
+
+    /// How long until the first byte of the answer's body is there, in milliseconds.
+    async fn first_byte(&self, body: String) -> f64 {
+        let call = self.client.post(&self.url).header("x-api-key", TOKEN).body(body);
         let begun = Instant::now();
-        let answer = within("an answer", call.body(body.clone()).send()).await.expect("an answer");
+        let answer = within("an answer", call.send()).await.expect("an answer");
         assert_eq!(answer.status(), 200);
         let mut pieces = answer.bytes_stream();
         pieces.next().await.expect("a byte").expect("no cut");
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        let time = begun.elapsed().as_secs_f64() * 1e3;
         while let Some(piece) = pieces.next().await {
             piece.expect("no cut");
         }
+        time
     }
+}
+
+/// Calls each place in turn, so often; answers the times of each turn.
+async fn first_bytes<const N: usize>(places: &[Place; N], calls: usize) -> Vec<[f64; N]> {
+    let filler = "x".repeat(CALL);
+    let body =
+        format!(r#"{{"model":"claude-sonnet-5-5","messages":[{{"role":"user","content":"{filler}"}}]}}"#);
+    let mut all = Vec::new();
+    for turn in 0..calls {
+        let mut times = [0.0; N];
+        // Nobody is always the one after the same other.
+        for at in 0..N {
+            let place = (turn + at) % N;
+            times[place] = places[place].first_byte(body.clone()).await;
+        }
+        all.push(times);
+    }
+    all
+}
+
+fn median(times: impl Iterator<Item = f64>) -> f64 {
+    let mut times: Vec<f64> = times.collect();
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
