@@ -29,6 +29,7 @@ pub use self::git::Error as GitError;
 pub use self::git::fuzz;
 pub use self::login::{Error as LoginError, Login};
 pub use self::meter::{Meter, Permit, Spent};
+pub(crate) use self::model::NOT_AMONG;
 use self::prices::Prices;
 pub use crate::secret::Secret;
 use crate::tasks::Tasks;

@@ -18,8 +18,7 @@ impl App {
     /// # Errors
     /// `Invalid` when it cannot be.
     pub async fn task_create(&self, spec: TaskSpec) -> Result<Task, Error> {
-        validate::check(&spec)?;
-        self.check_secrets(&spec).await?;
+        self.check_task(&spec).await?;
         Ok(self.store.task_insert(spec).await?)
     }
 
@@ -42,8 +41,7 @@ impl App {
             return Err(ApiError::Conflict { why }.into());
         }
         change(&mut task.spec);
-        validate::check(&task.spec)?;
-        self.check_secrets(&task.spec).await?;
+        self.check_task(&task.spec).await?;
         self.store.task_update(id, version, &task.spec).await?;
         self.task_by_id(id).await
     }
@@ -67,6 +65,13 @@ impl App {
                 done => return done,
             }
         }
+    }
+
+    /// What a task must be, by itself and with this server.
+    async fn check_task(&self, spec: &TaskSpec) -> Result<(), Error> {
+        validate::check(spec)?;
+        validate::reach::check_default(spec, &self.config.model.default_model)?;
+        self.check_secrets(spec).await
     }
 
     /// One task, archived or not.

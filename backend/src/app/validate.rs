@@ -1,6 +1,6 @@
 //! What a task must be; pure. Every refusal names the field as a path.
 
-mod reach;
+pub(super) mod reach;
 
 use api::{
     error::ApiError,

@@ -20,6 +20,7 @@ use axum::{
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
+pub(crate) use self::allowed::NOT_AMONG;
 use self::{allowed::Models, bill::Bill};
 use super::{Access, Broker, Meter, Permit, Upstream, refusal::Refusal};
 

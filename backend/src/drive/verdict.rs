@@ -6,6 +6,7 @@ use api::{
 };
 
 use super::{End, engine::OUT_OF_MEMORY};
+use crate::broker::NOT_AMONG;
 
 /// The signal with which the kernel kills for memory.
 const SIGKILL: i32 = 9;
@@ -76,6 +77,7 @@ fn said(exit: &Exit) -> String {
 fn reason_of(result: &AgentResult) -> Reason {
     match (result.subtype.as_str(), result.terminal_reason.as_deref(), result.api_error_status) {
         ("error_max_turns", ..) => Reason::MaxTurns,
+        (_, Some("api_error"), Some(403)) if result.text.contains(NOT_AMONG) => Reason::InvalidConfiguration,
         (_, Some("api_error"), Some(401 | 403)) => Reason::AuthFailed,
         // The agent's own limit; or the account behind the credential has nothing left.
         ("error_max_budget_usd", ..) | (_, Some("api_error"), Some(402)) => Reason::BudgetExhausted,
@@ -134,6 +136,7 @@ mod tests {
         // The CLI says subtype `success` with is_error true when it gives up on the model.
         for (status, expected) in [
             (Some(401), Reason::AuthFailed),
+            (Some(403), Reason::AuthFailed),
             (Some(429), Reason::RateLimited),
             (Some(529), Reason::ModelUnavailable),
             (Some(500), Reason::ModelUnavailable),

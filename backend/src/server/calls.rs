@@ -26,7 +26,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    jsonrpc::Limits,
+    jsonrpc::{LARGEST_ANSWER, Limits},
     rates::{Rates, Who, Working},
 };
 use crate::{audit::Audit, auth::Identity, metrics};
@@ -98,7 +98,7 @@ impl<S> Calls<S> {
             TOO_MANY_SUBSCRIPTIONS_CODE => {
                 limit("CAISSON_MAX_SUBSCRIPTIONS", self.around.limits.subscriptions)
             }
-            OVERSIZED_RESPONSE_CODE => limit("CAISSON_MAX_BODY", self.around.limits.body),
+            OVERSIZED_RESPONSE_CODE => limit("the largest answer, in bytes", LARGEST_ANSWER),
             _ => return response,
         };
         MethodResponse::error(id, ours)

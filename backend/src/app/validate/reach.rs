@@ -60,6 +60,18 @@ fn check_model(field: &str, model: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Checks that the model of a task that names none, the server's, is among those it allows.
+///
+/// # Errors
+/// `Invalid`, for the field `model`.
+pub(in crate::app) fn check_default(spec: &TaskSpec, model: &str) -> Result<(), ApiError> {
+    if spec.model.is_some() || spec.models.is_empty() || spec.models.iter().any(|it| may_be(it, model)) {
+        return Ok(());
+    }
+    let why = format!("is needed: the server's own, {model}, is not among this task's `models`");
+    Err(ApiError::invalid("model", why))
+}
+
 /// Whether this entry can allow this model. What an alias stands for is not known here, but its beginning.
 fn may_be(allowed: &str, model: &str) -> bool {
     // `sonnet[1m]` is a way to ask for `sonnet`.
@@ -119,6 +131,20 @@ mod tests {
             assert_eq!(models(Some(model), &[allowed]).is_none(), is_fine, "{model} {allowed}");
         }
         assert_eq!(models(Some("claude-opus-5-5"), &[]), None);
+    }
+
+    #[test]
+    fn a_task_without_a_model_needs_one_when_the_servers_is_not_among_them() {
+        let task = |model: Option<&str>, models: &[&str]| TaskSpec {
+            model: model.map(str::to_owned),
+            models: models.iter().map(|&model| model.to_owned()).collect(),
+            ..TaskSpec::new("A task", Vec::new())
+        };
+        for fine in [task(None, &[]), task(None, &["claude-sonnet-*"]), task(Some("x"), &["x"])] {
+            assert_eq!(check_default(&fine, "claude-sonnet-5-5"), Ok(()));
+        }
+        let refused = check_default(&task(None, &["claude-haiku-*"]), "claude-sonnet-5-5").unwrap_err();
+        assert!(refused.to_string().starts_with("model: is needed: the server's own, claude-sonnet-5-5"));
     }
 
     #[test]

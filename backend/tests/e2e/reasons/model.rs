@@ -2,7 +2,7 @@
 
 use api::run::Reason;
 
-use crate::harness::{World, ends, launch, step};
+use crate::harness::{World, ends, launch, launch_with, step};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_the_model_refuses_ends_the_run_at_once() {
@@ -28,6 +28,21 @@ async fn an_overloaded_model_is_unavailable_after_the_allowed_tries() {
     let client = world.client().await;
     let run = launch(&client, vec![step("[[overloaded]]", &[])], &world.repository("sample")).await;
     ends(&client, run.id, Reason::ModelUnavailable).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_the_task_does_not_allow_is_a_wrong_setting() {
+    let world = World::start(&[]).await;
+    let client = world.client().await;
+    // Only the agent knows what it asks for when it is told `sonnet`.
+    let repository = world.repository("sample");
+    let run = launch_with(&client, "Say hello.", &repository, |task| {
+        task.model = Some("sonnet".to_owned());
+        task.models = vec!["claude-sonnet-0-*".to_owned()];
+    });
+    let run = ends(&client, run.await.id, Reason::InvalidConfiguration).await;
+    let detail = run.detail.expect("a detail");
+    assert!(detail.contains("is not among this task's `models`: claude-sonnet-0-*"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
