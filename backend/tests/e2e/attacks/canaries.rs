@@ -29,7 +29,7 @@ use serde_json::json;
 
 use self::{needles::Needles, upstreams::Upstream};
 use super::tools;
-use crate::harness::{TOKEN, World, client_run, docker, ends, events_of, follow, image, launch_with};
+use crate::harness::{TOKEN, World, client_run, docker, ends, events_of, follow, image, launch_with, output};
 
 const SEARCH: &str = include_str!("canaries.sh");
 /// Defines what the lines of needles say.
@@ -38,6 +38,8 @@ const NEEDLE: &str = "declare -A needles\nneedle() { needles[\"$2$3\"]=$1; }\n";
 const MODEL_KEY: &str = "sk-ant-api03-c4nary/0f+the=m0del_upstream-AA";
 const GIT_USER: &str = "caisson-bot";
 const GIT_PASSWORD: &str = "glpat-c4nary/0f+the=g1t_server";
+/// What stands in the place of the task's secret.
+const MASKED: &str = "[secret given]";
 const STORED: &str = "c4nary 0f/a+secret=that no task names #1";
 const GIVEN: &str = "c4nary 0f/a+secret=that this task names #2";
 /// 32 bytes; the file has them in base64.
@@ -47,7 +49,7 @@ const MARKER: &str = "marker 0f/a+value=for everybody to read";
 
 /// What the agent runs. The last one waits until this side has looked at the living container.
 const COMMANDS: [&str; 9] = [
-    "echo \"$MARKER\" > marker.txt; cp marker.txt ~/marker.txt; printf %s \"$MARKER\" | base64 -w0 > ~/marker.b64; (echo -n xx; cat marker.txt) | base64 -w0 > ~/marker2.b64; printf %s \"$MARKER\" | od -An -v -tx1 | tr -d ' \\n' > ~/marker.hex",
+    "echo \"$MARKER\" > marker.txt; cp marker.txt ~/marker.txt; printf %s \"$MARKER\" | base64 -w0 > ~/marker.b64; (echo -n xx; cat marker.txt) | base64 -w0 > ~/marker2.b64; printf %s \"$MARKER\" | od -An -v -tx1 | tr -d ' \\n' > ~/marker.hex; mkdir -p ~/.config && touch ~/.config/$(cat ~/marker.hex); git config --global marker.value \"$MARKER\"",
     "bash canaries.sh environment; env",
     "bash canaries.sh processes",
     "bash canaries.sh settings",
@@ -110,11 +112,13 @@ async fn no_credential_is_in_the_container_and_none_is_kept_or_shown() {
 
     let answers = tools::answers(&events_of(&client, run.id).await);
     assert_eq!(answers.len(), COMMANDS.len(), "{answers:?}");
-    for a in &answers { eprintln!("@@@ {a}"); }
     found_inside(&answers);
+    assert!(answers[3].contains(&repository), "git's settings are seen: {}", answers[3]);
+    assert!(answers[3].contains("terminal prompts disabled"), "git is given no credential: {}", answers[3]);
     assert!(answers[5].contains("418") && answers[5].contains("you showed ****"), "{}", answers[5]);
     host.looks_at_what_is_told(&client, &run).await;
-    host.looks_at_the_data();
+    let kept = host.looks_at_the_data();
+    assert!(8 < String::from_utf8_lossy(&kept).matches(MASKED).count(), "what is kept can be searched");
 }
 
 /// Where everything is, as an operator writes it who keeps credentials in files.
@@ -149,6 +153,9 @@ fn found_inside(answers: &[String]) {
         "marker:exact in environ",
         "given:exact in environment",
         "given:exact in environ",
+        "marker:exact in cmdline",
+        "marker:exact in settings",
+        "marker:hex in listings",
         "marker:exact in /home/agent/marker.txt",
         "marker:exact in /workspace/marker.txt",
         "marker:base64 in /home/agent/marker.b64",
@@ -184,14 +191,18 @@ impl Host<'_> {
             docker(&["top", &container, "-eo", "pid,args"]).as_bytes(),
             "caisson-executor",
         );
+        // The harness gives a server its token on the command line. Nobody else may show it.
+        let processes = output(Command::new("ps").args(["-e", "-ww", "-o", "args"]));
+        let others: Vec<_> = processes.lines().filter(|line| !line.contains("--admin-token=")).collect();
+        self.looks("the machine's processes", others.join("\n").as_bytes(), "caisson-executor");
         self.looks("image", docker(&["image", "inspect", &image]).as_bytes(), "caisson-firewall");
         self.looks("history", docker(&["history", "--no-trunc", &image]).as_bytes(), "caisson-firewall");
         let logs = Command::new("docker").args(["logs", &container]).output().unwrap();
         self.looks("logs", &[logs.stdout, logs.stderr].concat(), "caisson");
     }
 
-    /// The database's files, and what else lies there; and the log.
-    fn looks_at_the_data(&self) {
+    /// The database's files, which it answers, and what else lies there; and the log.
+    fn looks_at_the_data(&self) -> Vec<u8> {
         let mut database = Vec::new();
         for entry in std::fs::read_dir(self.world.dir().join("data")).unwrap() {
             let entry = entry.unwrap();
@@ -203,6 +214,7 @@ impl Host<'_> {
         self.looks("the database", &database, MARKER);
         let log = std::fs::read(self.world.log_file()).unwrap();
         self.looks("the log", &log, "DEBUG");
+        database
     }
 
     /// Every answer about the run, and every download.
@@ -218,7 +230,7 @@ impl Host<'_> {
             SystemApiClient::status(client).await.unwrap(),
         ]);
         self.looks("what is told", told.to_string().as_bytes(), MARKER);
-        assert!(8 < told.to_string().matches("[secret given]").count(), "{told}");
+        assert!(8 < told.to_string().matches(MASKED).count(), "{told}");
         assert!(!run.artifacts.is_empty(), "{run:?}");
         let names = run.artifacts.iter().map(|artifact| format!("artifacts/{}", artifact.name));
         for path in names.chain(["log".to_owned(), "events".to_owned()]) {

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, process::Command};
 
-use api::run::Reason;
+use api::{
+    event::{Event, EventBody},
+    run::Reason,
+};
 
 use super::tools;
 use crate::{
@@ -66,8 +69,8 @@ async fn the_agent_pushes_to_its_own_branch_of_its_own_repository_and_nowhere_el
     let client = world.client().await;
     let run = launch(&client, vec![step("Push.", &[])], &door.url).await;
     let run = ends(&client, run.id, Reason::Completed).await;
-    let answers = tools::answers(&events_of(&client, run.id).await);
-    for a in &answers { eprintln!("@@@ {a}"); }
+    let events = events_of(&client, run.id).await;
+    let answers = tools::answers(&events);
     assert_eq!(answers.len(), REFUSED.len() + 2, "{answers:?}");
     assert!(answers[0].contains("[new branch]"), "its own branch: {}", answers[0]);
     for ((name, expected), said) in REFUSED.iter().zip(&answers[1..]) {
@@ -79,6 +82,10 @@ async fn the_agent_pushes_to_its_own_branch_of_its_own_repository_and_nowhere_el
     }
     let last = answers.last().unwrap();
     assert!(last.contains(&format!("HEAD -> {}", run.branch)) && !last.contains("rejected"), "{last}");
+
+    let told =
+        |event: &Event| matches!(&event.body, EventBody::Egress(it) if !it.allowed && it.host == gateway);
+    assert!(events.iter().any(told), "the way past the gateway is told as refused");
 
     let mut own_after = references(&world, "own");
     let branch = format!("refs/heads/{} ", run.branch);
