@@ -1,4 +1,5 @@
-//! A door in front of a database: it can be shut, so that the database is away although it runs.
+//! A door in front of a server on loopback: it can be shut, so that a database is away although it runs, and it
+//! can stand on another address.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::harness::within;
 
 /// Passes connections on while it is open.
 pub struct Door {
-    /// The database through the door.
+    /// The server through the door.
     pub url: String,
     state: Arc<watch::Sender<State>>,
     _passing: JoinSet<()>,
@@ -27,12 +28,17 @@ struct State {
 }
 
 impl Door {
-    /// A door in front of the database at `url`.
+    /// A door in front of the server at `url`.
     pub async fn open(url: &str) -> Self {
+        Self::open_at("127.0.0.1", url).await
+    }
+
+    /// The same on this address of the machine.
+    pub async fn open_at(address: &str, url: &str) -> Self {
         let mut url = url::Url::parse(url).expect("a URL");
         let behind = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        url.set_host(Some("127.0.0.1")).expect("a host");
+        let listener = TcpListener::bind((address, 0)).await.expect("a port");
+        url.set_host(Some(address)).expect("a host");
         url.set_port(Some(listener.local_addr().expect("an address").port())).expect("a port");
         let state = Arc::new(watch::Sender::new(State::default()));
         let mut passing = JoinSet::new();

@@ -13,7 +13,10 @@ use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::range::{self, Range};
-use crate::harness::{World, client_run, docker, ended, ends, events_of, follow, launch, launch_with, step};
+use crate::{
+    door::Door,
+    harness::{World, client_run, docker, ended, ends, events_of, follow, image, launch, launch_with, step},
+};
 
 const SCRIPT: &str = include_str!("network.sh");
 /// What the task of these tests may reach.
@@ -93,7 +96,11 @@ async fn the_agent_reaches_what_is_allowed_by_name_and_nothing_else() {
         ])
     });
     let (host_port, _host) = host(gateway.parse().unwrap()).await;
-    let script = format!("HOST={gateway}\nHOST_PORT={host_port}\nNEIGHBOUR={address}\n{SCRIPT}");
+    let (backend_port, _door) = backend_at(&world, &gateway).await;
+    let script = format!(
+        "HOST={gateway}\nHOST_PORT={host_port}\nBACKEND={}\nBACKEND_PORT={backend_port}\nNEIGHBOUR={address}\n{SCRIPT}",
+        world.address
+    );
     world.commit("sample", "probe.sh", &script);
 
     let without = outcomes(&range.unsealed(&script), "reached");
@@ -120,7 +127,7 @@ async fn the_agent_reaches_what_is_allowed_by_name_and_nothing_else() {
     assert!(30 < outcomes(&said, "refused").len(), "everything was tried: {said}");
 
     only_allowed(&range.contacts());
-    told(&client, run.id, &gateway, host_port, &address).await;
+    told(&client, run.id, &gateway, [host_port, backend_port], &address).await;
     let other = ended_after_cancel(&client, neighbour.id).await;
     assert_eq!(other, Some(Reason::CancelledByUser), "the neighbour went on until then");
 }
@@ -192,6 +199,17 @@ async fn host(gateway: Ipv4Addr) -> (u16, AbortOnDropHandle<()>) {
     (port, AbortOnDropHandle::new(serving))
 }
 
+/// The server's own port within the containers' reach, as it is where an operator has it listen on every address.
+/// A container that nobody seals gets its answer.
+async fn backend_at(world: &World, gateway: &str) -> (u16, Door) {
+    let door = Door::open_at(gateway, &format!("http://{}", world.address)).await;
+    let (host, health) = (format!("Host: {}", world.address), format!("{}health", door.url));
+    let arguments =
+        ["run", "--rm", "--entrypoint=curl", &image(), "--silent", "--fail", "--header", &host, &health];
+    assert!(!docker(&arguments).is_empty(), "the server answers whoever reaches it");
+    (url::Url::parse(&door.url).unwrap().port().unwrap(), door)
+}
+
 pub(super) fn outcomes(said: &str, outcome: &str) -> BTreeSet<String> {
     let lines = said.lines().filter_map(|line| line.split_once('='));
     lines.filter(|(_, found)| *found == outcome).map(|(name, _)| name.to_owned()).collect()
@@ -222,7 +240,7 @@ fn only_allowed(contacts: &BTreeSet<String>) {
 }
 
 /// Each refusal is in the run's log and part of the instance.
-async fn told(client: &WsClient, run: RunId, gateway: &str, host_port: u16, neighbour: &str) {
+async fn told(client: &WsClient, run: RunId, gateway: &str, ports: [u16; 2], neighbour: &str) {
     let events = events_of(client, run).await;
     let refused: BTreeSet<(String, Option<u16>)> = events
         .iter()
@@ -235,7 +253,8 @@ async fn told(client: &WsClient, run: RunId, gateway: &str, host_port: u16, neig
         ("203.0.113.12", Some(443)),
         ("2001:db8:cafe::12", Some(80)),
         ("169.254.169.254", Some(80)),
-        (gateway, Some(host_port)),
+        (gateway, Some(ports[0])),
+        (gateway, Some(ports[1])),
         (neighbour, Some(7335)),
         ("forbidden.example", None),
         ("forbidden.example", Some(443)),

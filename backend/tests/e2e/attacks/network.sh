@@ -1,4 +1,5 @@
-# Run by the agent itself; each line is `name=outcome`. HOST, HOST_PORT and NEIGHBOUR are put in front.
+# Run by the agent itself; each line is `name=outcome`. HOST, HOST_PORT, BACKEND,
+# BACKEND_PORT and NEIGHBOUR are put in front.
 for _ in $(seq 200); do ip -o addr | grep -q 'inet 203.0.113' && ip -o addr | grep -q 'inet 169.254.169' && break; sleep 0.1; done
 ip -o -4 addr | awk '{ print "interface=" $4 }'
 
@@ -43,7 +44,7 @@ try nameless_ipv6 web -g 'http://[2001:db8:cafe::12]/'
 try mapped_ipv6 web -g 'http://[::ffff:203.0.113.10]/'
 try metadata web http://169.254.169.254/latest/meta-data/
 try host tcp "$HOST" "$HOST_PORT"
-try backend web "http://$HOST:7334/health"
+try backend bash -c 'web --fail --header "Host: $0" "http://$1:$2/health" && echo reached' "$BACKEND" "$HOST" "$BACKEND_PORT"
 try neighbour web "http://$NEIGHBOUR:7335/health"
 try own_executor web "http://$(hostname -i | awk '{ print $1 }'):7335/"
 try rebinding web http://rebind.example/

@@ -33,11 +33,13 @@ impl World {
         all.remove(0)
     }
 
-    /// Makes the network of this server's containers, as an operator may who wants it to be different.
-    pub fn network(&self, settings: &[&str]) {
+    /// Makes the network of this server's containers, as an operator may who wants it to be different. Answers the
+    /// address that this machine has in it.
+    pub fn network(&self, settings: &[&str]) -> String {
         let name = format!("caisson-{}", self.server_id());
         let closed = ["--opt", "com.docker.network.bridge.enable_icc=false"];
         docker(&[&["network", "create"], settings, &closed, &[name.as_str()]].concat());
+        docker(&["network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", &name])
     }
 
     /// The server's name on the labels of its containers.

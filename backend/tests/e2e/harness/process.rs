@@ -8,7 +8,7 @@ use nix::{
 };
 use tokio::{
     fs::OpenOptions,
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
     task::JoinSet,
 };
@@ -25,8 +25,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it with these arguments and waits until it says where it listens. What it says then goes to the
-    /// end of the file.
+    /// Starts it with these arguments and waits until it says where it listens. What it says goes to the end of
+    /// the file.
     pub async fn start(arguments: impl Iterator<Item = String>, log_file: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_caisson"))
             .args(arguments)
@@ -40,13 +40,14 @@ impl Process {
             let mut line = String::new();
             let read = within("the server's address", log.read_line(&mut line)).await.expect("readable");
             assert_ne!(read, 0, "the server ended: {said}");
+            said += &line;
             if let Some((_, address)) = line.trim().split_once("Caisson listens on http://") {
                 break address.to_owned();
             }
-            said += &line;
         };
         let mut reading = JoinSet::new();
         let mut kept = OpenOptions::new().create(true).append(true).open(log_file).await.expect("a log file");
+        kept.write_all(said.as_bytes()).await.expect("written");
         reading.spawn(async move { drop(tokio::io::copy(&mut log, &mut kept).await) });
         Self { child, _log: reading, address }
     }
