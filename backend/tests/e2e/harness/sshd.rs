@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -35,7 +35,7 @@ impl Default for Options {
 /// A running server. Commands begin in its folder, so a path `~/name` is in there.
 pub(crate) struct Sshd {
     folder: PathBuf,
-    listening: Vec<SocketAddr>,
+    address: SocketAddr,
     stop: Arc<AtomicBool>,
 }
 
@@ -52,18 +52,13 @@ impl Sshd {
         fs::write(folder.join("sshd_config"), config(folder, options.accepts_version)).unwrap();
         // Without it sshd does not start as root.
         let _ = fs::create_dir_all("/run/sshd");
-        let mut server =
-            Self { folder: folder.to_owned(), listening: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
-        server.listen(Ipv4Addr::LOCALHOST.into());
-        server
-    }
-
-    /// Listens on this address of the machine too; answers the port.
-    pub(crate) fn listen(&mut self, address: IpAddr) -> u16 {
-        let listener = TcpListener::bind((address, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        self.listening.push(address);
-        let (file, stop) = (self.folder.join("sshd_config"), Arc::clone(&self.stop));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = Self {
+            folder: folder.to_owned(),
+            address: listener.local_addr().unwrap(),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        let (file, stop) = (folder.join("sshd_config"), Arc::clone(&server.stop));
         thread::spawn(move || {
             for socket in listener.incoming().flatten() {
                 if stop.load(Ordering::SeqCst) {
@@ -72,17 +67,17 @@ impl Sshd {
                 answer(&file, socket);
             }
         });
-        address.port()
+        server
     }
 
-    /// Who logs in where on loopback: `user@host:port`.
+    /// Who logs in where: `user@host:port`.
     pub(crate) fn place(&self) -> String {
-        format!("{}@{}", user(), self.listening[0])
+        format!("{}@{}", user(), self.address)
     }
 
     /// The entry of the file of git credentials for it. The server's key is `host`; another name makes another key.
     pub(crate) fn credential(&self, host_key: &str) -> Value {
-        let (at, key) = (self.listening[0], key(&self.folder, host_key, "ed25519"));
+        let (at, key) = (self.address, key(&self.folder, host_key, "ed25519"));
         let known = format!("[{}]:{} {key}", at.ip(), at.port());
         json!({ "host": at.to_string(), "sshKeyFile": "login", "knownHosts": known })
     }
@@ -91,10 +86,8 @@ impl Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        for address in &self.listening {
-            // Wakes the thread, which sees that it is to stop.
-            drop(TcpStream::connect(address));
-        }
+        // Wakes the thread, which sees that it is to stop.
+        drop(TcpStream::connect(self.address));
     }
 }
 
