@@ -32,14 +32,14 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
     }
     if !repository.contains("://") {
         return match ssh::parse_short(repository) {
-            Some(parsed) => parsed.or_else(|why| refuse(&why)),
+            Some(parsed) => parsed.and_then(written_out).or_else(|why| refuse(&why)),
             None => {
                 refuse("is neither `owner/repo` nor a URL: use for example https://github.com/owner/repo")
             }
         };
     }
     if let Some(("ssh" | "git+ssh" | "ssh+git", rest)) = repository.split_once("://") {
-        return ssh::parse(rest).or_else(|why| refuse(&why));
+        return ssh::parse(rest).and_then(written_out).or_else(|why| refuse(&why));
     }
     let url = match Url::parse(repository) {
         Ok(url) => url,
@@ -58,16 +58,20 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
     if url.query().is_some() || url.fragment().is_some() {
         return refuse("must not have a query or a fragment");
     }
-    // Once more as it is written out: a host is in lower case then, and letters beyond ASCII are longer.
-    if is_option(url.as_str()) {
-        return refuse(OPTION);
-    }
-    if 2_000 < url.as_str().len() {
-        return refuse(TOO_LONG);
-    }
     let bad_host = |host: &str| host.is_empty() || host.starts_with('-');
     if url.host_str().is_none_or(bad_host) || url.path().trim_matches('/').is_empty() {
         return refuse("needs a host and a path: https://host/owner/repo");
+    }
+    written_out(url).or_else(|why| refuse(&why))
+}
+
+/// Checks once more as it is written out: a host is in lower case then, and letters beyond ASCII are longer.
+fn written_out(url: Url) -> Result<Url, String> {
+    if is_option(url.as_str()) {
+        return Err(OPTION.to_owned());
+    }
+    if 2_000 < url.as_str().len() {
+        return Err(TOO_LONG.to_owned());
     }
     Ok(url)
 }
@@ -141,6 +145,8 @@ mod tests {
             ("https://example.org/x#y", "fragment"),
             ("https://-x.example/y", "host"),
             ("https://x--Upload-PACK.example/y", "option"),
+            ("git@x--Upload-PACK.example:y", "option"),
+            ("ssh://git@x--Upload-PACK.example/y", "option"),
         ] {
             let refusal = refusal(repository);
             assert!(refusal.starts_with("repository: ") && refusal.contains(why), "{repository}: {refusal}");

@@ -105,7 +105,7 @@ impl Gateway {
     ) -> Response {
         match repository.scheme() {
             "ssh" => self.over_ssh(target, repository, headers, body).await,
-            _ => self.over_http(target.upstream(repository), headers, body).await,
+            _ => self.over_http(target, repository, headers, body).await,
         }
     }
 
@@ -126,16 +126,26 @@ impl Gateway {
             Err(error) => {
                 let host = repository.host_str().unwrap_or_default();
                 tracing::warn!(run.id = %self.access.run, git.host = host, %error, "git over SSH failed");
-                refuse(error.status(), error)
+                match target.part {
+                    Part::References => report::no_references(target.service, error),
+                    Part::Exchange => refuse(error.status(), error),
+                }
             }
         }
     }
 
     /// What it answers is passed on as it is, except for a redirect and what repeats a credential.
-    async fn over_http(&self, url: Url, headers: &HeaderMap, body: Option<Pieces>) -> Response {
+    async fn over_http(
+        &self,
+        target: &Target,
+        repository: &Url,
+        headers: &HeaderMap,
+        body: Option<Pieces>,
+    ) -> Response {
+        let url = target.upstream(repository);
         let host = url.host_str().unwrap_or_default().to_owned();
         match self.call(url, headers, body.map(reqwest::Body::wrap_stream)).send().await {
-            Ok(answer) if answer.status().is_redirection() => self.moved(answer.headers()),
+            Ok(answer) if answer.status().is_redirection() => self.moved(target, answer.headers()),
             Ok(answer) => {
                 let (status, headers) = (answer.status(), headers::of_response(answer.headers()));
                 // Packs are not searched: there is nothing of the request in them.
@@ -153,11 +163,15 @@ impl Gateway {
     }
 
     /// A redirect is not followed: it would take the credential, and the run, to a place nobody chose.
-    fn moved(&self, headers: &HeaderMap) -> Response {
+    fn moved(&self, target: &Target, headers: &HeaderMap) -> Response {
         let place = headers.get(header::LOCATION).and_then(|place| place.to_str().ok());
         let place = place.unwrap_or("another place").split("/info/refs").next().unwrap_or_default();
         let place = self.broker.0.git.redactor().text(place);
-        refuse(StatusCode::BAD_GATEWAY, format_args!("the repository has moved to {place}; use that address"))
+        let why = format!("the repository has moved to {place}; use that address");
+        match target.part {
+            Part::References => report::no_references(target.service, why),
+            Part::Exchange => refuse(StatusCode::BAD_GATEWAY, why),
+        }
     }
 
     /// The request to the git server, with the credential that is for it.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     agent::{Agent, Error},
+    app::repository::parse,
     store::RunPatch,
 };
 
@@ -23,14 +24,20 @@ impl Driver {
     /// Clones the run's repository, unless that was done before.
     pub(super) async fn clone_repository(&mut self, agent: &Agent) -> Result<(), Halt> {
         let run = &self.record.run;
-        let url = crate::app::repository::parse(&run.repository)
+        let url = parse(&run.repository)
             .map_err(|error| End::new(Reason::InvalidConfiguration, error.to_string()))?;
         let body = GitClone {
             repository_url: url.to_string(),
             r#ref: run.r#ref.clone(),
             depth: None,
             work_branch: Some(run.branch.clone()),
-            submodules: run.task.submodules.clone(),
+            submodules: run
+                .task
+                .submodules
+                .iter()
+                .filter_map(|other| parse(other).ok())
+                .map(Into::into)
+                .collect(),
         };
         let began = tokio::time::Instant::now();
         loop {

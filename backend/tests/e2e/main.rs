@@ -23,4 +23,5 @@ mod recovery;
 mod runs;
 mod secrets;
 mod socket;
+mod ssh;
 mod streams;

@@ -53,7 +53,9 @@ fn identity(repository: &str) -> Option<(String, Option<String>, String, u16, St
         path.strip_suffix(".git").unwrap_or(path).to_owned()
     };
     if let Some(SshRemote { user, host, port, path }) = SshRemote::read(repository) {
-        return Some(("ssh".to_owned(), user, host, port.unwrap_or(22), bare(&path)));
+        // `user@host:path` begins where the server puts the user; on forges that is where the others begin.
+        let path = path.strip_prefix("~/").unwrap_or(&path);
+        return Some(("ssh".to_owned(), user, host, port.unwrap_or(22), bare(path)));
     }
     let url = Url::parse(repository).ok()?;
     let plain = url.username().is_empty() && url.password().is_none();
@@ -120,6 +122,7 @@ mod tests {
             ("http://git.example:80/a", "http://git.example/a"),
             ("git@git.example:a/b.git", "ssh://git@git.example/a/b"),
             ("ssh://git@git.example:22/a", "git@Git.Example:/a"),
+            ("ssh://git@git.example/~/a/b", "git@git.example:a/b.git"),
         ] {
             assert!(same(one, other), "{one} {other}");
         }
@@ -132,6 +135,7 @@ mod tests {
             ("https://git.example/a", "https://git.example/x/../../other"),
             ("https://git.example/a", "https://git.example/a?x"),
             ("git@git.example:a", "root@git.example:a"),
+            ("ssh://git@git.example/~a/b", "git@git.example:a/b"),
             ("file:///a", "file:///a"),
             ("ext::sh", "ext::sh"),
         ] {
@@ -156,6 +160,8 @@ mod tests {
     fn an_ssh_address_is_known_in_both_spellings() {
         let short = ["git@git.example:a/b.git", "ssh://git@git.example/a/b.git"];
         assert_eq!(spellings("git@git.example:a/b.git"), short);
+        let own = ["ssh://git@git.example/~/a/b.git", "git@git.example:a/b.git"];
+        assert_eq!(spellings("ssh://git@git.example/~/a/b.git"), own);
         assert_eq!(spellings("ssh://git.example:2222/a"), ["ssh://git.example:2222/a"]);
         assert_eq!(spellings("https://git.example/a/"), ["https://git.example/a"]);
     }

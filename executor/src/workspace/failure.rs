@@ -5,6 +5,9 @@ use std::io;
 use api::executor::{GitFailure, GitFailureCode};
 use git2::{Error, ErrorClass, ErrorCode};
 
+/// How libgit2 begins what a remote says of an error.
+const REMOTE: &str = "remote error: ";
+
 /// A failure with this kind and sentence.
 pub(super) fn new(code: GitFailureCode, message: impl Into<String>) -> GitFailure {
     GitFailure { code, message: message.into() }
@@ -42,6 +45,12 @@ pub(super) fn of(error: &Error) -> GitFailure {
         (_, _, Some(status)) => {
             new(GitFailureCode::Network, format!("the remote answered with HTTP status {status}"))
         }
+        // What the broker or the remote answers in the place of its references.
+        _ if text.starts_with(REMOTE) => {
+            let said = text[REMOTE.len()..].trim();
+            let message = said.strip_prefix("Caisson: ").map(str::to_owned);
+            new(GitFailureCode::Network, message.unwrap_or_else(|| format!("the remote says: {said}")))
+        }
         (ErrorCode::NotFastForward, ..) => {
             new(GitFailureCode::Rejected, "the remote's branch holds commits that are not in this repository")
         }
@@ -56,4 +65,17 @@ pub(super) fn of(error: &Error) -> GitFailure {
 
 fn disk_full() -> GitFailure {
     new(GitFailureCode::DiskFull, "the container's disk is full")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_broker_says_is_told_in_its_words() {
+        let told = |text: &str| of(&Error::new(ErrorCode::GenericError, ErrorClass::Net, text)).message;
+        assert_eq!(told("remote error: Caisson: the server has moved"), "the server has moved");
+        assert_eq!(told("remote error: no such thing\n"), "the remote says: no such thing");
+        assert_eq!(told("early EOF"), "the transfer failed: early EOF");
+    }
 }

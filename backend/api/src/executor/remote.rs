@@ -55,7 +55,7 @@ impl SshRemote {
             None => (None, place),
         };
         let path = path.trim_matches('/');
-        let fine = user.is_none_or(is_plain) && is_host(host) && port != Some(0) && is_path(path);
+        let fine = user.is_none_or(is_user) && is_host(host) && port != Some(0) && is_path(path);
         let (user, host) = (user.map(str::to_owned), host.to_ascii_lowercase());
         fine.then(|| Self { user, host, port, path: path.to_owned() })
     }
@@ -67,11 +67,13 @@ impl SshRemote {
         format!("{user}{}{port}/{}", self.host, self.path)
     }
 
-    /// `[user@]host:path`; `None` with a port, which that spelling has no place for.
+    /// `[user@]host:path`; `None` with a port, which that spelling has no place for. A path that begins with `~/`
+    /// begins where that spelling's does.
     #[must_use]
     pub fn short(&self) -> Option<String> {
         let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        self.port.is_none().then(|| format!("{user}{}:{}", self.host, self.path))
+        let path = self.path.strip_prefix("~/").unwrap_or(&self.path);
+        self.port.is_none().then(|| format!("{user}{}:{path}", self.host))
     }
 }
 
@@ -87,6 +89,11 @@ impl fmt::Display for SshRemote {
 fn is_plain(text: &str) -> bool {
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     !text.is_empty() && !text.starts_with(['-', '.']) && text.bytes().all(fine)
+}
+
+/// As a host's name, and with `+`.
+fn is_user(user: &str) -> bool {
+    is_plain(&user.replace('+', "_"))
 }
 
 fn is_host(host: &str) -> bool {

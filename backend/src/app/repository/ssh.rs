@@ -67,10 +67,10 @@ fn check_path(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Letters, digits and these; nothing that a command line takes for an option.
+/// Letters, digits and these; nothing that a command line takes for an option, or a path for a way up.
 fn is_word(text: &str, more: &str) -> bool {
     !text.is_empty()
-        && !text.starts_with('-')
+        && !text.starts_with(['-', '.'])
         && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
@@ -102,6 +102,9 @@ mod tests {
             "ssh://-oProxyCommand=id/x",
             "ssh://-oProxyCommand=id@example.org/x",
             "ssh://git@-example.org/x",
+            "ssh://git@.example.org/x",
+            "ssh://../x",
+            "ssh://.git@example.org/x",
             "ssh://git@example.org/-x",
             "ssh://git@example.org/o/--upload",
             "git@-oProxyCommand:x",

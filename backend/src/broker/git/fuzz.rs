@@ -5,6 +5,7 @@ use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
 use url::Url;
 
+pub use super::ssh::fuzz::{known_hosts, ssh_advertisement};
 use super::{Pieces, push::Head, target::Target};
 
 const BRANCH: &str = "caisson/1";
@@ -35,7 +36,7 @@ fn pieces(body: &[u8], size: usize) -> Pieces {
 }
 
 /// The packet lines up to the first flush.
-fn lines(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
+pub(super) fn lines(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut lines = Vec::new();
     loop {
         let length = usize::from_str_radix(std::str::from_utf8(bytes.get(..4)?).ok()?, 16).ok()?;
@@ -87,4 +88,11 @@ pub fn git_target(bytes: &[u8]) {
     let asked = if method == Method::GET { uri.query().unwrap_or_default() } else { uri.path() };
     let writes = |text: &str| text.ends_with("git-receive-pack");
     assert_eq!(writes(asked), writes(part), "{uri} becomes {upstream}");
+}
+
+/// Whether a fetch at this path of the relay leads to this repository.
+pub(crate) fn leads_to(path: &str, repository: &Url) -> bool {
+    let address = format!("{path}/info/refs?service=git-upload-pack");
+    let target = Uri::try_from(address).ok().and_then(|uri| Target::read(&Method::GET, &uri));
+    target.is_some_and(|target| target.is_in(repository))
 }

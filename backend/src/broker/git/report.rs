@@ -1,4 +1,7 @@
-//! The answer to a refused push, as git's own server gives it: `git push` shows it branch by branch.
+//! The answers of the gateway itself, as git's own server gives them: to a refused push, which `git push` shows
+//! branch by branch, and to a question that the repository's server did not answer.
+
+use std::fmt;
 
 use axum::{
     http::{StatusCode, header},
@@ -8,6 +11,7 @@ use axum::{
 use super::{
     pkt_line,
     push::{Head, Update},
+    target::Service,
 };
 
 /// Says no to every update of the push: a part of it is not done either.
@@ -22,6 +26,23 @@ pub(super) fn refusal(head: &Head, branch: &str) -> Response {
         }
         None => super::refuse(StatusCode::FORBIDDEN, sentence),
     }
+}
+
+/// Why there is nothing to tell of a repository, in the place of its references. An HTTP status would be all that
+/// libgit2 keeps of an answer with one; this is an error that every git tells in its words.
+pub(super) fn no_references(service: Service, why: impl fmt::Display) -> Response {
+    let mut body = announcement(service);
+    pkt_line::write(&mut body, format!("ERR Caisson: {why}").as_bytes());
+    let kind = format!("application/x-{}-advertisement", service.name());
+    ([(header::CONTENT_TYPE, kind.as_str()), (header::CACHE_CONTROL, "no-cache")], body).into_response()
+}
+
+/// What smart HTTP says before the references.
+pub(super) fn announcement(service: Service) -> Vec<u8> {
+    let mut head = Vec::new();
+    pkt_line::write(&mut head, format!("# service={}\n", service.name()).as_bytes());
+    pkt_line::write_flush(&mut head);
+    head
 }
 
 /// `None` when the client did not ask for a report.

@@ -4,6 +4,8 @@
 mod advertisement;
 mod body;
 mod exchange;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod identity;
 mod known_hosts;
 mod session;

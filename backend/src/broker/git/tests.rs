@@ -96,8 +96,9 @@ async fn an_error_of_the_git_server_comes_through_as_it_is() {
 async fn a_redirect_is_told_and_not_followed() {
     let world = World::with_repository("moved.git").await;
     let clone = world.git(".", &["clone", &world.through_gateway("moved.git"), "clone"]).await;
-    clone
-        .refused("remote: Caisson: the repository has moved to http://127.0.0.1:1/new.git; use that address");
+    clone.refused(
+        "remote error: Caisson: the repository has moved to http://127.0.0.1:1/new.git; use that address",
+    );
     assert_eq!(world.seen().len(), 1);
 }
 

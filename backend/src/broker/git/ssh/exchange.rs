@@ -24,7 +24,7 @@ use super::{
     session::{self, Session},
 };
 use crate::broker::git::{
-    pkt_line,
+    report,
     target::{Part, Service, Target},
 };
 
@@ -85,10 +85,7 @@ fn advertise(mut session: Session, service: Service) -> Answer {
                 continue;
             }
             if !begun && advertisement.version() != Some(Version::Two) {
-                let mut head = Vec::new();
-                pkt_line::write(&mut head, format!("# service={}\n", service.name()).as_bytes());
-                pkt_line::write_flush(&mut head);
-                yield Bytes::from(head);
+                yield Bytes::from(report::announcement(service));
             }
             begun = true;
             yield said;

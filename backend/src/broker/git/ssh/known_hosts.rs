@@ -83,15 +83,27 @@ fn is_for(patterns: &HostPatterns, name: &str) -> bool {
     }
 }
 
-/// OpenSSH's patterns: `*` is anything, `?` one character.
+/// OpenSSH's patterns: `*` is anything, `?` one character. Takes no longer than their lengths multiplied, whatever
+/// the pattern: only the last `*` is ever stretched.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern.split_first(), name.split_first()) {
-        (None, None) => true,
-        (Some((b'*', pattern)), _) => (0..=name.len()).any(|cut| matches(pattern, &name[cut..])),
-        (Some((b'?', pattern)), Some((_, name))) => matches(pattern, name),
-        (Some((one, pattern)), Some((other, name))) => one == other && matches(pattern, name),
-        _ => false,
+    let (mut at, mut read) = (0, 0);
+    // After the last `*`, and where the name goes on behind what that one stands for.
+    let mut star = None;
+    while let Some(byte) = name.get(read) {
+        match (pattern.get(at), star) {
+            (Some(b'*'), _) => {
+                at += 1;
+                star = Some((at, read));
+            }
+            (Some(wanted), _) if *wanted == b'?' || wanted == byte => (at, read) = (at + 1, read + 1),
+            (_, Some((after, taken))) => {
+                (at, read) = (after, taken + 1);
+                star = Some((after, read));
+            }
+            _ => return false,
+        }
     }
+    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]

@@ -37,6 +37,14 @@ fn a_key_is_known_for_its_host_and_port_only() {
 }
 
 #[test]
+fn many_stars_take_no_time() {
+    let pattern = "*a".repeat(60);
+    let host = "a".repeat(200);
+    assert!(!knows(&format!("{pattern}b {ONE}\n"), &host, 22, ONE));
+    assert!(knows(&format!("{pattern}* {ONE}\n"), &host, 22, ONE));
+}
+
+#[test]
 fn a_hashed_name_is_known_too() {
     // As `ssh-keygen -H` writes it: HMAC-SHA1 of the name.
     let mut hmac = Hmac::<Sha1>::new_from_slice(&[7; 20]).unwrap();
