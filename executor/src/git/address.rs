@@ -163,6 +163,8 @@ mod tests {
         let own = ["ssh://git@git.example/~/a/b.git", "git@git.example:a/b.git"];
         assert_eq!(spellings("ssh://git@git.example/~/a/b.git"), own);
         assert_eq!(spellings("ssh://git.example:2222/a"), ["ssh://git.example:2222/a"]);
+        assert_eq!(spellings("ssh://git.example/~/a"), ["ssh://git.example/~/a", "git.example:a"]);
+        assert_eq!(spellings("ssh://git.example/~/~/a"), ["ssh://git.example/~/~/a", "git.example:~/~/a"]);
         assert_eq!(spellings("https://git.example/a/"), ["https://git.example/a"]);
     }
 }

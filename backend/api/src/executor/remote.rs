@@ -68,11 +68,12 @@ impl SshRemote {
     }
 
     /// `[user@]host:path`; `None` with a port, which that spelling has no place for. A path that begins with `~/`
-    /// begins where that spelling's does.
+    /// begins where that spelling's does; where another `~` follows, that one would be taken for it.
     #[must_use]
     pub fn short(&self) -> Option<String> {
         let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        let path = self.path.strip_prefix("~/").unwrap_or(&self.path);
+        let at_home = self.path.strip_prefix("~/").filter(|path| !path.starts_with('~'));
+        let path = at_home.unwrap_or(&self.path);
         self.port.is_none().then(|| format!("{user}{}:{path}", self.host))
     }
 }

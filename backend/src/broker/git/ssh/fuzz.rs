@@ -93,7 +93,8 @@ pub fn known_hosts(bytes: &[u8]) {
 
 /// Whether another reader finds this server and this key in the line.
 fn names(line: &str, name: &str, key: &str) -> bool {
-    let mut words = line.split_ascii_whitespace();
+    // As ssh reads it: a carriage return is a letter like any other.
+    let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
     let (Some(patterns), Some("ssh-ed25519"), Some(word)) = (words.next(), words.next(), words.next()) else {
         return false;
     };
