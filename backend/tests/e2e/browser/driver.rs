@@ -22,20 +22,34 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
+/// How often chromedriver is started before it is given up.
+const DRIVER_TRIES: u32 = 3;
+
+/// A chromedriver that serves, and its port.
+fn driver() -> Option<(Child, u16)> {
+    let mut process = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver: `cargo xtask machine` installs it");
+    let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let port = lines.find_map(|line| {
+        line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
+    });
+    match port {
+        Some(port) => Some((process, port)),
+        None => {
+            process.wait().expect("it has ended");
+            None
+        }
+    }
+}
+
 impl Browser {
     pub(crate) async fn start(width: u32, height: u32, dark: bool) -> Self {
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver: `cargo xtask machine` installs it");
-        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let port = lines
-            .find_map(|line| {
-                line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("chromedriver says its port");
+        // The port it finds free may be somebody else's a moment later; then it ends, and is started again.
+        let (process, port) = (0..DRIVER_TRIES).find_map(|_| driver()).expect("chromedriver says its port");
         let profile = TempDir::new().expect("a folder");
         let mut wanted = DesiredCapabilities::chrome();
         for argument in [
