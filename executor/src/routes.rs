@@ -145,7 +145,8 @@ async fn commit(State(state): Parts, Fields(request): Fields<Commit>) -> Answer<
     state.executions.check_idle()?;
     let author = state.identity.author();
     let author = author.ok_or_else(|| Refusal::Conflict("whose commit? call /init-git first".to_owned()))?;
-    Ok(Json(CommitResult { commit: state.git.commit(request, author).await? }))
+    let commit = state.git.commit(request, author).await?;
+    Ok(Json(CommitResult { commit, ..CommitResult::default() }))
 }
 
 /// Also while the agent works: it reads only.

@@ -199,11 +199,25 @@ pub struct Overrides {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Artifact {
-    /// `uncommitted.patch`: what the agent had not committed at the run's end. `changes.patch`: everything
-    /// since the base commit.
+    /// `changes.patch`, `uncommitted.patch`, `elsewhere.bundle`, `left-out.tar.gz`, `workspace.tar.gz`, ….
     pub name: String,
     /// Its size.
     pub bytes: u64,
+    /// What is in it and how to use it, in a sentence.
+    #[serde(default)]
+    pub what: String,
+}
+
+/// A file of the workspace that is in no commit of the run's branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub struct NotCommitted {
+    /// Its path in the repository; a folder ends with `/`. Bytes that are not UTF-8 are U+FFFD.
+    pub path: String,
+    /// Its size; of a folder the sum of its files.
+    pub bytes: u64,
+    /// Why it was left out, and whether an artifact has it, in a sentence.
+    pub why: String,
 }
 
 /// The answer of `runs.diff`.

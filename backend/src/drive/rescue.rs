@@ -101,7 +101,7 @@ impl Driver {
             Cow::Owned(masked) => masked,
             Cow::Borrowed(_) => content,
         };
-        let artifact = Artifact { name: name.to_owned(), bytes: content.len() as u64 };
+        let artifact = Artifact { name: name.to_owned(), bytes: content.len() as u64, what: String::new() };
         let (store, run) = (self.app.store.clone(), self.record.run.id);
         self.patiently(|| store.artifact_put(run, name, content.clone())).await?;
         let mut artifacts = self.record.run.artifacts.clone();

@@ -183,7 +183,7 @@ impl Driver {
 
     /// Commits what the agent left uncommitted.
     pub(super) async fn commit(&mut self, agent: &Agent, message: &str) -> Result<(), Halt> {
-        let body = Commit { message: message.to_owned() };
+        let body = Commit { message: message.to_owned(), rescue: false };
         let done = insist(|| agent.commit(&body)).await.map_err(|error| match &error {
             Error::Refused { failure, .. }
                 if failure.git.as_ref().is_some_and(|git| git.code == GitFailureCode::DiskFull) =>

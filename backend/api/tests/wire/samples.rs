@@ -142,7 +142,7 @@ pub(crate) fn ended() -> Run {
         retry_of: Some(RunId(uuid(7))),
         batch_id: Some(BatchId(uuid(8))),
         priority: 5,
-        artifacts: vec![Artifact { name: "changes.patch".into(), bytes: 812 }],
+        artifacts: vec![Artifact { name: "changes.patch".into(), bytes: 812, what: "Everything since the base commit.".into() }],
         cost: Cost { usd: 0.75, known: true },
         usage: Usage {
             input_tokens: 12_623,

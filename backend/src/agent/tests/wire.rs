@@ -101,7 +101,7 @@ async fn requests_are_what_the_wire_says() {
     agent.init_git(&identity).await.unwrap();
     let checks = Checks { checks: vec![Check::from("true")], attempt: 2, env: Default::default() };
     assert_eq!(agent.checks(&checks).await.unwrap().results, Vec::<CheckRun>::new());
-    assert_eq!(agent.commit(&Commit { message: "m".to_owned() }).await.unwrap().commit, None);
+    assert_eq!(agent.commit(&Commit { message: "m".to_owned(), rescue: false }).await.unwrap().commit, None);
     let push = Push { branch: "b".to_owned(), base_commit: "c".to_owned(), stall_seconds: 120 };
     assert_eq!(agent.push(&push).await.unwrap().commits, 2);
     agent.ack("step-1", 7).await.unwrap();
@@ -154,7 +154,7 @@ async fn an_answer_without_end_is_not_read_whole() {
         Body::from_stream(endless).into_response()
     })
     .await;
-    let error = executor.agent.commit(&Commit { message: "m".to_owned() }).await.unwrap_err();
+    let error = executor.agent.commit(&Commit { message: "m".to_owned(), rescue: false }).await.unwrap_err();
     assert!(matches!(error, Error::Protocol(_)), "{error}");
 }
 
