@@ -37,7 +37,7 @@ impl Git {
         let unpushed = ledger.head.is_some() && ledger.head != ledger.pushed && ledger.head.as_ref() != Some(&ledger.base);
         let bundles = [
             (ELSEWHERE, "refs/elsewhere/*", !ledger.elsewhere.is_empty(), ABOUT_ELSEWHERE),
-            (BRANCH, "refs/caisson/head", unpushed, ABOUT_BRANCH),
+            (BRANCH, "refs/branch/*", unpushed, ABOUT_BRANCH),
         ];
         for (name, refs, is_wanted, what) in bundles {
             let bundle = Raw::Bundle {
@@ -129,7 +129,7 @@ impl Git {
 const ABOUT_ELSEWHERE: &str = "Commits that are not on the run's branch. In a clone of the repository: \
                                `git fetch elsewhere.bundle 'refs/elsewhere/*:refs/heads/caisson-elsewhere/*'`.";
 const ABOUT_BRANCH: &str = "Commits of the run's branch that were not pushed. In a clone of the repository: \
-                            `git fetch branch.bundle refs/caisson/head:caisson-work`.";
+                            `git fetch branch.bundle refs/branch/head:caisson-work`.";
 pub(super) const ABOUT_LEFT_OUT: &str = "Files that were left out of the commits, with their paths in the repository.";
 pub(super) const ABOUT_WORKSPACE: &str =
     "All files of the workspace: its repository could not be read. Unpack it over a checkout of the base commit.";

@@ -99,7 +99,7 @@ impl Git {
             .map(|(at, one)| (format!("refs/elsewhere/{}-{}", at + 1, slug(&one.place)), one.commit.clone()))
             .collect();
         if let Some(head) = &collected.result.head {
-            refs.push(("refs/caisson/head".to_owned(), head.clone()));
+            refs.push(("refs/branch/head".to_owned(), head.clone()));
         }
         if let Some(seen) = &collected.seen {
             refs.push(("refs/caisson/seen".to_owned(), seen.clone()));
@@ -154,9 +154,13 @@ impl Git {
         stdin.write_all(&line).await.map_err(system)?;
         let packed = self.copy(&mut self.raw_worker(false), &raw, &mut stdin).await;
         drop(stdin);
-        let status = taking.wait().await.map_err(system)?;
+        let taken = taking.wait_with_output().await.map_err(system)?;
         packed?;
-        if status.success() { Ok(()) } else { Err(failed("the commits could not be taken over".to_owned())) }
+        if taken.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&taken.stderr);
+        Err(failed(format!("the commits could not be taken over: {}", said.trim())))
     }
 
     /// The last resort: all files, as an archive.

@@ -45,6 +45,8 @@ struct Collecting<'a> {
     stage: Stage,
     /// What the executor's repository has: lines of ids, each with `^`.
     have: Vec<u8>,
+    /// What the remote had at the clone, in the same form.
+    remote: Vec<u8>,
     theirs: Option<Theirs>,
     /// The agent's newest commit, if all of it can be read.
     head: Option<String>,
@@ -121,7 +123,12 @@ impl<'a> Collecting<'a> {
     let histories: Vec<&Path> =
         std::iter::once(asked.vault.as_path()).chain(theirs.as_ref().map(|theirs| theirs.common.as_path())).collect();
     stage.end_history_at(&histories)?;
-    let mut have: Vec<u8> = vault.refs.values().flat_map(|id| format!("^{id}\n").into_bytes()).collect();
+    let lines = |from: &str| -> Vec<u8> {
+        let ids = vault.refs.iter().filter(|(name, _)| name.starts_with(from)).map(|(_, id)| id);
+        ids.flat_map(|id| format!("^{id}\n").into_bytes()).collect()
+    };
+    let remote = [lines("refs/remotes/"), lines("refs/tags/")].concat();
+    let mut have = lines("refs/");
     have.extend(format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes());
     let head = theirs.as_ref().and_then(Theirs::head_commit);
     let head = head.and_then(|head| stage.whole_commit(head, &have));
@@ -131,6 +138,7 @@ impl<'a> Collecting<'a> {
             author: Author { name: &asked.name, email: &asked.email },
             stage,
             have,
+            remote,
             theirs,
             head,
             result: CommitResult::default(),
@@ -251,6 +259,8 @@ impl<'a> Collecting<'a> {
         self.result.objections.extend(half_done.filter(|_| !matches!(footing, Footing::Files)));
         let head = match footing {
             Footing::Apart(_) => pushed.clone(),
+            // The agent has looked at another branch of the remote, and did nothing there.
+            _ if !self.stage.is_ancestor(&pushed, own) && self.stage.count(own, &self.remote) == 0 => pushed.clone(),
             Footing::Related(_) | Footing::Files => {
                 match combine::combine(&self.stage, &pushed, own, self.author)? {
                     Combined::Theirs => own.to_owned(),

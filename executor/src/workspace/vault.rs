@@ -59,8 +59,11 @@ pub(super) fn take(mut input: impl BufRead) -> io::Result<()> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        io::copy(&mut input, &mut stdin)?;
-        stdin.flush()?;
+        match io::copy(&mut input, &mut stdin).and_then(|_| stdin.flush()) {
+            // Git has ended early; its status says why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
     }
     if child.wait()?.success() { Ok(()) } else { Err(io::Error::other("git took no pack")) }
 }

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::Path,
+    process::{Command, Stdio},
 };
 
 use api::executor::{GitFailure, GitFailureCode as Code};
@@ -30,15 +31,23 @@ pub(in crate::workspace) fn settle(asked: &Settle, report: &Report) -> Result<An
 }
 
 fn bring(stage: &Stage, asked: &Settle, head: &str, report: &Report) -> Result<(), GitFailure> {
-    if asked.replace {
-        set_aside(&asked.workspace, &asked.home);
-        make_repository(asked, head, report)?;
-        return index(stage, asked, head, &asked.workspace.join(".git"));
+    let theirs = Theirs::of(&asked.workspace).filter(|_| !asked.replace);
+    let Some(theirs) = theirs else { return replace(stage, asked, head, report) };
+    if theirs.head_commit() != Some(head) || !asked.is_clean {
+        move_on(stage, asked, head, &theirs)?;
     }
-    let Some(theirs) = Theirs::of(&asked.workspace) else { return Ok(()) };
-    if theirs.head_commit() == Some(head) && asked.is_clean {
+    if is_usable(&asked.workspace, head) {
         return Ok(());
     }
+    copy_objects(&stage.git.git_dir.join("objects"), &theirs.objects());
+    copy_objects(&asked.vault.join("objects"), &theirs.objects());
+    // What cannot be mended is replaced.
+    let _ = index(stage, asked, head, &theirs.git_dir);
+    if is_usable(&asked.workspace, head) { Ok(()) } else { replace(stage, asked, head, report) }
+}
+
+/// Moves the agent's branch and index to a commit, and the files where it has others.
+fn move_on(stage: &Stage, asked: &Settle, head: &str, theirs: &Theirs) -> Result<(), GitFailure> {
     copy_objects(&stage.git.git_dir.join("objects"), &theirs.objects());
     if head != asked.own {
         // The files follow: what is merged in is checked out, what the agent did is in the merge.
@@ -59,11 +68,40 @@ fn bring(stage: &Stage, asked: &Settle, head: &str, report: &Report) -> Result<(
         }
         None => write(&theirs.git_dir.join("HEAD"), head).map_err(&system)?,
     }
-    for name in ["MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "SQUASH_MSG", "index.lock"] {
+    for name in ["MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "SQUASH_MSG", "index.lock", "HEAD.lock"] {
         // Over with this commit; most of them are not there.
         let _ = fs::remove_file(theirs.git_dir.join(name));
     }
     index(stage, asked, head, &theirs.git_dir)
+}
+
+/// Whether git as the agent will use it finds its settings, its index and all files of the commit.
+fn is_usable(workspace: &Path, head: &str) -> bool {
+    let git = |words: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]).args(words);
+        command.current_dir(workspace).env("GIT_CONFIG_GLOBAL", "/dev/null").stdin(Stdio::null());
+        command.env("GIT_CEILING_DIRECTORIES", workspace.parent().unwrap_or(workspace)).output().ok()
+    };
+    let is_at = git(&["rev-parse", "HEAD"]).is_some_and(|said| said.stdout.trim_ascii() == head.as_bytes());
+    let listed = is_at.then(|| git(&["ls-tree", "-r", "-l", "HEAD"])).flatten();
+    // Objects that are not there have the size `BAD`.
+    let is_whole = listed.is_some_and(|listed| {
+        let size = |line: &[u8]| line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).nth(3) == Some(b"BAD");
+        listed.status.success() && !listed.stdout.split(|byte| *byte == b'\n').any(size)
+    });
+    is_whole
+        && git(&["rev-list", "--quiet", "HEAD"]).is_some_and(|said| said.status.success())
+        && git(&["diff-index", "--cached", "--quiet", "HEAD"]).is_some_and(|said| said.status.code() == Some(0))
+}
+
+/// Puts a fresh repository in the place of one that cannot be used. The files stay.
+fn replace(stage: &Stage, asked: &Settle, head: &str, report: &Report) -> Result<(), GitFailure> {
+    set_aside(&asked.workspace, &asked.home);
+    make_repository(asked, head, report)?;
+    let git_dir = asked.workspace.join(".git");
+    copy_objects(&stage.git.git_dir.join("objects"), &git_dir.join("objects"));
+    index(stage, asked, head, &git_dir)
 }
 
 /// Makes the agent's index agree with the commit and the files.
@@ -76,6 +114,11 @@ fn index(stage: &Stage, asked: &Settle, head: &str, git_dir: &Path) -> Result<()
     // A path that the commit does not have cannot be marked, and need not be.
     git.holds(["update-index", "-z", "--skip-worktree", "--stdin"], &hidden);
     git.holds(["update-index", "-q", "--refresh"], &[]);
+    let there = git_dir.join("index");
+    if there.is_dir() {
+        // Whatever made it one: git cannot use it.
+        let _ = fs::remove_dir_all(&there);
+    }
     fs::rename(place, git_dir.join("index")).map_err(failure::system("writing the workspace's index"))
 }
 
