@@ -21,7 +21,7 @@ pub(crate) enum Part {
     Flow,
     /// Events through the store, against a bare loop of inserts.
     Streams,
-    /// Logs read over WebSockets, against a bare loop of selects.
+    /// Logs read over WebSocket connections, against a bare loop of selects.
     Replay,
     /// From a write to the frame at a subscriber.
     Latency,
