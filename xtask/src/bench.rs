@@ -84,3 +84,27 @@ fn judge(before: &Outcome, now: &Outcome) -> Result<ExitCode> {
     println!("{} became worse by more than their noise", worse.len());
     Ok(if worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(name: &str, value: f64) -> Outcome {
+        let line = format!(
+            r#"{{"name":"{name}","value":{value},"unit":"s","min":{value},"max":{value},"samples":3}}"#
+        );
+        Outcome::parse(&line).unwrap()
+    }
+
+    #[test]
+    fn the_exit_code_says_whether_something_became_worse() {
+        let code = |now: f64| format!("{:?}", judge(&outcome("run", 1.0), &outcome("run", now)).unwrap());
+        assert_eq!(code(1.05), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(code(2.0), format!("{:?}", ExitCode::FAILURE));
+    }
+
+    #[test]
+    fn results_without_a_common_figure_are_not_called_equal() {
+        assert!(judge(&outcome("run", 1.0), &outcome("walk", 1.0)).is_err());
+    }
+}

@@ -56,7 +56,7 @@ impl Outcome {
         Self::parse(&text).with_context(|| format!("{} is no result of a benchmark", file.display()))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let mut outcome = Self { conditions: None, figures: Vec::new() };
         for (number, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with('{')) {
             match serde_json::from_str(line).with_context(|| format!("line {}: {line}", number + 1))? {
