@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// One line of the agent, as the driver writes it down.
-async fn say(store: &Store, run: RunId, text: &str) -> Result<(), Error> {
+pub async fn say(store: &Store, run: RunId, text: &str) -> Result<(), Error> {
     let mut write = RunWrite::of(run);
     let mut event = line(1, text);
     event.n = None;
