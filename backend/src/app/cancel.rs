@@ -126,15 +126,19 @@ impl App {
                 app.cancelling().remove(&id);
             });
         }
-        let why = "what was running is told to stop, but the database cannot be written, so the cancellation is \
+        let why =
+            "what was running is told to stop, but the database cannot be written, so the cancellation is \
                    not stored yet; it is stored as soon as possible unless the server ends before"
-            .to_owned();
+                .to_owned();
         ApiError::Unavailable { what: "database".to_owned(), why, retry_after_ms: RETRY_AFTER_MS }.into()
     }
 }
 
 /// What came of storing it; `None` while the database does not take it.
-async fn within<T>(time: Duration, stored: impl Future<Output = Result<T, Error>>) -> Option<Result<T, Error>> {
+async fn within<T>(
+    time: Duration,
+    stored: impl Future<Output = Result<T, Error>>,
+) -> Option<Result<T, Error>> {
     match tokio::time::timeout(time, stored).await {
         Ok(Err(Error::Store(StoreError::Database(_) | StoreError::Closed))) | Err(_) => None,
         Ok(result) => Some(result),

@@ -12,6 +12,8 @@ use api::{
 
 use super::{App, Error};
 
+/// How long the container engine may take to say how it is.
+const ENGINE: Duration = Duration::from_secs(3);
 /// A run at work of which nothing is heard for so long is told of, or twice the silence notice if that is more.
 const STALLED: Duration = Duration::from_secs(600);
 /// How many of them are told of.
@@ -59,10 +61,13 @@ impl App {
 
     /// Whether the container engine answers.
     pub async fn engine_part(&self) -> Part {
-        match self.containers.ping().await {
-            Ok(version) => Part { ok: true, detail: format!("Docker {version}") },
-            Err(error) => Part { ok: false, detail: error.to_string() },
-        }
+        let asked = async {
+            match self.containers.ping().await {
+                Ok(version) => Part { ok: true, detail: format!("Docker {version}") },
+                Err(error) => Part { ok: false, detail: error.to_string() },
+            }
+        };
+        tokio::time::timeout(ENGINE, asked).await.unwrap_or_else(|_| silent())
     }
 
     /// Which database it is, without where and with what credentials.
@@ -76,14 +81,17 @@ impl App {
 
     async fn image_part(&self) -> Part {
         let image = &self.config.containers.image;
-        match self.containers.image_exists(image).await {
-            Ok(true) => Part { ok: true, detail: image.clone() },
-            Ok(false) => Part {
-                ok: false,
-                detail: format!("there is no image {image}: build it with `caisson image build`"),
-            },
-            Err(error) => Part { ok: false, detail: error.to_string() },
-        }
+        let asked = async {
+            match self.containers.image_exists(image).await {
+                Ok(true) => Part { ok: true, detail: image.clone() },
+                Ok(false) => Part {
+                    ok: false,
+                    detail: format!("there is no image {image}: build it with `caisson image build`"),
+                },
+                Err(error) => Part { ok: false, detail: error.to_string() },
+            }
+        };
+        tokio::time::timeout(ENGINE, asked).await.unwrap_or_else(|_| silent())
     }
 
     /// Whether the database can be read and written. What is wrong is said in words that anybody may read.
@@ -104,4 +112,10 @@ impl App {
         };
         Part { ok: false, detail }
     }
+}
+
+/// An engine that takes the question and does not answer.
+fn silent() -> Part {
+    let detail = format!("the container engine has not answered for {} s; restart it", ENGINE.as_secs());
+    Part { ok: false, detail }
 }

@@ -102,9 +102,7 @@ impl Sessions {
     }
 
     async fn store_soon(&self, hash: Hash, change: &Change) -> Result<(), store::Error> {
-        tokio::time::timeout(PATIENCE, self.write(hash, change))
-            .await
-            .unwrap_or(Err(store::Error::Closed))
+        tokio::time::timeout(PATIENCE, self.write(hash, change)).await.unwrap_or(Err(store::Error::Closed))
     }
 
     async fn write(&self, hash: Hash, change: &Change) -> Result<(), store::Error> {

@@ -24,11 +24,25 @@ impl Cluster {
     pub fn start() -> Self {
         let disk = Disk::new(96 << 10);
         std::fs::set_permissions(disk.path(), Permissions::from_mode(0o777)).expect("permissions");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
         let mut cluster = Self { disk, port, server: None };
         let mut initdb = cluster.program("initdb");
-        initdb.args(["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"]);
-        let made = initdb.args(["--wal-segsize", "1", "--no-sync"]).arg(cluster.data()).output().expect("`initdb` starts");
+        initdb.args([
+            "--username",
+            "postgres",
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C.UTF-8",
+        ]);
+        let made = initdb
+            .args(["--wal-segsize", "1", "--no-sync"])
+            .arg(cluster.data())
+            .output()
+            .expect("`initdb` starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         cluster.resume();
         cluster

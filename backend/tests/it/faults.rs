@@ -18,10 +18,7 @@ use backend::{
 };
 use tempfile::TempDir;
 
-use crate::{
-    full_disk::say,
-    store::texts,
-};
+use crate::{full_disk::say, store::texts};
 
 /// Where the process that is made to fail finds its database and its run.
 const DATABASE: &str = "CAISSON_TEST_FAULTS_DATABASE";
@@ -40,7 +37,8 @@ async fn series(store: &Store, run: RunId, tag: &str) -> Vec<String> {
     note(first.clone(), together.0.is_ok());
     note(second.clone(), together.1.is_ok());
     note(name("message"), store.message_insert(run, &name("message")).await.is_ok());
-    let spec = |name: String| TaskSpec::new(name, vec![Step { instructions: ".".into(), checks: Vec::new() }]);
+    let spec =
+        |name: String| TaskSpec::new(name, vec![Step { instructions: ".".into(), checks: Vec::new() }]);
     note(name("task"), store.task_insert(spec(name("task"))).await.is_ok());
     if let Ok(task) = store.task_insert(spec(name("deleted"))).await {
         note(name("gone"), store.task_delete(task.id).await.is_ok());
@@ -189,7 +187,11 @@ async fn each_fails(calls: &str, error: &str, others: &str, step: usize) {
             );
         }
         let tag = format!("after{n}.");
-        assert_eq!(victim.series(&tag).len(), 8, "{calls} {n}{others}: all is well when nothing fails any more");
+        assert_eq!(
+            victim.series(&tag).len(),
+            8,
+            "{calls} {n}{others}: all is well when nothing fails any more"
+        );
         for (what, times) in found(&store, run, &tag).await {
             assert_eq!(times, 1, "{calls} {n}{others}: {what}");
         }

@@ -13,12 +13,7 @@ use backend::{store::Store, tasks::Tasks};
 use sea_orm::{ConnectionTrait, Database};
 use tokio::task::JoinSet;
 
-use crate::{
-    cluster::Cluster,
-    databases::insert_run,
-    full_disk::say,
-    store::texts,
-};
+use crate::{cluster::Cluster, databases::insert_run, full_disk::say, store::texts};
 
 /// How many write at once.
 const WRITERS: usize = 8;

@@ -94,11 +94,7 @@ fn Parts() -> impl IntoView {
     let live = use_live();
     let broken = move || {
         let status = live.status.get()?;
-        let parts = [
-            ("Engine", status.engine),
-            ("Image", status.image),
-            ("Model", status.model),
-        ];
+        let parts = [("Engine", status.engine), ("Image", status.image), ("Model", status.model)];
         let line = |(name, part): (&'static str, api::system::Part)| {
             (!part.ok).then(
                 || view! { <p class="trouble" role="alert"><strong>{name}</strong>" "{part.detail}</p> },

@@ -61,11 +61,7 @@ fn head(row: &QueryResult) -> Result<Head, Error> {
 }
 
 /// Appends these rows and moves these runs on: their newest number, version and cursor.
-pub(super) async fn write(
-    transaction: &Transaction,
-    rows: &[Row<'_>],
-    heads: &[Head],
-) -> Result<(), Error> {
+pub(super) async fn write(transaction: &Transaction, rows: &[Row<'_>], heads: &[Head]) -> Result<(), Error> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         return execute(transaction, POSTGRES_WRITE.to_owned(), postgres_values(rows, heads)).await;
     }
@@ -152,10 +148,7 @@ pub(super) async fn holds(connection: &impl ConnectionTrait, row: &Row<'_>) -> R
 }
 
 /// Writes further columns of these runs: rare, and different for each.
-pub(super) async fn set_rest(
-    transaction: &Transaction,
-    rows: Vec<run::ActiveModel>,
-) -> Result<(), Error> {
+pub(super) async fn set_rest(transaction: &Transaction, rows: Vec<run::ActiveModel>) -> Result<(), Error> {
     for row in rows {
         run::Entity::update(row).validate()?.exec(transaction).await?;
     }
