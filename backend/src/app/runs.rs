@@ -3,7 +3,7 @@
 use api::{
     Timestamp,
     error::ApiError,
-    event::{Event, EventBody, StateChange},
+    event::Event,
     id::{RunId, TaskId},
     page::Page,
     run::{Overrides, Run, RunState},
@@ -11,7 +11,7 @@ use api::{
 };
 
 use super::{App, Error, before, not_found, page_size, repository, validate};
-use crate::store::{PageLimit, RunFilter, RunWrite};
+use crate::store::{PageLimit, RunFilter};
 
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
@@ -90,12 +90,10 @@ impl App {
 
     async fn run_enqueue(&self, run: Run, key: Option<&str>) -> Result<Run, Error> {
         self.queue_room(1).await?;
-        let stored = self.store.run_insert(&run, key).await?;
+        let stored = self.store.run_queue(&run, key).await?;
         if stored.id != run.id {
             return Ok(stored);
         }
-        let first = StateChange { state: RunState::Queued, outcome: None, reason: None, detail: None };
-        self.store.run_write(RunWrite::of(run.id).event(0, EventBody::State(first))).await?;
         self.store.run_changed(run.id);
         self.queue_bell.notify_one();
         self.run_by_id(run.id).await

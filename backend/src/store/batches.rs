@@ -278,7 +278,7 @@ fn set_stopped(id: BatchId, why: Option<&str>) -> sea_orm::UpdateMany<batch::Ent
 }
 
 /// Stores queued runs, each with its first event.
-async fn insert_runs(
+pub(super) async fn insert_runs(
     transaction: &Transaction,
     runs: &[Run],
     key: impl Fn(&Run) -> Option<String> + Send,

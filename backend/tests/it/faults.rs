@@ -45,7 +45,7 @@ async fn series(store: &Store, run: RunId, tag: &str) -> Vec<String> {
     }
     if let Ok(Some(of)) = store.run_fetch(run).await {
         let new = Run::queued(RunId::mint(), of.task_id, of.task, name("run"), Timestamp::now());
-        note(name("run"), store.run_insert(&new, None).await.is_ok());
+        note(name("run"), store.run_queue(&new, None).await.is_ok());
         let end = RunWrite::of(new.id).end(Reason::CancelledByUser, name("end"));
         note(name("end"), store.run_write(end).await.is_ok());
     }
@@ -59,6 +59,9 @@ async fn found(store: &Store, run: RunId, tag: &str) -> Vec<(String, usize)> {
     let messages = store.message_list_waiting(run).await.expect("messages");
     let tasks = store.task_list(None, None, 500).await.expect("tasks").items;
     let runs = store.run_list(&backend::store::RunFilter::default(), None, 500).await.expect("runs").items;
+    for run in runs.iter().filter(|run| run.repository == name("run")) {
+        assert!(0 < run.last_seq, "a run is stored with its first event");
+    }
     let deleted = tasks.iter().filter(|task| task.spec.name == name("deleted")).count();
     vec![
         (name("alone"), events.iter().filter(|it| **it == name("alone")).count()),
