@@ -1,7 +1,5 @@
 //! What is wrong with a database that cannot be written, in words that may be shown to everyone.
 
-use std::borrow::Cow;
-
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// Why the database cannot be written.
@@ -72,7 +70,7 @@ impl Trouble {
 }
 
 /// The codes of <https://sqlite.org/rescode.html>; the lowest byte is the kind.
-fn of_sqlite(code: &Cow<'_, str>) -> Option<Trouble> {
+fn of_sqlite(code: &str) -> Option<Trouble> {
     match code.parse::<u32>().ok()? & 0xff {
         5 | 6 => Some(Trouble::Locked),
         8 => Some(Trouble::ReadOnly),
@@ -85,8 +83,8 @@ fn of_sqlite(code: &Cow<'_, str>) -> Option<Trouble> {
 }
 
 /// The codes of <https://www.postgresql.org/docs/current/errcodes-appendix.html>; two characters are the class.
-fn of_postgres(code: &Cow<'_, str>) -> Option<Trouble> {
-    match (code.get(..2)?, &**code) {
+fn of_postgres(code: &str) -> Option<Trouble> {
+    match (code.get(..2)?, code) {
         (_, "53100") => Some(Trouble::Full),
         (_, "25006") => Some(Trouble::ReadOnly),
         ("58", _) => Some(Trouble::Disk),
