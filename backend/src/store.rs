@@ -23,6 +23,7 @@ mod retention;
 mod runs;
 mod secrets;
 mod tasks;
+mod work;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -44,6 +45,7 @@ pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 pub use secrets::StoredSecret;
+pub use work::{Work, denied_hosts};
 
 use crate::tasks::Tasks;
 
