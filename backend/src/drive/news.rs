@@ -9,12 +9,12 @@ const FILES: usize = 100;
 const NAMED: usize = 20;
 /// The most places with commits, and the most different notices.
 const MAX: usize = 100;
+/// The longest text, in characters.
+const TEXT: usize = 2_000;
 
 /// Takes over what is known now, and answers the notices about what was not known before.
 pub(super) fn learn(work: &mut Work, done: CommitResult) -> Vec<String> {
-    let CommitResult { not_committed, mut elsewhere, notices, .. } = done;
-    let not_committed = bounded(not_committed);
-    elsewhere.truncate(MAX);
+    let CommitResult { not_committed, elsewhere, notices, .. } = done;
     let mut news = Vec::new();
     let new = not_committed.iter().filter(|file| !work.not_committed.contains(file));
     news.extend(left_out(&new.collect::<Vec<_>>()));
@@ -32,18 +32,26 @@ pub(super) fn learn(work: &mut Work, done: CommitResult) -> Vec<String> {
     news
 }
 
-/// As many files as a run shows; the rest is one entry.
-fn bounded(mut files: Vec<NotCommitted>) -> Vec<NotCommitted> {
-    if files.len() <= FILES {
-        return files;
+/// As much of it as a run shows: an executor may say more than anybody reads.
+pub(super) fn bound(done: &mut CommitResult) {
+    let CommitResult { objections, not_committed, elsewhere, notices, .. } = done;
+    if FILES < not_committed.len() {
+        let rest = not_committed.split_off(FILES - 1);
+        not_committed.push(NotCommitted {
+            path: "…".to_owned(),
+            bytes: rest.iter().fold(0, |sum, file| file.bytes.saturating_add(sum)),
+            why: format!("{} more files are in no commit.", rest.len()),
+        });
     }
-    let rest = files.split_off(FILES - 1);
-    files.push(NotCommitted {
-        path: "…".to_owned(),
-        bytes: rest.iter().fold(0, |sum, file| file.bytes.saturating_add(sum)),
-        why: format!("{} more files are in no commit.", rest.len()),
-    });
-    files
+    objections.truncate(NAMED);
+    elsewhere.truncate(MAX);
+    let texts = not_committed.iter_mut().flat_map(|it| [&mut it.path, &mut it.why]);
+    let texts = texts.chain(elsewhere.iter_mut().map(|it| &mut it.place)).chain(notices);
+    for text in texts.chain(objections.iter_mut().map(|it| &mut it.text)) {
+        if let Some((end, _)) = text.char_indices().nth(TEXT) {
+            text.replace_range(end.., "…");
+        }
+    }
 }
 
 fn left_out(files: &[&NotCommitted]) -> Option<String> {
@@ -105,10 +113,20 @@ mod tests {
         let mut work = Work::default();
         let paths: Vec<_> = (0..5_000).map(|n| n.to_string()).collect();
         let paths: Vec<_> = paths.iter().map(String::as_str).collect();
-        let news = learn(&mut work, told(&paths, 1));
+        let mut done = told(&paths, 1);
+        bound(&mut done);
+        let news = learn(&mut work, done);
         assert!(news[0].lines().count() < 30, "{}", news[0]);
         assert_eq!(work.not_committed.len(), FILES);
         let last = work.not_committed.last().unwrap();
         assert_eq!((last.bytes, last.why.as_str()), (4_901 * 7, "4901 more files are in no commit."));
+    }
+
+    #[test]
+    fn a_text_without_end_is_cut_between_characters() {
+        let mut done = told(&["a"], 1);
+        done.notices = vec!["ä".repeat(1 << 20)];
+        bound(&mut done);
+        assert_eq!(done.notices[0].chars().count(), TEXT + 1);
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn done(run: &Run, work: &Work) -> End {
         let rest = if left.is_empty() { String::new() } else { format!(" Not on it: {}.", left.join("; ")) };
         return End::new(Reason::Completed, detail + &rest);
     }
-    let mut why = denied(run);
+    let mut why = shortened(run.denied.words(), "more tools and hosts were denied");
     why.extend(left);
     match listed(&why) {
         None => End::new(Reason::NoChanges, "All done; nothing had to be changed, so nothing was pushed."),
@@ -73,14 +73,6 @@ pub(super) fn unpushed(run: &Run, work: &Work, why: &str) -> String {
     format!("The run's commits could not be pushed ({}){place}.", why.trim().trim_end_matches('.'))
 }
 
-/// What was not allowed: `Bash was denied 3 times`.
-fn denied(run: &Run) -> Vec<String> {
-    let tools = run.denied.tools.iter().map(|it| format!("{} was denied {}", it.name, times(it.count)));
-    let hosts = run.denied.hosts.iter().map(|it| format!("{} was refused {}", it.host, times(it.count)));
-    let (tools, hosts): (Vec<_>, Vec<_>) = (tools.collect(), hosts.collect());
-    [shortened(tools, "more tools were denied"), shortened(hosts, "more hosts were refused")].concat()
-}
-
 /// Work that is not on the branch: `branch feature has 2 commits (elsewhere.bundle has them)`.
 fn beside_the_branch(run: &Run, work: &Work) -> Vec<String> {
     let kept =
@@ -116,10 +108,6 @@ pub(super) fn but_for(work: &Work, patch: &str) -> String {
 
 fn has(run: &Run, name: &str) -> bool {
     run.artifacts.iter().any(|artifact| artifact.name == name)
-}
-
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// The first few, and how many more there are.

@@ -53,7 +53,9 @@ impl Driver {
         mut done: CommitResult,
         message: &str,
     ) -> Result<Vec<Objection>, Halt> {
+        // Masked before it is cut: half a secret is not recognised.
         masking::taken(&self.mask, &mut done);
+        news::bound(&mut done);
         let step = self.record.run.step;
         let mut write = self.change();
         if let Some(commit) = done.commit.take() {

@@ -25,3 +25,4 @@ mod secrets;
 mod socket;
 mod ssh;
 mod streams;
+mod work;

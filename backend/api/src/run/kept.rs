@@ -58,6 +58,17 @@ pub struct DeniedHost {
     pub count: u64,
 }
 
+impl Denials {
+    /// Each in words: `Bash was denied 3 times`, `example.org was refused once`.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let tools = self.tools.iter().map(|it| format!("{} was denied {}", it.name, times(it.count)));
+        let hosts = self.hosts.iter().map(|it| format!("{} was refused {}", it.host, times(it.count)));
+        tools.chain(hosts).collect()
+    }
+}
+
 impl Artifact {
     /// The command that uses it, in a clone of the run's repository; `None` when that depends.
     #[must_use]
