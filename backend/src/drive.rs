@@ -95,6 +95,8 @@ struct Driver {
     partial_block: String,
     /// Whether the remote has refused its branch.
     refused: bool,
+    /// Whether a push is under way that nobody waits for any more: until it ends, the executor takes nothing out.
+    pushing: bool,
     /// How others reach it.
     driven: Driven,
     /// Set when this process stops.
@@ -158,6 +160,7 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
         partial_tail: Tail::default(),
         partial_block: String::new(),
         refused: false,
+        pushing: false,
         driven,
         leave,
     };

@@ -47,14 +47,21 @@ impl Driver {
     /// Stops the agent, takes its last lines and its work out, pushes what is committed and keeps the rest.
     pub(super) async fn rescue(&mut self, agent: &Agent, end: &End) -> Result<(), Halt> {
         self.last_lines(agent).await?;
-        if self.record.run.base_commit.is_none() || !self.take_the_rest(agent).await? {
+        if self.record.run.base_commit.is_none() {
+            return Ok(());
+        }
+        // What is being pushed was taken out before.
+        if !self.pushing && !self.take_the_rest(agent).await? {
             return Ok(());
         }
         // Before the push: that may fail for reasons that have nothing to do with the work.
         self.keep_changes(agent).await?;
         self.keep_uncommitted(agent).await?;
         let unpushed = self.push_the_rest(agent, end).await?;
-        self.keep_kept(agent).await?;
+        // Nobody who has cancelled waits for a push that stands still.
+        if !self.pushing || end.reason != Reason::CancelledByUser {
+            self.keep_kept(agent).await?;
+        }
         match unpushed {
             Some(why) => {
                 let text = whereabouts::unpushed(&self.record.run, &self.record.work, &why);

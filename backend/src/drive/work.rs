@@ -80,7 +80,10 @@ impl Driver {
     pub(super) async fn push(&mut self, agent: &Agent, stall_seconds: u64) -> Result<(), Halt> {
         let Some(base_commit) = self.record.run.base_commit.clone() else { return Ok(()) };
         let body = Push { branch: self.record.run.branch.clone(), base_commit, stall_seconds };
-        let pushed = insist(|| agent.push(&body)).await.map_err(|error| {
+        self.pushing = true;
+        let pushed = insist(|| agent.push(&body)).await;
+        self.pushing = false;
+        let pushed = pushed.map_err(|error| {
             self.refused = is_refusal(&error);
             match &error {
                 Error::Refused { failure, .. } => match &failure.git {
