@@ -9,7 +9,7 @@ use crate::state::kept::{self, Kept as Row};
 #[component]
 pub(super) fn Kept(view: RunView, test_id: &'static str) -> impl IntoView {
     let id = view.id;
-    let rows = Memo::new(move |_| view.run.read().as_ref().map(kept::kept).unwrap_or_default());
+    let rows = Memo::new(move |_| view.run.read().as_ref().map(|run| kept::kept(run)).unwrap_or_default());
     let entry = move |Row { name, what, command }: Row| {
         let address = format!("/api/runs/{id}/artifacts/{name}");
         let command = (!command.is_empty()).then(|| view! { <code>{command}</code> });
@@ -27,6 +27,6 @@ pub(super) fn Kept(view: RunView, test_id: &'static str) -> impl IntoView {
 /// What is in no commit and what was denied, an entry each.
 #[component]
 pub(super) fn Left(view: RunView) -> impl IntoView {
-    let lines = Memo::new(move |_| view.run.read().as_ref().map(kept::left).unwrap_or_default());
+    let lines = Memo::new(move |_| view.run.read().as_ref().map(|run| kept::left(run)).unwrap_or_default());
     move || lines.get().into_iter().map(|line| view! { <li data-testid="left">{line}</li> }).collect_view()
 }
