@@ -31,6 +31,7 @@ pub(crate) fn full_spec() -> TaskSpec {
         run: "cargo test".into(),
         timeout_seconds: Some(900),
         expect: Some("test result: ok".into()),
+        clean: true,
     };
     TaskSpec {
         name: "Add a greeting".into(),
@@ -142,7 +143,11 @@ pub(crate) fn ended() -> Run {
         retry_of: Some(RunId(uuid(7))),
         batch_id: Some(BatchId(uuid(8))),
         priority: 5,
-        artifacts: vec![Artifact { name: "changes.patch".into(), bytes: 812, what: "Everything since the base commit.".into() }],
+        artifacts: vec![Artifact {
+            name: "changes.patch".into(),
+            bytes: 812,
+            what: "Everything since the base commit.".into(),
+        }],
         cost: Cost { usd: 0.75, known: true },
         usage: Usage {
             input_tokens: 12_623,

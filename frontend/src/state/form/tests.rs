@@ -45,8 +45,12 @@ fn a_stored_task_comes_back_as_it_was() {
 #[test]
 fn checks_are_one_a_line_and_keep_what_the_form_does_not_show() {
     let mut form = TaskForm::new();
-    let slow =
-        Check { run: "cargo test".to_owned(), timeout_seconds: Some(9), expect: Some("ok".to_owned()) };
+    let slow = Check {
+        run: "cargo test".to_owned(),
+        timeout_seconds: Some(9),
+        expect: Some("ok".to_owned()),
+        clean: false,
+    };
     form.steps[0].stored = vec![slow.clone()];
     form.steps[0].checks = " cargo test \n\ncargo fmt --check\n".to_owned();
     assert_eq!(form.wire().unwrap().steps[0].checks, [slow, Check::from("cargo fmt --check")]);
