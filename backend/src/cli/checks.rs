@@ -22,3 +22,16 @@ impl Checks {
         plain.chain(self.clean_checks.iter().map(clean)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clean_checks_run_after_the_others() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let checks = Checks { checks: words(&["a", "b"]), clean_checks: words(&["c"]) };
+        let wire: Vec<_> = checks.wire().into_iter().map(|check| (check.run, check.clean)).collect();
+        assert_eq!(wire, [("a".to_owned(), false), ("b".to_owned(), false), ("c".to_owned(), true)]);
+    }
+}

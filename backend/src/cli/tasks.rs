@@ -55,7 +55,6 @@ pub(super) struct Create {
     /// The instructions of a step; repeat for more steps.
     #[arg(long = "step", conflicts_with = "file", value_name = "TEXT")]
     steps: Vec<String>,
-    /// They run after the last step.
     #[command(flatten)]
     checks: Checks,
 }

@@ -123,7 +123,7 @@ fn StepFields(form: RwSignal<TaskForm>, failure: RwSignal<Option<Failure>>, key:
                 <textarea rows="3" class="mono" spellcheck="false" prop:value=first.checks on:input=checks data-testid="step-checks"
                     placeholder="cargo test --workspace"></textarea>
             </Field>
-            <label class="choice">
+            <label class="clean-checks">
                 <input type="checkbox" prop:checked=first.clean on:change=clean data-testid="step-clean"/>
                 "Run them in a clean checkout of the commit, without files that are in no commit"
             </label>
