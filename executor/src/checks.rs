@@ -77,7 +77,7 @@ pub(crate) async fn run(
     // Before the first one: what a check itself makes, it has not relied on.
     let beside = match request.checks.iter().all(|check| check.clean) {
         true => String::new(),
-        false => beside::words(account, JOB, commit).await,
+        false => beside::words(account, JOB, commit, stop).await,
     };
     let mut results = Vec::new();
     for (check, expect) in request.checks.iter().zip(expectations) {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, io, time::Duration};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::account::Account;
 
 use super::clean::{Commit, Folder, said};
@@ -12,28 +14,38 @@ const TIME: Duration = Duration::from_secs(120);
 const NAMED: usize = 3;
 /// Lists what differs from the commit: changed files first, then new ones, then what git ignores. A folder
 /// in which nothing is committed is named as one. Git looks with the empty settings of the new repository, so
-/// none of the agent's filters and monitors runs. A nested repository is not entered: it may have its own.
+/// none of the agent's filters and monitors runs. A nested repository is not entered: it may have its own. Of a list without end the
+/// beginning is enough; git then ends with the status 141 of a closed pipe.
 const LIST: &str = r#"git read-tree "$commit"
 export GIT_WORK_TREE="$4" GIT_DIR="$PWD/.git"
 cd -- "$4"
-git diff -z --name-only --no-ext-diff --no-textconv --ignore-submodules=all --diff-filter=d
-git ls-files -z --others --exclude-standard --directory --no-empty-directory
-git ls-files -z --others --ignored --exclude-standard --directory --no-empty-directory
+set -o pipefail
+{
+    git diff -z --name-only --no-ext-diff --no-textconv --ignore-submodules=all --diff-filter=d &&
+    git ls-files -z --others --exclude-standard --directory --no-empty-directory &&
+    git ls-files -z --others --ignored --exclude-standard --directory --no-empty-directory
+} | head -c 1000000 || [ $? = 141 ]
 "#;
 
 /// The words that follow the verdict of a check that passed in the workspace; empty where it holds what is
 /// committed and nothing else.
-pub(super) async fn words(account: &Account, job: &str, commit: &Commit) -> String {
+pub(super) async fn words(account: &Account, job: &str, commit: &Commit, stop: &CancellationToken) -> String {
     if !commit.has_repository() {
         return String::new();
     }
     let folder = Folder::new(account, job);
     let mut list = folder.git(commit, LIST);
     list.arg(account.workspace());
-    let listed = tokio::time::timeout(TIME, list.output()).await;
-    let names = listed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).and_then(said);
+    let listed = tokio::select! {
+        output = list.output() => output.and_then(said),
+        () = tokio::time::sleep(TIME) => Err(io::ErrorKind::TimedOut.into()),
+        () = stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+    };
+    if listed.is_err() {
+        account.kill(job).await;
+    }
     folder.remove().await;
-    match names {
+    match listed {
         Ok(names) => say(&names),
         Err(error) => format!("; whether it saw files that are in no commit is not known: {error}"),
     }
