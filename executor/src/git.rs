@@ -3,7 +3,6 @@
 
 mod address;
 mod message;
-mod tries;
 
 use std::{
     net::SocketAddr,
@@ -18,14 +17,16 @@ use api::executor::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Child,
-    sync::{RwLock, mpsc},
+    sync::{
+        RwLock,
+        mpsc::{self, error::TrySendError},
+    },
 };
 
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
 
 pub(crate) use address::{relay_url, resolve, same, spellings};
 pub(crate) use message::{Answer, Request};
-use tries::Tries;
 
 /// The worker's name.
 const WORKER: &str = "git";
@@ -93,24 +94,22 @@ impl Git {
         let workspace = self.0.workspace.clone();
         let repository = clone.repository_url.clone();
         let request = Request::Clone { workspace: workspace.clone(), clone, relay: self.0.relay };
-        let mut notices = Vec::new();
-        let clear = Request::Clear { workspace };
-        let mut tries = Tries::default();
-        let done = loop {
-            notices.clear();
-            let done = self.work(&request, self.0.clone_stall, |line| match line {
-                CloneLine::Notice { .. } if notices.len() < NOTICES => notices.push(line),
-                // A listener that does not keep up misses some of it.
-                line => drop(lines.try_send(line)),
-            });
-            match done.await {
-                Ok(done) => break done,
-                Err(failure) => {
-                    self.work(&clear, LOCAL_STALL, |_| {}).await?;
-                    if !tries.another(&failure).await {
-                        return Err(failure);
-                    }
-                }
+        let (mut notices, mut told) = (Vec::new(), 0);
+        let done = self.work(&request, self.0.clone_stall, |line| match line {
+            CloneLine::Notice { .. } if told == NOTICES => {}
+            CloneLine::Notice { .. } => {
+                told += 1;
+                // At once where there is room, and never lost.
+                notices.extend(lines.try_send(line).err().map(TrySendError::into_inner));
+            }
+            // A listener that does not keep up misses some of it.
+            line => drop(lines.try_send(line)),
+        });
+        let done = match done.await {
+            Ok(done) => done,
+            Err(failure) => {
+                self.work(&Request::Clear { workspace }, LOCAL_STALL, |_| {}).await?;
+                return Err(failure);
             }
         };
         *self.0.cloned.lock().unwrap_or_else(PoisonError::into_inner) = Some(repository);
@@ -179,13 +178,7 @@ impl Git {
             } else {
                 (None, Some(git.0.turn.write().await))
             };
-            let mut tries = Tries::default();
-            loop {
-                match git.work(&request, stall, |_| {}).await {
-                    Err(failure) if tries.another(&failure).await => {}
-                    done => return done,
-                }
-            }
+            git.work(&request, stall, |_| {}).await
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))
     }
@@ -234,17 +227,16 @@ impl Git {
     }
 }
 
-/// Why a worker ended without an answer.
+/// A worker ended without an answer. Why, is for the log: people can do nothing with it.
 async fn died(mut child: Child) -> GitFailure {
     let mut stderr = String::new();
     if let Some(pipe) = child.stderr.take() {
         let _ = pipe.take(64 << 10).read_to_string(&mut stderr).await;
     }
     keep_tail(&mut stderr, 1000);
-    match child.wait().await {
-        Ok(status) => failed(format!("the git worker ended with {status}: {}", stderr.trim())),
-        Err(error) => failed(format!("the git worker is gone: {error}")),
-    }
+    let status = child.wait().await.map(|status| status.to_string());
+    tracing::error!(?status, stderr = stderr.trim(), "the git worker ended without an answer");
+    failed("git stopped without a result, through a fault of Caisson: the container's log has the reason".to_owned())
 }
 
 pub(crate) const fn failed(message: String) -> GitFailure {

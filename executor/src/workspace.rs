@@ -9,10 +9,13 @@ mod commit;
 mod diff;
 mod failure;
 mod fetch;
+mod heard;
 mod lfs;
+mod names;
 mod push;
 mod report;
 mod submodules;
+mod tries;
 
 use std::{
     fs,

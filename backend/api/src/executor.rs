@@ -6,6 +6,8 @@ mod egress;
 mod execution;
 mod git;
 mod remote;
+mod told;
+mod words;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -21,6 +23,8 @@ pub use git::{
     Objection, ObjectionKind, Push, PushResult,
 };
 pub use remote::{SshRemote, git_relay_path};
+pub use told::Told;
+pub use words::{MOST_WORDS, words};
 
 /// The port the executor listens on inside its container.
 pub const PORT: u16 = 7335;

@@ -178,6 +178,9 @@ pub struct PushResult {
     pub head_commit: String,
     /// How many commits it is ahead of the base; with 0 nothing was pushed.
     pub commits: u64,
+    /// What people should know beside it: what the remote said, and what had to be waited for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// `POST /diff`: what has changed in the workspace.

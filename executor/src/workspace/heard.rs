@@ -1,0 +1,60 @@
+//! What the remote says beside a transfer: `remote: …`, the lines of its hooks. It comes in pieces.
+
+use std::cell::RefCell;
+
+use api::executor::{GitFailure, MOST_WORDS, words};
+
+/// How much is held while it comes; counters are part of it.
+const MOST_HELD: usize = 16 * MOST_WORDS;
+
+/// Collects it; the last of it when there is much.
+#[derive(Default)]
+pub(super) struct Heard(RefCell<Vec<u8>>);
+
+impl Heard {
+    /// One piece, cut anywhere.
+    pub(super) fn piece(&self, bytes: &[u8]) {
+        let mut held = self.0.borrow_mut();
+        held.extend_from_slice(bytes);
+        let beyond = held.len().saturating_sub(2 * MOST_HELD);
+        if 0 < beyond {
+            let keep = held.len() - MOST_HELD;
+            held.drain(..keep);
+        }
+    }
+
+    /// It, fit to be shown; empty when nothing was said.
+    pub(super) fn words(&self) -> String {
+        words(&self.0.borrow())
+    }
+
+    /// The failure with what the remote said about it.
+    pub(super) fn explain(&self, mut failure: GitFailure) -> GitFailure {
+        let said = self.words();
+        if !said.is_empty() {
+            let space = if said.contains('\n') { '\n' } else { ' ' };
+            failure.message = format!("{}. The remote says:{space}{said}", failure.message.trim_end_matches('.'));
+        }
+        failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::executor::GitFailureCode;
+
+    use super::*;
+
+    #[test]
+    fn pieces_are_lines_again_and_the_last_ones_are_kept() {
+        let heard = Heard::default();
+        for piece in [&b"hou"[..], b"se ", b"rules\nand m\xc3", b"\xb6re\n"] {
+            heard.piece(piece);
+        }
+        let failure = GitFailure { code: GitFailureCode::Rejected, message: "refused.".to_owned() };
+        assert_eq!(heard.explain(failure.clone()).message, "refused. The remote says:\nhouse rules\nand möre");
+        (0..100_000).for_each(|n| heard.piece(format!("{n}\n").as_bytes()));
+        assert!(heard.0.borrow().len() <= 2 * MOST_HELD && heard.words().ends_with("99999"));
+        assert_eq!(Heard::default().explain(failure.clone()), failure);
+    }
+}
