@@ -19,6 +19,7 @@ mod record;
 mod rescue;
 mod silence;
 mod steps;
+mod survey;
 mod verdict;
 
 use std::{sync::Arc, time::Duration};

@@ -236,7 +236,10 @@ async fn died(mut child: Child) -> GitFailure {
     keep_tail(&mut stderr, 1000);
     let status = child.wait().await.map(|status| status.to_string());
     tracing::error!(?status, stderr = stderr.trim(), "the git worker ended without an answer");
-    failed("git stopped without a result, through a fault of Caisson: the container's log has the reason".to_owned())
+    failed(
+        "git stopped without a result, through a fault of Caisson: the container's log has the reason"
+            .to_owned(),
+    )
 }
 
 pub(crate) const fn failed(message: String) -> GitFailure {

@@ -5,6 +5,7 @@
 mod egress;
 mod execution;
 mod git;
+mod pauses;
 mod remote;
 mod told;
 mod words;
@@ -22,6 +23,7 @@ pub use git::{
     CloneLine, Commit, CommitResult, Diff, DiffResult, Elsewhere, GitClone, GitFailure, GitFailureCode, Kept,
     Objection, ObjectionKind, Push, PushResult,
 };
+pub use pauses::{GIT_PATIENCE, Pauses};
 pub use remote::{SshRemote, git_relay_path};
 pub use told::Told;
 pub use words::{MOST_WORDS, words};

@@ -212,6 +212,9 @@ impl Driver {
         if pushed.commits == 0 || self.record.run.head_commit.as_ref() == Some(&pushed.head_commit) {
             return Ok(());
         }
+        for notice in pushed.notices {
+            self.notice("push", notice).await?;
+        }
         let patch = RunPatch { head_commit: Some(pushed.head_commit.clone()), ..RunPatch::default() };
         let action =
             GitAction::Push { branch: body.branch, commit: pushed.head_commit, commits: pushed.commits };

@@ -70,9 +70,10 @@ fn of_status(status: u16) -> GitFailure {
             "there is no such repository, or the server's git token may not see it",
         ),
         507 => new(GitFailureCode::Network, "the remote's disk is full"),
-        408 | 429 | 500..=504 => {
-            new(GitFailureCode::Interrupted, format!("the repository's server answered with HTTP status {status}"))
-        }
+        408 | 429 | 500..=504 => new(
+            GitFailureCode::Interrupted,
+            format!("the repository's server answered with HTTP status {status}"),
+        ),
         status => new(GitFailureCode::Network, format!("the remote answered with HTTP status {status}")),
     }
 }
@@ -87,7 +88,9 @@ mod tests {
 
     #[test]
     fn what_the_broker_says_is_told_in_its_words() {
-        let told = |text: &str| super::told(&Error::new(ErrorCode::GenericError, ErrorClass::Net, text)).failure.message;
+        let told = |text: &str| {
+            super::told(&Error::new(ErrorCode::GenericError, ErrorClass::Net, text)).failure.message
+        };
         assert_eq!(told("remote error: Caisson: the server has moved"), "the server has moved");
         assert_eq!(told("remote error: no such thing\n"), "the remote says: no such thing");
         assert_eq!(told("remote error: Caisson (not_found): there is none"), "there is none");

@@ -29,13 +29,8 @@ impl Heard {
     }
 
     /// The failure with what the remote said about it.
-    pub(super) fn explain(&self, mut failure: GitFailure) -> GitFailure {
-        let said = self.words();
-        if !said.is_empty() {
-            let space = if said.contains('\n') { '\n' } else { ' ' };
-            failure.message = format!("{}. The remote says:{space}{said}", failure.message.trim_end_matches('.'));
-        }
-        failure
+    pub(super) fn explain(&self, failure: GitFailure) -> GitFailure {
+        failure.saying(&self.words())
     }
 }
 
@@ -52,7 +47,10 @@ mod tests {
             heard.piece(piece);
         }
         let failure = GitFailure { code: GitFailureCode::Rejected, message: "refused.".to_owned() };
-        assert_eq!(heard.explain(failure.clone()).message, "refused. The remote says:\nhouse rules\nand möre");
+        assert_eq!(
+            heard.explain(failure.clone()).message,
+            "refused. The remote says:\nhouse rules\nand möre"
+        );
         (0..100_000).for_each(|n| heard.piece(format!("{n}\n").as_bytes()));
         assert!(heard.0.borrow().len() <= 2 * MOST_HELD && heard.words().ends_with("99999"));
         assert_eq!(Heard::default().explain(failure.clone()), failure);

@@ -5,17 +5,11 @@
 
 use std::{thread, time::Duration};
 
-use api::executor::{GitFailure, GitFailureCode, Told};
+use api::executor::{GIT_PATIENCE, GitFailure, Pauses, Told};
 
 use super::report::Report;
 use crate::git::Answer;
 
-/// How long one fetch or push is waited for, all pauses together.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Before the second try; twice as long before each further one.
-const FIRST: Duration = Duration::from_millis(200);
-/// The longest pause, unless the remote asks for a longer one.
-const LONGEST: Duration = Duration::from_secs(15);
 /// From this pause on people are told.
 const TOLD: Duration = Duration::from_secs(1);
 /// How often a pause shows that the worker is alive.
@@ -29,25 +23,21 @@ pub(super) fn patiently<T>(
     report: &Report,
     mut transfer: impl FnMut() -> Result<T, Told>,
 ) -> Result<T, GitFailure> {
-    let mut pauses = Pauses::default();
+    let (mut pauses, mut noticed) = (Pauses::default(), false);
     loop {
-        let Told { failure, retry_after } = match transfer() {
+        let told = match transfer() {
             Ok(done) => return Ok(done),
             Err(told) => told,
         };
-        if failure.code != GitFailureCode::Interrupted {
-            return Err(failure);
-        }
-        let Some(pause) = pauses.next(retry_after.map(Duration::from_secs)) else {
-            return Err(pauses.given_up(failure, retry_after));
-        };
-        if TOLD <= pause && !std::mem::replace(&mut pauses.told, true) {
-            let most = PATIENCE.as_secs();
-            report.notice(format!("{}. It is tried again for up to {most} s.", failure.message));
+        let why = told.failure.message.clone();
+        let pause = pauses.after(told)?;
+        if TOLD <= pause && !noticed {
+            noticed = true;
+            report.notice(format!("{why}. It is tried again for up to {} s.", GIT_PATIENCE.as_secs()));
         }
         wait(report, pause);
-        let percent = |time: Duration| usize::try_from(time.as_millis()).unwrap_or_default();
-        report.progress("waiting for the git server", percent(pauses.waited), percent(PATIENCE), 0);
+        let done = |time: Duration| usize::try_from(time.as_millis()).unwrap_or_default();
+        report.progress("waiting for the git server", done(pauses.waited()), done(GIT_PATIENCE), 0);
     }
 }
 
@@ -62,60 +52,11 @@ fn wait(report: &Report, pause: Duration) {
     }
 }
 
-/// How long to wait before which try.
-#[derive(Default)]
-struct Pauses {
-    waited: Duration,
-    tries: u32,
-    told: bool,
-}
-
-impl Pauses {
-    /// The next pause; `None` when the time is used up, or the remote asks for more than there is.
-    fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
-        let left = PATIENCE - self.waited;
-        let pause = (FIRST * 2_u32.pow(self.tries.min(10))).min(LONGEST);
-        let pause = pause.max(asked.unwrap_or_default());
-        let pause = if asked.is_some() { pause } else { pause.min(left) };
-        if left.is_zero() || left < pause {
-            return None;
-        }
-        self.tries += 1;
-        self.waited += pause;
-        Some(pause)
-    }
-
-    fn given_up(&self, failure: GitFailure, asked: Option<u64>) -> GitFailure {
-        let GitFailure { code, message } = failure;
-        let why = match asked {
-            Some(seconds) => format!("the server asks to wait {seconds} s"),
-            None => format!("tried {} times in {} s", self.tries + 1, self.waited.as_secs()),
-        };
-        GitFailure { code, message: format!("{message} ({why}; given up)") }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use api::executor::GitFailureCode;
+
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_end_after_two_minutes() {
-        let mut pauses = Pauses::default();
-        let all: Vec<Duration> = std::iter::from_fn(|| pauses.next(None)).collect();
-        assert_eq!(all[..3], [200, 400, 800].map(Duration::from_millis));
-        assert!(all.iter().all(|pause| *pause <= LONGEST));
-        assert_eq!(all.iter().sum::<Duration>(), PATIENCE);
-        assert!(10 < all.len());
-    }
-
-    #[test]
-    fn a_remote_that_asks_for_time_gets_it_within_the_limit() {
-        let mut pauses = Pauses::default();
-        assert_eq!(pauses.next(Some(Duration::from_secs(90))), Some(Duration::from_secs(90)));
-        assert_eq!(pauses.next(Some(Duration::from_secs(60))), None);
-        assert_eq!(pauses.next(Some(Duration::ZERO)), Some(2 * FIRST));
-    }
 
     #[test]
     fn only_a_broken_transfer_is_repeated() {

@@ -30,7 +30,10 @@ impl Told {
         let (code, after) = mark.split_once(' ').map_or((mark, None), |(code, after)| (code, Some(after)));
         let code = serde_json::from_value(code.into()).ok()?;
         let message = message.trim_end().to_owned();
-        Some(Self { failure: GitFailure { code, message }, retry_after: after.and_then(|it| it.parse().ok()) })
+        Some(Self {
+            failure: GitFailure { code, message },
+            retry_after: after.and_then(|it| it.parse().ok()),
+        })
     }
 }
 
@@ -63,7 +66,8 @@ mod tests {
             (GitFailureCode::Interrupted, Some(30), "Caisson (interrupted 30): why\nand more"),
             (GitFailureCode::Network, None, "Caisson: why\nand more"),
         ] {
-            let told = Told { failure: GitFailure { code, message: "why\nand more".to_owned() }, retry_after };
+            let told =
+                Told { failure: GitFailure { code, message: "why\nand more".to_owned() }, retry_after };
             assert_eq!(told.to_string(), line);
             assert_eq!(Told::read(&format!("{line}\n")), Some(told));
         }

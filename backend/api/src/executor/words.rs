@@ -69,7 +69,8 @@ fn last(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     let mark = "…\n";
-    let begin = (text.len() - (most - mark.len())..).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+    let begin =
+        (text.len() - (most - mark.len())..).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
     let rest = &text[begin..];
     let rest = rest.split_once('\n').map_or(rest, |(_, whole)| whole);
     format!("{mark}{rest}")
@@ -90,12 +91,16 @@ mod tests {
 
     #[test]
     fn words_in_another_encoding_are_read() {
-        assert_eq!(words(b"verweigert f\xfcr alle\nund auf Wiedersehen \xe2\x82\xac"), "verweigert für alle\nund auf Wiedersehen €");
+        assert_eq!(
+            words(b"verweigert f\xfcr alle\nund auf Wiedersehen \xe2\x82\xac"),
+            "verweigert für alle\nund auf Wiedersehen €"
+        );
     }
 
     #[test]
     fn counters_are_no_words() {
-        let said = b"Resolving deltas:  50% (1/2)\rResolving deltas: 100% (2/2), completed with 2 local objects.\n\
+        let said =
+            b"Resolving deltas:  50% (1/2)\rResolving deltas: 100% (2/2), completed with 2 local objects.\n\
                      Enumerating objects: 5, done.\nobjects: none\n10%\r\nwarning: 5 objects";
         assert_eq!(words(said), "objects: none\n10%\nwarning: 5 objects");
     }
@@ -104,7 +109,10 @@ mod tests {
     fn the_last_lines_are_kept_of_much() {
         let many: String = (0..2_000).map(|n| format!("line {n}\n")).collect();
         let kept = words(many.as_bytes());
-        assert!(kept.len() <= MOST_WORDS && kept.starts_with("…\nline ") && kept.ends_with("line 1999"), "{kept}");
+        assert!(
+            kept.len() <= MOST_WORDS && kept.starts_with("…\nline ") && kept.ends_with("line 1999"),
+            "{kept}"
+        );
         assert!(words("é".repeat(9_000).as_bytes()).len() <= MOST_WORDS);
     }
 
