@@ -128,7 +128,7 @@ impl Gateway {
     ) -> Response {
         match self.ask(target, repository, headers, body).await {
             Ok(answer) => answer,
-            Err(trouble) => report::failed(target, &trouble),
+            Err(trouble) => report::failed(target, headers, &trouble),
         }
     }
 

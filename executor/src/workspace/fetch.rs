@@ -168,10 +168,7 @@ fn receive(
     }
     let fetched = remote.fetch(refspecs, Some(&mut options), None);
     drop(options);
-    fetched.map_err(|error| {
-        let Told { failure, retry_after } = failure::told(&error);
-        Told { failure: heard.explain(failure), retry_after }
-    })
+    fetched.map_err(|error| heard.explain_fetch(failure::told(&error)))
 }
 
 /// The commit that was asked for.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use api::executor::{GitFailure, MOST_WORDS, words};
+use api::executor::{GitFailure, MOST_WORDS, Told, words};
 
 /// How much is held while it comes; counters are part of it.
 const MOST_HELD: usize = 16 * MOST_WORDS;
@@ -32,6 +32,17 @@ impl Heard {
     pub(super) fn explain(&self, failure: GitFailure) -> GitFailure {
         failure.saying(&self.words())
     }
+
+    /// The same for a fetch: in the place of a pack the broker says here why there is none.
+    pub(super) fn explain_fetch(&self, told: Told) -> Told {
+        let said = self.words();
+        let lines = said.match_indices("Caisson").map(|(at, _)| &said[at..]);
+        let Told { failure, retry_after } = told;
+        lines
+            .filter_map(Told::read)
+            .next_back()
+            .unwrap_or(Told { failure: failure.saying(&said), retry_after })
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +65,9 @@ mod tests {
         (0..100_000).for_each(|n| heard.piece(format!("{n}\n").as_bytes()));
         assert!(heard.0.borrow().len() <= 2 * MOST_HELD && heard.words().ends_with("99999"));
         assert_eq!(Heard::default().explain(failure.clone()), failure);
+        let busy = Heard::default();
+        busy.piece(b"Counting\nCaisson (interrupted 3): busy\nTry later\n");
+        let told = busy.explain_fetch(failure.into());
+        assert_eq!((told.retry_after, told.failure.message.as_str()), (Some(3), "busy\nTry later"));
     }
 }

@@ -42,7 +42,8 @@ pub(super) fn read(text: &str) -> Result<Pasted, String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Ok(plain(if url.has_host() { text } else { text.trim_end_matches('/') }));
     }
-    let host = url.host_str().unwrap_or_default();
+    let before = url.clone();
+    let host = before.host_str().unwrap_or_default();
     let forge = host.strip_prefix("www.").unwrap_or(host).to_owned();
     let is_forge = FORGES.contains(&forge.as_str());
     if url.password().is_none()
@@ -51,7 +52,6 @@ pub(super) fn read(text: &str) -> Result<Pasted, String> {
         // It cannot fail: there is a host.
         let _ = url.set_username("");
     }
-    let before = url.clone();
     if is_forge {
         let _ = url.set_host(Some(&forge));
         let _ = url.set_scheme("https");

@@ -2,7 +2,7 @@
 //! branch by branch, and to a question that the repository's server did not answer.
 
 use axum::{
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
@@ -41,14 +41,28 @@ fn push_result(body: Vec<u8>) -> Response {
 
 /// A question, or a fetch, that the repository's server did not answer. An HTTP status would be all that libgit2
 /// keeps of an answer with one; this is an error that every git tells in its words.
-pub(super) fn failed(target: &Target, trouble: &Trouble) -> Response {
+pub(super) fn failed(target: &Target, headers: &HeaderMap, trouble: &Trouble) -> Response {
+    let told = trouble.told();
     let (mut body, kind) = match target.part {
         Part::References => (announcement(target.service), "advertisement"),
         Part::Exchange => (Vec::new(), "result"),
     };
-    pkt_line::write(&mut body, format!("ERR {}", trouble.told()).as_bytes());
+    if target.part == Part::Exchange && is_libgit2(headers) {
+        // It does not read an error in the place of a pack, but what is said beside one.
+        pkt_line::write(&mut body, b"NAK\n");
+        pkt_line::write(&mut body, format!("\u{2}{told}\n").as_bytes());
+        pkt_line::write_flush(&mut body);
+    } else {
+        pkt_line::write(&mut body, format!("ERR {told}").as_bytes());
+    }
     let kind = format!("application/x-{}-{kind}", target.service.name());
     ([(header::CONTENT_TYPE, kind.as_str()), (header::CACHE_CONTROL, "no-cache")], body).into_response()
+}
+
+/// Whether the client is libgit2, which the executor speaks git with.
+fn is_libgit2(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.is_some_and(|agent| agent.contains("libgit2"))
 }
 
 /// What smart HTTP says before the references.

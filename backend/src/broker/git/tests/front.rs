@@ -21,9 +21,16 @@ fn plain(status: u16, body: &'static str) -> Option<Response> {
     Some((StatusCode::from_u16(status).unwrap(), kind, body).into_response())
 }
 
-/// More than is held in memory.
+/// More than is held in memory, also after git has packed it.
 fn noise() -> Vec<u8> {
-    (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+    let mut state = 88_172_645_463_325_252_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    std::iter::repeat_with(next).take(3_000_000).collect()
 }
 
 #[tokio::test]
@@ -123,12 +130,27 @@ async fn trouble_in_a_transfer_reaches_libgit2_in_words() {
     };
     let world = World::behind(busy("/git-upload-pack")).await;
     let (own, folder) = (world.through_gateway("own.git"), tempfile::tempdir().unwrap());
-    let path = folder.path().to_owned();
-    let clone = move || git2::Repository::clone(&own, path).err().unwrap().message().to_owned();
-    let told = tokio::task::spawn_blocking(clone).await.unwrap();
-    let expected = "remote error: Caisson (interrupted 3): the git server 127.0.0.1 is in trouble (HTTP status 503). \
+    let clone = world.git(".", &["clone", &own, "clone"]).await;
+    let expected = "Caisson (interrupted 3): the git server 127.0.0.1 is in trouble (HTTP status 503). \
                     The remote says: come back later";
-    assert_eq!(told.trim_end(), expected);
+    clone.refused(expected);
+    let path = folder.path().to_owned();
+    let clone = move || {
+        let mut said = Vec::new();
+        let mut callbacks = git2::RemoteCallbacks::new();
+        callbacks.sideband_progress(|piece| {
+            said.extend_from_slice(piece);
+            true
+        });
+        let mut options = git2::FetchOptions::new();
+        options.remote_callbacks(callbacks);
+        let repository = git2::Repository::init(path).unwrap();
+        let mut remote = repository.remote_anonymous(&own).unwrap();
+        remote.fetch(&["main"], Some(&mut options), None).unwrap_err();
+        drop(options);
+        String::from_utf8(said).unwrap()
+    };
+    assert_eq!(tokio::task::spawn_blocking(clone).await.unwrap().trim_end(), expected);
 
     let world = World::behind(busy("/git-receive-pack")).await;
     world.clone_as("clone", &[]).await;
