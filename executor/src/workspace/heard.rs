@@ -36,12 +36,9 @@ impl Heard {
     /// The same for a fetch: in the place of a pack the broker says here why there is none.
     pub(super) fn explain_fetch(&self, told: Told) -> Told {
         let said = self.words();
-        let lines = said.match_indices("Caisson").map(|(at, _)| &said[at..]);
+        let broker = said.match_indices("Caisson").find_map(|(at, _)| Told::read(&said[at..]));
         let Told { failure, retry_after } = told;
-        lines
-            .filter_map(Told::read)
-            .next_back()
-            .unwrap_or(Told { failure: failure.saying(&said), retry_after })
+        broker.unwrap_or_else(|| Told { failure: failure.saying(&said), retry_after })
     }
 }
 

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::git::{Answer, relay_url};
 
+/// What is pushed.
+const HEAD: &str = "refs/caisson/outgoing";
+
 /// Pushes `HEAD`, unless nothing was committed since the base.
 pub(super) fn run(
     workspace: &Path,
@@ -31,7 +34,7 @@ pub(super) fn run(
     let mut notices = Vec::new();
     if 0 < commits {
         let cloned = cloned.map_or_else(|| remembered(workspace).map_err(git), Ok)?;
-        let said = send(&repository, &relay_url(relay, &cloned)?, &push.branch, report)?;
+        let said = send(&repository, &relay_url(relay, &cloned)?, head, &push.branch, report)?;
         notices.extend(said.map(|said| format!("The remote says about the push: {said}")));
     }
     Ok(Answer::Pushed(PushResult { head_commit: head.to_string(), commits, notices }))
@@ -56,10 +59,11 @@ fn count(repository: &Repository, head: Oid, base: &str) -> Result<u64, GitFailu
     walk().map_err(|error| failure::of(&error))
 }
 
-/// Pushes `HEAD` to the branch, again when the transfer breaks. Answers what the remote said about it.
+/// Pushes this commit to the branch, again when the transfer breaks. Answers what the remote said about it.
 pub(super) fn send(
     repository: &Repository,
     url: &str,
+    head: Oid,
     branch: &str,
     report: &Report,
 ) -> Result<Option<String>, GitFailure> {
@@ -67,8 +71,8 @@ pub(super) fn send(
     if !git2::Reference::is_valid_name(&target) {
         return Err(failure::new(Code::Other, "branch: not the name of a branch"));
     }
-    let head = repository.head().and_then(|head| head.peel_to_commit());
-    let head = head.map_err(|error| failure::of(&error))?.id();
+    // A reference of its own: libgit2 pushes references only.
+    repository.reference(HEAD, head, true, "push").map_err(|error| failure::of(&error))?;
     let said = patiently(report, || once(repository, url, head, &target, report))?;
     Ok(Some(said).filter(|said| !said.is_empty()))
 }
@@ -106,7 +110,7 @@ fn once(
     });
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
-    let push = || connection.remote().push(&[format!("{force}HEAD:{target}")], Some(&mut options));
+    let push = || connection.remote().push(&[format!("{force}{HEAD}:{target}")], Some(&mut options));
     // git2 panics when the remote's reason is not UTF-8; then there is one.
     let pushed = quietly(push);
     drop((options, connection));
