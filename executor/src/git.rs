@@ -249,3 +249,20 @@ pub(crate) const fn failed(message: String) -> GitFailure {
 fn unexpected(answer: &Answer) -> GitFailure {
     failed(format!("the git worker answered something else: {answer:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_worker_says_in_its_last_moment_is_for_the_log() {
+        let mut worker = tokio::process::Command::new("sh");
+        worker.args(["-c", "echo 'thread main panicked at src/x.rs:1:2' >&2; exit 101"]);
+        let child = worker.stderr(Stdio::piped()).spawn().unwrap();
+        let told = died(child).await.message;
+        assert!(told.starts_with("git stopped without a result"), "{told}");
+        assert!(!told.contains("panicked") && !told.contains("101"), "{told}");
+    }
+}

@@ -33,6 +33,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use tokio::sync::Mutex;
 use url::Url;
 
 pub(super) use self::credentials::Credentials;
@@ -106,15 +107,19 @@ impl Gateway {
             Err(error) => return refuse(StatusCode::BAD_REQUEST, error),
         };
         if head.is_allowed(&self.access.branch) {
-            let whole = stream::once(async { Ok(read) }).chain(body).boxed();
+            let rest = Arc::new(Mutex::new(body));
+            let whole = stream::once(async { Ok(read) }).chain(pieces_of(Arc::clone(&rest))).boxed();
             return match self.ask(target, &self.access.repository, headers, Some(whole)).await {
                 Ok(answer) => answer,
-                Err(trouble) => report::failed_push(&head, &self.wanting_length(trouble)),
+                Err(trouble) => {
+                    push::discard(&mut *rest.lock().await).await;
+                    report::failed_push(&head, &self.wanting_length(trouble))
+                }
             };
         }
         tracing::info!(run.id = %self.access.run, "a push to another branch than the run's was refused");
         // A client that is still sending would not read the answer.
-        push::discard(body).await;
+        push::discard(&mut body).await;
         report::refusal(&head, &self.access.branch)
     }
 
@@ -156,6 +161,15 @@ impl Gateway {
         }
         trouble
     }
+}
+
+/// A body that somebody else goes on reading when it is no longer wanted here.
+fn pieces_of(body: Arc<Mutex<Pieces>>) -> Pieces {
+    let next = |body: Arc<Mutex<Pieces>>| async move {
+        let piece = body.lock().await.next().await;
+        piece.map(|piece| (piece, body))
+    };
+    stream::unfold(body, next).boxed()
 }
 
 /// A refusal as git shows it: it prints plain text as `remote: …`.
