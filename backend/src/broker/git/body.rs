@@ -12,7 +12,7 @@ use tokio_util::io::ReaderStream;
 use super::{Pieces, ssh::BodyError};
 
 /// What is held in memory, in bytes.
-const SMALL: usize = 1 << 20;
+pub(super) const SMALL: usize = 1 << 20;
 /// The most that is held on disk until its length is known, in bytes.
 const MOST_HELD: u64 = 1 << 30;
 

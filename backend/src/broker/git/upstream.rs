@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     Pieces,
-    body::Body,
+    body::{Body, SMALL},
     ssh,
     target::{Part, Service, Target},
     trouble::Trouble,
@@ -71,6 +71,8 @@ impl Broker {
         let again = ask.target.part == Part::References || ask.target.service == Service::UploadPack;
         let spare = body.as_ref().and_then(Body::again);
         let again = again && (body.is_none() || spare.is_some());
+        let is_large =
+            body.as_ref().is_some_and(|body| body.length().is_none_or(|length| SMALL as u64 <= length));
         let mut answer = self.call(url.clone(), ask.headers, body).send().await;
         // Most likely a connection kept from before, which the server has closed meanwhile.
         if answer
@@ -83,7 +85,15 @@ impl Broker {
         let answer = answer.map_err(|error| {
             let why = innermost(&error);
             tracing::warn!(git.host = host, why, "a git server does not answer");
-            Trouble::new(Code::Interrupted, format!("the git server {host} could not be reached ({why})"))
+            let sentence = match is_large && !error.is_connect() {
+                // Some refuse it by hanging up, and then their answer is lost.
+                true => format!(
+                    "the git server {host}, or a proxy in front of it, hung up during a push of more than 1 MB ({why}): \
+                     if it always does, it may limit how large a push is (in nginx `client_max_body_size`)"
+                ),
+                false => format!("the git server {host} could not be reached ({why})"),
+            };
+            Trouble::new(Code::Interrupted, sentence)
         })?;
         self.read(ask.target, &host, answer).await
     }

@@ -84,7 +84,11 @@ impl World {
                 let (front, root, seen) = (front(&request), root.clone(), Seen::clone(&seen));
                 async move {
                     match front {
-                        Some(answer) => answer,
+                        Some(answer) => {
+                            // As proxies do, so that the client is not cut off while it sends.
+                            body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+                            answer
+                        }
                         None => serve(root, seen, request).await,
                     }
                 }
