@@ -1,6 +1,8 @@
 //! What a git server says in its own words, made fit to be shown: decoded, without what a terminal would obey,
 //! and bounded. Pure, and for hostile input.
 
+use std::{iter::Peekable, str::Chars};
+
 /// The most that is kept of it, in bytes: the last lines.
 pub const MOST_WORDS: usize = 4 << 10;
 
@@ -36,12 +38,7 @@ fn plain(line: &str) -> String {
                 match kind {
                     // Parameters, then one letter.
                     Some('[') => drop(letters.find(|c| ('@'..='~').contains(c))),
-                    // A title or a link: up to a bell or another escape, whose `\` follows.
-                    Some(']' | 'P' | '^' | '_') => {
-                        if letters.find(|c| matches!(c, '\u{7}' | '\u{1b}')) == Some('\u{1b}') {
-                            letters.next_if_eq(&'\\');
-                        }
-                    }
+                    Some(']' | 'P' | '^' | '_') => skip_title(&mut letters),
                     _ => {}
                 }
             }
@@ -52,6 +49,13 @@ fn plain(line: &str) -> String {
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+/// A title or a link: up to a bell or another escape, whose `\` follows.
+fn skip_title(letters: &mut Peekable<Chars<'_>>) {
+    if letters.find(|c| matches!(c, '\u{7}' | '\u{1b}')) == Some('\u{1b}') {
+        letters.next_if_eq(&'\\');
+    }
 }
 
 /// `Resolving deltas: 100% (2/2), done.`
