@@ -162,20 +162,17 @@ fn shown(rest: &[&str]) -> Option<Result<Option<String>, &'static str>> {
         ["tree" | "commits" | "blob" | "raw" | "blame" | "edit", "refs", "heads" | "tags", _] => {
             one(&whole(1))
         }
-        ["tree" | "commits" | "blob" | "raw" | "blame" | "edit", _] => one(&decoded[1]),
+        ["tree" | "commits" | "blob" | "raw" | "blame" | "edit" | "tags", _] => one(&decoded[1]),
         ["tree" | "commits" | "blob" | "raw" | "blame" | "edit", id, ..] if is_id(id) => one(id),
         ["blob" | "raw" | "blame" | "edit", _, _] => one(&decoded[1]),
         ["tree" | "commits", ..] => Some(Err("a folder, or of a branch with a slash in its name")),
         ["blob" | "raw" | "blame" | "edit", ..] => Some(Err("a file")),
-        ["commit", id, ..] if is_hex(id) => one(id),
+        ["commit", id, ..] | ["src", "commit", id, ..] if is_hex(id) => one(id),
         ["pull" | "pulls", number, ..] if is_number(number) => one(&format!("refs/pull/{number}/head")),
         ["merge_requests", number, ..] if is_number(number) => {
             one(&format!("refs/merge-requests/{number}/head"))
         }
-        ["releases", "tag", _] => one(&decoded[2]),
-        ["tags", _] => one(&decoded[1]),
-        ["src", "branch" | "tag", _] => one(&decoded[2]),
-        ["src", "commit", id, ..] if is_hex(id) => one(id),
+        ["releases", "tag", _] | ["src", "branch" | "tag", _] => one(&decoded[2]),
         ["src", "branch" | "tag", ..] => {
             Some(Err("a file or folder, or of a branch with a slash in its name"))
         }
