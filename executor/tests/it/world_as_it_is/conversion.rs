@@ -107,7 +107,7 @@ async fn a_sealed_file_is_never_committed_in_the_open() {
         assert_eq!(out.changes(), ["M x"], "{script}");
         let left = &out.result.not_committed;
         assert!(left.len() == 1 && left[0].path.ends_with(".key"), "{left:?}");
-        assert!(left[0].why.contains("git-crypt"), "{left:?}");
+        assert!(left[0].why.contains("encrypt"), "{left:?}");
     }
 }
 

@@ -107,7 +107,7 @@ async fn names_with_meaning_to_git_or_a_shell_are_only_names() {
     let run = Run::after(script).await;
     let out = run.out().await;
     assert_eq!(out.not_committed(), [""; 0]);
-    assert_eq!(out.changes().len(), 29, "{:#?}", out.changes());
+    assert_eq!(out.changes().len(), 30, "{:#?}", out.changes());
     assert!(out.changes().iter().all(|change| change.starts_with("A ")), "{:#?}", out.changes());
 }
 

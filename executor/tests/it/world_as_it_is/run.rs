@@ -136,6 +136,12 @@ impl Run {
         serde_json::from_value(self.world.call("/push", push_body(&self.base)).await).unwrap()
     }
 
+    /// A push that the remote may refuse.
+    pub(super) async fn try_push(&self) {
+        let status = self.world.post("/push", push_body(&self.base)).await.status();
+        assert!(!status.is_server_error(), "{status}");
+    }
+
     /// A push that must fail: why.
     pub(super) async fn push_fails(&self) -> String {
         self.world.refused("/push", push_body(&self.base)).await.1
