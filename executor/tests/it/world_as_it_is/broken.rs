@@ -108,13 +108,13 @@ mod edits_go_out {
             whose_branch_is_empty => ": > .git/refs/heads/caisson/run";
             whose_branch_is_zeros => "printf '0%.0s' {1..40} > .git/refs/heads/caisson/run";
             whose_branch_names_itself => "echo 'ref: refs/heads/caisson/run' > .git/refs/heads/caisson/run";
-            whose_branch_is_a_tree => "git rev-parse HEAD^{tree} > .git/refs/heads/caisson/run";
+            whose_branch_is_a_tree => "tree=$(git rev-parse HEAD^{tree}); echo $tree > .git/refs/heads/caisson/run";
             whose_branch_is_locked => "touch .git/refs/heads/caisson/run.lock .git/packed-refs.lock";
             whose_branch_is_packed => "git pack-refs --all";
             whose_branches_are_gone => "rm -rf .git/refs .git/packed-refs";
             whose_packed_branches_are_garbage => "git pack-refs --all; echo garbage > .git/packed-refs";
             in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable";
-            whose_log_is_garbage => "echo garbage > .git/logs/HEAD; rm -rf .git/logs/refs; : > .git/logs/refs";
+            whose_log_is_garbage => "rm -rf .git/logs; mkdir .git/logs; echo garbage > .git/logs/HEAD; : > .git/logs/refs";
         }
     }
 
