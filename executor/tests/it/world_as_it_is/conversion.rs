@@ -40,7 +40,7 @@ async fn files_that_nobody_touched_do_not_change() {
 #[tokio::test]
 async fn a_run_that_did_nothing_has_nothing_to_commit() {
     let out = after("true").await.out().await;
-    assert_eq!((out.commits, out.result.commit.clone()), (0, None));
+    assert_eq!((out.commits, out.result.commit), (0, None));
 }
 
 #[tokio::test]
