@@ -1,5 +1,6 @@
-//! Cancelling: whoever works stops at once, also while the database cannot be written. It is answered with success
-//! only when it is stored; otherwise the caller is told so, and it is stored as soon as possible.
+//! Cancelling works also while the database cannot be written: a run stops after at most 5 s, the runs of a batch
+//! after at most 60 s. The call succeeds only when the cancellation is stored; otherwise it returns an error that
+//! says so, and the cancellation is stored as soon as possible.
 
 use std::time::Duration;
 
@@ -110,7 +111,7 @@ impl App {
         }
     }
 
-    /// Stores a cancellation as soon as the database takes it, and answers what to tell the caller until then.
+    /// Stores a cancellation as soon as the database takes it, and returns the error for the caller until then.
     fn later<F>(&self, id: Uuid, store: impl Fn(Self) -> F + Send + 'static) -> Error
     where
         F: Future<Output = Result<(), Error>> + Send,
@@ -127,8 +128,8 @@ impl App {
             });
         }
         let why =
-            "what was running is told to stop, but the database cannot be written, so the cancellation is \
-                   not stored yet; it is stored as soon as possible unless the server ends before"
+            "the work is being stopped, but the database cannot be written, so the cancellation is not \
+                   stored yet; it is stored as soon as possible unless the server ends before"
                 .to_owned();
         ApiError::Unavailable { what: "database".to_owned(), why, retry_after_ms: RETRY_AFTER_MS }.into()
     }
