@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -17,6 +18,8 @@ use crate::{cluster::Cluster, databases::insert_run, full_disk::say, store::text
 
 /// How many write at once.
 const WRITERS: usize = 8;
+/// How many connections write, so that each is used when as many writes follow each other.
+const CONNECTIONS: usize = 8;
 
 /// Writers that write one line after another, each again until it is acknowledged, as drivers do.
 struct Writers {
@@ -129,16 +132,27 @@ async fn a_begin_that_nobody_waits_for_leaves_no_connection_inside_a_transaction
     let cluster = Cluster::start();
     let store = Store::open(&cluster.url(), &Tasks::default()).await.expect("the store opens");
     let run = insert_run(&store).await;
-    let mut sent = 0;
-    for n in 0..300_u64 {
-        // Dropped at any point: before BEGIN is answered, between statements, in COMMIT.
-        let removed = store.retention_remove_artifacts(run);
-        let _ = tokio::time::timeout(Duration::from_micros(n * 10), removed).await;
-        if n % 10 == 0 {
-            store.message_insert(run, "kept").await.expect("stored");
-            sent += 1;
-        }
-    }
     let other = Store::open(&cluster.url(), &Tasks::default()).await.expect("a second backend");
-    assert_eq!(other.message_list_waiting(run).await.expect("messages").len(), sent);
+    for polls in 1..=40 {
+        // Dropped at any point: before BEGIN is answered, between statements, in COMMIT.
+        abandon(store.retention_remove_artifacts(run), polls).await;
+        // At once: the next transaction on such a connection would commit what was written on it.
+        for _ in 0..CONNECTIONS {
+            store.message_insert(run, "kept").await.expect("stored");
+        }
+        let stored = other.message_list_waiting(run).await.expect("messages").len();
+        assert_eq!(stored, polls * CONNECTIONS, "after {polls} polls");
+    }
+}
+
+/// Polls a future so many times and drops it, whatever it waits for then.
+async fn abandon(future: impl Future, polls: usize) {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        left -= 1;
+        let done = future.as_mut().poll(context).map(drop);
+        if left == 0 { Poll::Ready(()) } else { done }
+    })
+    .await;
 }
