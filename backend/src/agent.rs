@@ -109,8 +109,13 @@ impl Agent {
         self.http.call(Ask::put(&["egress"]).body(&SetEgress { allow })?, QUICK).await
     }
 
+    /// What the container was refused so far, without waiting for more.
+    pub async fn egress(&self) -> Result<EgressReport, Error> {
+        self.http.call(Ask::get(&["egress"]), QUICK).await
+    }
+
     /// What the container was refused, as soon as there is something newer than this version.
-    pub async fn egress(&self, after: u64) -> Result<EgressReport, Error> {
+    pub async fn egress_after(&self, after: u64) -> Result<EgressReport, Error> {
         let within = QUICK + Duration::from_secs(EGRESS_WAIT_SECONDS);
         self.http.call(Ask::get(&["egress"]).query("after", after), within).await
     }

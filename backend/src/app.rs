@@ -2,6 +2,7 @@
 
 mod audit;
 mod batches;
+mod cancel;
 mod egress;
 pub mod follow;
 mod instances;
@@ -18,7 +19,7 @@ pub(crate) use batches::{targets, watch};
 pub use runs::CreateRun;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -127,6 +128,8 @@ pub struct App {
     pub queue_bell: Arc<Notify>,
     /// The runs that are driven by this process, and how to reach each driver.
     drivers: Arc<Mutex<HashMap<RunId, Driven>>>,
+    /// The runs and batches whose cancellation is not stored yet.
+    cancelling: Arc<Mutex<HashSet<uuid::Uuid>>>,
 }
 
 impl App {
@@ -153,6 +156,7 @@ impl App {
             owner,
             queue_bell: Arc::default(),
             drivers: Arc::default(),
+            cancelling: Arc::default(),
         }
     }
 
@@ -182,6 +186,10 @@ impl App {
     /// The runs that are driven here. A panic while it is locked leaves the map whole.
     pub(crate) fn drivers(&self) -> MutexGuard<'_, HashMap<RunId, Driven>> {
         self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancelling(&self) -> MutexGuard<'_, HashSet<uuid::Uuid>> {
+        self.cancelling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

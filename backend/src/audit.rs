@@ -98,6 +98,8 @@ async fn insist(
     stop: &CancellationToken,
 ) -> bool {
     loop {
+        // Asked before the try, so that one is made after the stop whenever that comes.
+        let is_last = stop.is_cancelled();
         match store.audit_insert(entries).await {
             Ok(()) => {
                 behind.store(false, Ordering::Relaxed);
@@ -108,7 +110,7 @@ async fn insist(
                 tracing::warn!(entries = entries.len(), %error, "the audit log cannot be written yet, trying again");
             }
         }
-        if stop.is_cancelled() {
+        if is_last {
             return false;
         }
         // At the stop it is tried once more.

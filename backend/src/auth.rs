@@ -15,6 +15,7 @@ mod attempts;
 mod cookie;
 mod gate;
 mod login;
+mod sessions;
 #[cfg(test)]
 mod tests;
 

@@ -35,6 +35,7 @@ pub mod tasks;
 
 use std::{
     fs::File,
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -212,14 +213,19 @@ pub async fn serve(settings: config::Serve) -> anyhow::Result<ExitCode> {
     let backend = Backend::open(settings.validate()?).await?;
     if let Some(token) = &backend.first_token {
         // Shown this once; only its hash is stored.
-        eprintln!("The admin token, shown only this once: {}", token.expose());
+        say(&format!("The admin token, shown only this once: {}", token.expose()));
     }
     if let Ok(address) = backend.address() {
-        eprintln!("Caisson listens on http://{address}");
+        say(&format!("Caisson listens on http://{address}"));
     }
     stop_on_signal(&backend.tasks())?;
     backend.run().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a line to standard error. `eprintln` would panic when that is a file on a full disk.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// SIGTERM and Ctrl-C ask everything to stop.

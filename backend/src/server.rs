@@ -53,7 +53,7 @@ pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Readiness> + Send + Sync>;
 /// Whether what the server needs is there.
 #[derive(Clone, Debug)]
 pub struct Readiness {
-    /// The database.
+    /// The database. Its detail is shown to everyone when it is not well.
     pub database: Part,
     /// The container engine.
     pub engine: Part,
@@ -94,7 +94,7 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Error> {
 pub async fn serve(listener: TcpListener, parts: Parts, tasks: &Tasks) {
     let (stop, sockets) = jsonrpsee::server::stop_channel();
     let most = parts.http.max_connections as usize;
-    let router = router::build(parts, stop);
+    let router = router::build(parts, stop, tasks);
     connection::accept(listener, router, most, tasks).await;
     // Closes the WebSockets; plain connections hear of the stop from `tasks`. It fails when there are none.
     let closed = sockets.stop().is_err() || tokio::time::timeout(GRACE, sockets.stopped()).await.is_ok();

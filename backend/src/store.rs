@@ -8,11 +8,13 @@ mod artifacts;
 mod audit;
 mod batches;
 mod bells;
+mod connect;
 mod credentials;
 mod entity;
 mod events;
 mod figures;
 mod gates;
+mod health;
 mod instances;
 mod leases;
 mod messages;
@@ -23,13 +25,14 @@ mod retention;
 mod runs;
 mod secrets;
 mod tasks;
+mod trouble;
 mod writer;
+mod writes;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use api::id::RunId;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
-
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -44,7 +47,9 @@ pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 pub use secrets::StoredSecret;
+pub use trouble::Trouble;
 
+use self::{connect::connect, writes::Writes};
 use crate::tasks::Tasks;
 
 /// Why the store could not do what it was asked.
@@ -90,7 +95,7 @@ pub enum Error {
 #[derive(Clone)]
 pub struct Store {
     read: DatabaseConnection,
-    write: DatabaseConnection,
+    write: Writes,
     bells: Arc<bells::Bells>,
     /// This process, to the other backends on the same database.
     origin: Uuid,
@@ -116,6 +121,7 @@ impl Store {
         let read = if in_memory { write.clone() } else { connect(url, 8).await.map_err(cannot)? };
         // A write that changes nothing: a database that is read-only is refused now, not at the first run.
         write.execute_unprepared("DELETE FROM sessions WHERE expires_at < 0").await.map_err(cannot)?;
+        let write = Writes::new(write);
         let bells = Arc::new(bells::Bells::default());
         let origin = Uuid::now_v7();
         let (queue, jobs) = writer::queue();
@@ -151,29 +157,6 @@ impl Store {
     pub async fn ping(&self) -> Result<(), Error> {
         Ok(self.read.ping().await?)
     }
-}
-
-async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .connect_timeout(Duration::from_secs(10))
-        .acquire_timeout(Duration::from_secs(30))
-        // A connection to a server may have been cut; one to a file cannot.
-        .test_before_acquire(!url.starts_with("sqlite"))
-        .sqlx_logging(false);
-    options.map_sqlx_sqlite_opts(|sqlite| {
-        // NORMAL may lose the last commits in a power cut, never consistency. That is safe for events only
-        // because the executor's spool replays what was not acknowledged.
-        // Appending for many runs touches the same pages of the index again and again: a log of 32 MiB is
-        // copied back to the database once for many commits, not every few.
-        sqlite
-            .pragma("synchronous", "NORMAL")
-            .pragma("busy_timeout", "5000")
-            .pragma("foreign_keys", "ON")
-            .pragma("wal_autocheckpoint", "8000")
-    });
-    Database::connect(options).await
 }
 
 /// The URL as it may be shown.

@@ -33,8 +33,12 @@ pub enum Error {
 /// # Errors
 /// When the filter does not parse, or a log was started before.
 pub fn init(log: &LogArgs) -> Result<(), Error> {
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter(&log.filter)?).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter(&log.filter)?)
+        .with_writer(std::io::stderr)
+        // A line that cannot be written is lost. To say so on standard error would fail as well, with a panic in
+        // whoever logs: on a full disk in every task.
+        .log_internal_errors(false);
     let started = match log.format {
         LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),

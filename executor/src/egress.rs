@@ -96,11 +96,19 @@ impl Egress {
         Ok(self.0.table.borrow().report.clone())
     }
 
-    /// What there is, as soon as it is newer than `after`, or after a while.
+    /// The current report, at once; with `after`, as soon as there is a newer one than that, or after a while.
     ///
     /// # Errors
     /// `Unavailable` when the gate is gone.
-    pub(crate) async fn report(&self, after: u64) -> Result<EgressReport, Refusal> {
+    pub(crate) async fn report(&self, after: Option<u64>) -> Result<EgressReport, Refusal> {
+        if let Some(after) = after {
+            self.wait_for_newer(after).await;
+        }
+        let table = self.0.table.borrow();
+        table.broken.clone().map_or_else(|| Ok(table.report.clone()), |why| Err(unavailable(why)))
+    }
+
+    async fn wait_for_newer(&self, after: u64) {
         let mut changes = self.0.table.subscribe();
         let newer = changes.wait_for(|table| table.broken.is_some() || after < table.report.version);
         let wait = Duration::from_secs(EGRESS_WAIT_SECONDS);
@@ -112,8 +120,6 @@ impl Egress {
         if waited && after != 0 {
             tokio::time::sleep(SETTLE).await;
         }
-        let table = self.0.table.borrow();
-        table.broken.clone().map_or_else(|| Ok(table.report.clone()), |why| Err(unavailable(why)))
     }
 }
 

@@ -96,7 +96,7 @@ async fn execute(State(state): Parts, Fields(request): Fields<Execute>) -> Resul
 }
 
 async fn events(State(state): Parts, Path(id): Path<String>, after: After) -> Result<Response, Refusal> {
-    Ok(ndjson(state.executions.get(&id)?.events(after.0)?))
+    Ok(ndjson(state.executions.get(&id)?.events(after.0.unwrap_or_default())?))
 }
 
 async fn status(State(state): Parts, Path(id): Path<String>) -> Answer<ExecutionStatus> {

@@ -25,13 +25,15 @@ pub(crate) enum Need {
     Browser,
     /// A database server.
     Postgres,
+    /// What makes the system calls of a test fail.
+    Faults,
     /// The toolchain's formatter and linter.
     Lints,
 }
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Git,
         Self::Ssh,
         Self::Engine,
@@ -39,6 +41,7 @@ impl Need {
         Self::Wasm,
         Self::Browser,
         Self::Postgres,
+        Self::Faults,
         Self::Lints,
     ];
 
@@ -55,6 +58,7 @@ impl Need {
             Self::Wasm => return rust::missing_for_wasm(),
             Self::Browser => (all(&["chromium", "chromedriver"]), &["chromium", "chromium-driver"]),
             Self::Postgres => (postgres_programs().is_some(), &["postgresql"]),
+            Self::Faults => (all(&["strace", "mount"]), &["strace", "mount"]),
             Self::Lints => (true, &[]),
         };
         if present { Vec::new() } else { packages.to_vec() }

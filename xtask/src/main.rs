@@ -30,7 +30,7 @@ enum Command {
     /// Checks what needs no test: format, lints, docs, dependencies, all builds, migrations, the wire.
     Check,
     /// Measures: the time a run takes, the flow of events, the memory of an idle server.
-    Bench,
+    Bench(bench::Options),
     /// Kills and cuts everything around twenty real runs at random, again and again, from a seed.
     Chaos(chaos::Options),
     /// Gives whatever reads hostile bytes inputs that a fuzzer invents, for minutes each.
@@ -56,7 +56,7 @@ fn run_command(command: Command) -> Result<ExitCode> {
         Command::Demo(options) => return demo::run(root, options),
         Command::Test => return test::run(root),
         Command::Check => return check::run(root),
-        Command::Bench => bench::run(root)?,
+        Command::Bench(options) => return bench::run(root, &options),
         Command::Chaos(options) => chaos::run(root, &options)?,
         Command::Fuzz(options) => return fuzz::run(root, &options),
         Command::Web => {

@@ -50,6 +50,10 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             tests.args(["--features", check::FEATURES]).args(["--lib", "--bins"]).args(part_arguments(root)?),
         )
     });
+    steps.step("each part of the benchmark in its smallest form", || {
+        let mut bench = cargo_test(root, &database);
+        run::run(bench.args(["--features", check::FEATURES]).args(["--bench", "caisson", "--", "--smoke"]))
+    });
     steps.step("tests of the whole", || {
         run::run(cargo_test(root, &database).args(["--features", check::FEATURES]).args(["--test", WHOLE]))
     });

@@ -30,13 +30,9 @@ use tokio::net::TcpListener;
 use crate::{
     harness::within,
     report::{Report, Samples, Target},
+    scale::Scale,
 };
 
-/// Model calls in each round, one after the other.
-const CALLS: usize = 200;
-const ROUNDS: usize = 7;
-/// The size of a fetch.
-const FETCH: usize = 512 << 20;
 /// As a git server writes: one packet line after the other, gathered by its HTTP.
 const PIECE: usize = 64 << 10;
 const TOKEN: &str = "token-of-the-bench";
@@ -70,17 +66,22 @@ struct World {
 }
 
 /// Measures the model calls: each place in turn, call by call.
-pub async fn measure_model(report: &mut Report) {
-    eprintln!("broker: {CALLS} model calls, {ROUNDS} rounds");
-    let world = World::start().await;
+pub async fn measure_model(scale: Scale, report: &mut Report) {
+    // Model calls in each round, one after the other.
+    let (calls, rounds) = (scale.of(200_usize, 2), scale.of(7, 1));
+    eprintln!("broker: {calls} model calls, {rounds} rounds");
+    let world = World::start(0).await;
     let places = [world.upstream, world.broker, world.link, world.both].map(Place::new);
     let names = ["direct", "broker", "executor and link", "executor, link and broker"];
-    let mut firsts = names.map(|name| Samples::new(format!("model call, first byte, {name}"), "ms"));
+    let mut firsts = names.map(|name| {
+        let what = format!("model call, first byte, {name}");
+        if name == "direct" { Samples::reference(what, "ms") } else { Samples::new(what, "ms") }
+    });
     let mut added = names.map(|name| Samples::new(format!("model call, added by {name}"), "ms"));
     // The first calls open the connections.
-    first_bytes(&places, CALLS / 10).await;
-    for _ in 0..ROUNDS {
-        let times = first_bytes(&places, CALLS).await;
+    first_bytes(&places, calls.div_ceil(10)).await;
+    for _ in 0..rounds {
+        let times = first_bytes(&places, calls).await;
         for (place, (firsts, added)) in firsts.iter_mut().zip(&mut added).enumerate() {
             firsts.push(median(times.iter().map(|times| times[place])));
             added.push(median(times.iter().map(|times| times[place] - times[0])));
@@ -94,20 +95,21 @@ pub async fn measure_model(report: &mut Report) {
 }
 
 /// Measures the fetches.
-pub async fn measure_git(report: &mut Report) {
-    eprintln!("git_gateway: {} MB, {ROUNDS} rounds", FETCH >> 20);
-    let world = World::start().await;
-    let mut direct = Samples::new("fetch, direct", "MB/s");
+pub async fn measure_git(scale: Scale, report: &mut Report) {
+    let (size, rounds) = (scale.of(512 << 20, 1 << 20), scale.of(7, 1));
+    eprintln!("git_gateway: {} MB, {rounds} rounds", size >> 20);
+    let world = World::start(size).await;
+    let mut direct = Samples::reference("fetch, direct", "MB/s");
     let mut gateway = Samples::new("fetch, git gateway", "MB/s");
     let mut linked = Samples::new("fetch, executor and link", "MB/s");
     let mut both = Samples::new("fetch, executor, link and git gateway", "MB/s");
     let own = "/r.git/git-upload-pack";
     let path = format!("/git/http/{}{own}", world.upstream);
-    for _ in 0..ROUNDS {
-        direct.push(fetch(world.upstream, own).await);
-        gateway.push(fetch(world.broker, &path).await);
-        linked.push(fetch(world.link, own).await);
-        both.push(fetch(world.both, &path).await);
+    for _ in 0..rounds {
+        direct.push(fetch(world.upstream, own, size).await);
+        gateway.push(fetch(world.broker, &path, size).await);
+        linked.push(fetch(world.link, own, size).await);
+        both.push(fetch(world.both, &path, size).await);
     }
     report.add(&direct);
     report.add_with_target(&gateway, Target::AtLeast(200.0));
@@ -119,9 +121,10 @@ pub async fn measure_git(report: &mut Report) {
 }
 
 impl World {
-    async fn start() -> Self {
+    /// Whose packs are of this size, in bytes.
+    async fn start(pack: usize) -> Self {
         let tasks = Tasks::default();
-        let upstream = serve(&tasks, upstream_router()).await;
+        let upstream = serve(&tasks, upstream_router(pack)).await;
         let settings = Settings {
             api_key: Some(Secret::new("a-key-of-the-bench")),
             base_url: Some(format!("http://{upstream}")),
@@ -138,7 +141,7 @@ impl World {
         };
         let router = Broker::new(&settings, tasks.clone()).expect("a broker").router(access);
         let broker = serve(&tasks, router.clone()).await;
-        let (link, first) = linked(&tasks, upstream_router()).await;
+        let (link, first) = linked(&tasks, upstream_router(pack)).await;
         let (both, second) = linked(&tasks, router).await;
         Self { upstream, broker, link, both, tasks, _folders: [first, second] }
     }
@@ -188,16 +191,16 @@ fn config(folder: &TempDir) -> Config {
     Cli::parse_from([""].into_iter().chain(arguments.into_iter().flatten())).config
 }
 
-/// A model that answers at once, and a git server that has a large pack.
-fn upstream_router() -> Router {
+/// A model that answers at once, and a git server whose pack has this size.
+fn upstream_router(size: usize) -> Router {
     let model = |body: Bytes| async move {
         assert!(CALL <= body.len(), "the whole call");
         let event = "event: message_stop\ndata: {\"type\": \"message_stop\"}\n\n";
         ([("content-type", "text/event-stream")], event).into_response()
     };
-    let pack = || async {
+    let pack = move || async move {
         let piece = Bytes::from(vec![b'x'; PIECE]);
-        let pieces = (0..FETCH / PIECE).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
+        let pieces = (0..size / PIECE).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
         Body::from_stream(stream::iter(pieces))
     };
     Router::new()
@@ -271,7 +274,7 @@ fn median(times: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred millions are exact")]
-async fn fetch(place: SocketAddr, path: &str) -> f64 {
+async fn fetch(place: SocketAddr, path: &str, expected: usize) -> f64 {
     let call = reqwest::Client::new().post(format!("http://{place}{path}")).body("0000");
     let begun = Instant::now();
     let answer = within("an answer", call.send()).await.expect("an answer");
@@ -281,6 +284,6 @@ async fn fetch(place: SocketAddr, path: &str) -> f64 {
     while let Some(piece) = within("more", pieces.next()).await {
         size += piece.expect("no cut").len();
     }
-    assert_eq!(size, FETCH);
+    assert_eq!(size, expected);
     size as f64 / 1e6 / begun.elapsed().as_secs_f64()
 }

@@ -13,11 +13,10 @@ use crate::{
     harness::{World, client_run, create_task, follow, image, output, step},
     phases::Phases,
     report::{Report, Samples, Target},
+    scale::Scale,
     ten_at_once,
 };
 
-/// How often everything is measured.
-const ROUNDS: usize = 9;
 /// What a whole run should take at most, in seconds.
 const TARGET: Target = Target::AtMost(1.1);
 /// One shell call, then one answer; see `tests/e2e/script.json`.
@@ -28,20 +27,22 @@ pub const CHECK: &str = "test -s answer.txt";
 const PROMPT: &str = r#"{"type":"user","message":{"role":"user","content":"Hello"},"parent_tool_use_id":null,"session_id":""}"#;
 
 /// Measures all in turns: container, agent, run, container, agent, run …
-pub async fn measure(report: &mut Report) {
-    eprintln!("cold start: {ROUNDS} rounds");
+pub async fn measure(scale: Scale, report: &mut Report) {
+    let rounds = scale.of(9, 1);
+    eprintln!("cold start: {rounds} rounds");
     let world = World::start(&[&format!("--slots={}", ten_at_once::RUNS)]).await;
     let client = world.client().await;
-    let mut container = Samples::new("docker run IMAGE true", "s");
-    let mut agent = Samples::new("docker run IMAGE claude, first line", "s");
+    let mut container = Samples::reference("docker run IMAGE true", "s");
+    let mut agent = Samples::reference("docker run IMAGE claude, first line", "s");
     let mut first_line = Samples::new("run, agent's first line", "s");
     let mut whole = Samples::new("run, end", "s");
     let mut phases = Phases::new();
     // The first round pays for what is paid for once, such as the network, and is not counted.
-    for round in 0..=ROUNDS {
+    let uncounted = scale.of(1, 0);
+    for round in 0..uncounted + rounds {
         let bare = (bare_container(), bare_agent(round));
         let run = one_run(&world, &client, round).await;
-        if 0 < round {
+        if uncounted <= round {
             container.push(bare.0);
             agent.push(bare.1);
             first_line.push(run.first_line);
@@ -59,7 +60,7 @@ pub async fn measure(report: &mut Report) {
     report.add_ratio("run, end : docker run claude", &whole, &agent, None);
     phases.report(report);
     world.emptied().await;
-    ten_at_once::measure(&world, &client, report).await;
+    ten_at_once::measure(&world, &client, scale, report).await;
 }
 
 /// Seconds until a container has come, done nothing and gone.

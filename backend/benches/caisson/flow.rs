@@ -10,23 +10,21 @@ use crate::{
     harness::within,
     program::{process_in, processor_seconds},
     report::{Report, Samples},
+    scale::Scale,
     socket::{Notification, Socket},
     stand_in::{Crowd, LINES},
 };
 
-/// How often all agents speak.
-const ROUNDS: usize = 5;
-
 /// All agents speak at once, each run with one subscriber that is there before.
 #[expect(clippy::cast_precision_loss, reason = "a few thousand are exact")]
-pub async fn measure(crowd: &mut Crowd, report: &mut Report) {
-    let runs = crowd.runs.len();
+pub async fn measure(scale: Scale, crowd: &mut Crowd, report: &mut Report) {
+    let (runs, rounds) = (crowd.runs.len(), scale.of(5, 1));
     let events = (runs * LINES) as f64;
-    eprintln!("flow: {runs} agents of {LINES} lines, {ROUNDS} rounds");
+    eprintln!("flow: {runs} agents of {LINES} lines, {rounds} rounds");
     let mut through = Samples::new(format!("{runs} agents to subscribers"), "events/s");
     let mut server = Samples::new("server's processor time for an event", "µs");
     let process = process_in(crowd.world.dir());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let mut sockets = Vec::with_capacity(runs);
         for (run, after) in &crowd.runs {
             sockets.push(subscribed(&crowd.world.address, *run, *after).await);

@@ -26,37 +26,39 @@ use crate::{
     database::Kind,
     harness::within,
     report::{Report, Samples, Target},
+    scale::Scale,
     served::{TOKEN, settings},
-    streams::{ROUNDS, body},
+    streams::body,
 };
 
-/// Runs that write at once, each with one subscriber.
-const RUNS: usize = 100;
 /// Subscribers on one connection.
 const PER_CONNECTION: usize = 10;
-/// Events of each run.
-const EVENTS: usize = 30;
-/// Between two events of one run: 1,000 events a second in all.
+/// Between two events of one run.
 const PACE: Duration = Duration::from_millis(100);
+/// All subscribers come with one token and at once, which is no caller that the server's limits are for.
+const LIMITS: [&str; 2] = ["--calls-per-second=1000000", "--calls-burst=1000000"];
 
 /// Measures on a server in this process, so that there is one clock.
-pub async fn measure(kind: &Kind, report: &mut Report) {
+pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
+    // Runs that write at once, each with one subscriber: 1,000 events a second in all.
+    let (run_count, events, rounds) = (scale.of(100, 2), scale.of(30, 2), scale.of(3, 1));
     let name = kind.name();
-    eprintln!("latency on {name}: {RUNS} runs, {EVENTS} events each, {ROUNDS} rounds");
+    eprintln!("latency on {name}: {run_count} runs, {events} events each, {rounds} rounds");
     let mut half = Samples::new(format!("append to frame, p50, {name}"), "ms");
     let mut most = Samples::new(format!("append to frame, p99, {name}"), "ms");
     let fresh = kind.fresh().await;
     let data = TempDir::new().expect("a folder");
-    let config = settings(data.path(), &[&format!("--database-url={}", fresh.url)]).expect("settings");
+    let database = format!("--database-url={}", fresh.url);
+    let config = settings(data.path(), &[&database, LIMITS[0], LIMITS[1]]).expect("settings");
     let backend = Backend::open(config).await.expect("a server");
     let (address, store, tasks) = (backend.address().expect("an address"), backend.store(), backend.tasks());
     let ended = TaskTracker::new().spawn(async move { backend.run().await.expect("a clean end") });
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let mut runs = Vec::new();
-        for _ in 0..RUNS {
+        for _ in 0..run_count {
             runs.push(insert_ended(&fresh.store).await);
         }
-        let times = round(&store, &address.to_string(), &runs).await;
+        let times = round(&store, &address.to_string(), &runs, events).await;
         half.push(times[times.len() / 2]);
         most.push(times[times.len() * 99 / 100]);
     }
@@ -77,18 +79,21 @@ async fn insert_ended(store: &Store) -> RunId {
 }
 
 /// Milliseconds of every event, sorted.
-async fn round(store: &Store, address: &str, runs: &[RunId]) -> Vec<f64> {
+async fn round(store: &Store, address: &str, runs: &[RunId], events: usize) -> Vec<f64> {
     let (took, mut times) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
+    let count = runs.len();
     let begin = tokio::time::Instant::now() + Duration::from_millis(300);
     for (at, runs) in runs.chunks(PER_CONNECTION).enumerate() {
         let client = Arc::new(connect(address).await);
         for (more, &run) in runs.iter().enumerate() {
             let (sent, begun) = mpsc::unbounded_channel();
-            tasks.spawn(read(client.clone(), run, begun, took.clone()));
+            tasks.spawn(read(client.clone(), run, events, (begun, took.clone())));
             // One after the other, as independent runs would.
-            let first = begin + PACE * u32::try_from(at * PER_CONNECTION + more).expect("few") / RUNS as u32;
-            tasks.spawn(write(store.clone(), run, first, sent));
+            let first = begin
+                + PACE * u32::try_from(at * PER_CONNECTION + more).expect("few")
+                    / u32::try_from(count).expect("few");
+            tasks.spawn(write(store.clone(), run, events, (first, sent)));
         }
     }
     drop(took);
@@ -99,14 +104,19 @@ async fn round(store: &Store, address: &str, runs: &[RunId]) -> Vec<f64> {
     while let Some(time) = times.recv().await {
         all.push(time);
     }
-    assert_eq!(all.len(), RUNS * EVENTS);
+    assert_eq!(all.len(), count * events);
     all.sort_by(f64::total_cmp);
     all
 }
 
-async fn write(store: Store, run: RunId, first: tokio::time::Instant, sent: mpsc::UnboundedSender<Instant>) {
+async fn write(
+    store: Store,
+    run: RunId,
+    events: usize,
+    (first, sent): (tokio::time::Instant, mpsc::UnboundedSender<Instant>),
+) {
     let mut pace = interval_at(first, PACE);
-    for number in 0..EVENTS {
+    for number in 0..events {
         let mut write = RunWrite::of(run);
         write.events.push(NewEvent { at: Timestamp::now(), step: Some(1), body: body(number), n: None });
         pace.tick().await;
@@ -118,12 +128,12 @@ async fn write(store: Store, run: RunId, first: tokio::time::Instant, sent: mpsc
 async fn read(
     client: Arc<WsClient>,
     run: RunId,
-    mut begun: mpsc::UnboundedReceiver<Instant>,
-    took: mpsc::UnboundedSender<f64>,
+    events: usize,
+    (mut begun, took): (mpsc::UnboundedReceiver<Instant>, mpsc::UnboundedSender<f64>),
 ) {
     let mut frames = client.on_message(run, None).await.expect("a subscription");
     let mut seen = 0;
-    while seen < EVENTS {
+    while seen < events {
         if let Frame::Item { event } = within("a frame", frames.next()).await.expect("no cut").expect("one") {
             seen += 1;
             assert_eq!(event.seq, seen as i64, "no gap and no double");

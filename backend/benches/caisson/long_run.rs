@@ -15,34 +15,33 @@ use crate::{
     databases::insert_run,
     program::Program,
     report::{Report, Samples, Target},
+    scale::Scale,
     socket::{Notification, Socket},
-    streams::{ROUNDS, body},
+    streams::body,
 };
 
-/// How long the run is, with its beginning and its end.
-const EVENTS: i64 = 100_000;
 /// How many events are written at once.
 const PER_WRITE: i64 = 1_000;
-/// How often the first page is read in a round.
-const PAGES: usize = 15;
 
 /// Fills a run, then reads it, with a new server each time.
-pub async fn measure(kind: &Kind, report: &mut Report) {
+pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
+    // How long the run is, with its beginning and its end, and how often its first page is read in a round.
+    let (events, pages, rounds) = (scale.of(100_000, 1_500), scale.of(15, 1), scale.of(5, 1));
     let name = kind.name();
-    eprintln!("a run of {EVENTS} events on {name}, {ROUNDS} rounds");
+    eprintln!("a run of {events} events on {name}, {rounds} rounds");
     let fresh = kind.fresh().await;
     let run = insert_run(&fresh.store).await;
-    fill(&fresh.store, run).await;
+    fill(&fresh.store, run, events).await;
     let mut page = Samples::new(format!("first page of a long run, {name}"), "ms");
     let mut replayed = Samples::new(format!("a long run over one WebSocket, {name}"), "s");
     let mut grown = Samples::new(format!("server's memory grown by it, {name}"), "MB");
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let server = Program::start(&[&format!("--database-url={}", fresh.url)]).await;
         let mut socket = Socket::open(&server.address).await;
         let before = server.resident();
-        replayed.push(replay(&mut socket, run).await);
+        replayed.push(replay(&mut socket, run, events).await);
         grown.push(server.most_resident() - before);
-        for _ in 0..PAGES {
+        for _ in 0..pages {
             page.push(first_page(&mut socket, run).await);
         }
     }
@@ -53,9 +52,9 @@ pub async fn measure(kind: &Kind, report: &mut Report) {
 }
 
 /// A run that is over, so that no dispatcher takes it.
-async fn fill(store: &Store, run: RunId) {
+async fn fill(store: &Store, run: RunId, events: i64) {
     store.run_write(RunWrite::of(run).transition(Transition::Claim)).await.expect("claimed");
-    for first in (0..EVENTS - 2).step_by(PER_WRITE as usize) {
+    for first in (0..events - 2).step_by(PER_WRITE as usize) {
         let mut write = RunWrite::of(run);
         let event = |number: i64| NewEvent {
             at: Timestamp::now(),
@@ -63,14 +62,14 @@ async fn fill(store: &Store, run: RunId) {
             body: body(number.unsigned_abs() as usize),
             n: None,
         };
-        write.events = (first..(first + PER_WRITE).min(EVENTS - 2)).map(event).collect();
+        write.events = (first..(first + PER_WRITE).min(events - 2)).map(event).collect();
         store.run_write(write).await.expect("written");
     }
     store.run_write(RunWrite::of(run).end(Reason::NoChanges, "Done.")).await.expect("ended");
 }
 
 /// Seconds from the request to the end of the run.
-async fn replay(socket: &mut Socket, run: RunId) -> f64 {
+async fn replay(socket: &mut Socket, run: RunId, events: i64) -> f64 {
     let begun = Instant::now();
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "runs.onMessage", "params": { "id": run } });
     socket.send(&call.to_string()).await;
@@ -88,7 +87,7 @@ async fn replay(socket: &mut Socket, run: RunId) -> f64 {
             (other, _) => panic!("{other}"),
         }
     }
-    assert_eq!(seen, EVENTS);
+    assert_eq!(seen, events);
     begun.elapsed().as_secs_f64()
 }
 

@@ -1,9 +1,8 @@
 //! The figures: how long a run takes, how fast events flow, how much memory an idle server holds.
 //!
 //! Machines differ and are busy, so what counts are ratios: both sides measured in turns, in one process, on
-//! the same machine. Nothing here fails because it is slow. Run by `cargo xtask bench`; its arguments, if
-//! any, name the parts to measure: `memory`, `cold_start`, `live`, `flow`, `streams`,
-//! `replay`, `latency`, `paging`, `broker`, `git_gateway`.
+//! the same machine. Nothing here fails because it is slow. Run by `cargo xtask bench`, and with `--smoke` by
+//! `cargo xtask test`.
 #![allow(unreachable_pub, reason = "nobody depends on a benchmark")]
 
 mod broker;
@@ -19,6 +18,7 @@ mod program;
 mod replay;
 mod report;
 mod restart;
+mod scale;
 mod socket;
 mod stand_in;
 mod streams;
@@ -28,79 +28,103 @@ mod ten_at_once;
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../../tests/it/databases.rs"]
 mod databases;
+#[expect(dead_code, reason = "what compares results needs more of it")]
+#[path = "../../../xtask/src/bench/figure.rs"]
+mod figure;
 #[path = "../../../xtask/src/demo/git_server.rs"]
 mod git_server;
 #[expect(dead_code, unused_imports, reason = "tests need more of it")]
 #[path = "../../tests/e2e/harness.rs"]
 mod harness;
+#[path = "../../../xtask/src/bench/part.rs"]
+mod part;
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../../tests/it/served.rs"]
 mod served;
 
-use report::{Report, Samples};
+use std::path::PathBuf;
 
-/// Live runs that speak at once, and that a restarted server takes over.
-const FEW: usize = 50;
-/// Live runs whose server's memory is looked at.
-const CROWD: usize = 200;
+use clap::{Parser, ValueEnum};
+
+use part::Part;
+use report::Report;
+use scale::Scale;
+
+/// Measures Caisson.
+#[derive(Parser)]
+struct Options {
+    /// The parts to measure; all when none is named. Without `CAISSON_TEST_POSTGRES` on SQLite alone.
+    parts: Vec<Part>,
+    /// Runs each part once in its smallest form. The figures mean nothing.
+    #[arg(long)]
+    smoke: bool,
+    /// Writes the figures to this file, one JSON text a line.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Given by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
 #[tokio::main]
 async fn main() {
-    // Cargo's own flags begin with dashes.
-    let only: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let wanted = |part: &str| only.is_empty() || only.iter().any(|word| word == part);
+    let options = Options::parse();
+    let scale = if options.smoke { Scale::Smoke } else { Scale::Full };
     let mut report = Report::default();
-    let mut load = Samples::new("machine, load average", "tasks");
-    load.push(load_average());
-    if wanted("memory") {
-        memory::measure(&mut report).await;
-    }
-    if wanted("cold_start") {
-        cold_start::measure(&mut report).await;
-    }
-    if wanted("broker") {
-        broker::measure_model(&mut report).await;
-    }
-    if wanted("git_gateway") {
-        broker::measure_git(&mut report).await;
-    }
-    if wanted("live") || wanted("flow") {
-        let mut crowd = stand_in::Crowd::prepare(CROWD).await;
-        crowd.grow(FEW).await;
-        if wanted("live") {
-            restart::measure(&mut crowd, &mut report).await;
-        }
-        if wanted("flow") {
-            flow::measure(&mut crowd, &mut report).await;
-        }
-        if wanted("live") {
-            crowd.grow(CROWD).await;
-            subscribers::measure(&crowd, &mut report).await;
-        }
-        crowd.disperse().await;
-    }
-    for kind in database::Kind::available() {
-        if wanted("streams") {
-            streams::measure(&kind, &mut report).await;
-        }
-        if wanted("replay") {
-            replay::measure(&kind, &mut report).await;
-            long_run::measure(&kind, &mut report).await;
-        }
-        if wanted("latency") {
-            latency::measure(&kind, &mut report).await;
-        }
-        if wanted("paging") {
-            paging::measure(&kind, &mut report).await;
+    for &part in Part::value_variants() {
+        if options.parts.is_empty() || options.parts.contains(&part) {
+            let before = report.len();
+            measure(part, scale, &mut report).await;
+            assert!(before < report.len(), "{part:?} has measured nothing");
         }
     }
-    load.push(load_average());
-    report.add(&load);
-    print!("{report}");
+    match scale {
+        Scale::Full => print!("{}", report.table()),
+        Scale::Smoke => println!("each part has run once"),
+    }
+    if let Some(file) = options.json {
+        report.write(&file).expect("the file for the figures can be written");
+    }
 }
 
-/// How many tasks wanted a processor during the last minute: what else the machine had to do.
-fn load_average() -> f64 {
-    let all = std::fs::read_to_string("/proc/loadavg").expect("Linux");
-    all.split_whitespace().next().expect("a number").parse().expect("a number")
+async fn measure(part: Part, scale: Scale, report: &mut Report) {
+    let databases = database::Kind::available();
+    match part {
+        Part::Memory => memory::measure(scale, report).await,
+        Part::ColdStart => cold_start::measure(scale, report).await,
+        Part::Broker => broker::measure_model(scale, report).await,
+        Part::GitGateway => broker::measure_git(scale, report).await,
+        Part::Live => {
+            let mut crowd = stand_in::Crowd::few(scale).await;
+            restart::measure(scale, &mut crowd, report).await;
+            subscribers::measure(scale, &mut crowd, report).await;
+            crowd.disperse().await;
+        }
+        Part::Flow => {
+            let mut crowd = stand_in::Crowd::few(scale).await;
+            flow::measure(scale, &mut crowd, report).await;
+            crowd.disperse().await;
+        }
+        Part::Streams => {
+            for kind in &databases {
+                streams::measure(kind, scale, report).await;
+            }
+        }
+        Part::Replay => {
+            for kind in &databases {
+                replay::measure(kind, scale, report).await;
+                long_run::measure(kind, scale, report).await;
+            }
+        }
+        Part::Latency => {
+            for kind in &databases {
+                latency::measure(kind, scale, report).await;
+            }
+        }
+        Part::Paging => {
+            for kind in &databases {
+                paging::measure(kind, scale, report).await;
+            }
+        }
+    }
 }

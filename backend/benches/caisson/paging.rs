@@ -10,21 +10,20 @@ use crate::{
     databases::insert_run,
     harness::World,
     report::{Report, Samples, Target},
+    scale::Scale,
 };
 
 /// The rows of a page, and the rows there are at first.
 const PAGE: u32 = 50;
-/// The rows there are in the end.
-const ROWS: u32 = 1_000_000;
-/// How often each page is read.
-const READS: usize = 40;
 /// How many times slower a page may be among a million rows.
 const GROWTH: Target = Target::AtMost(2.0);
 
 /// Reads the pages over a WebSocket of a real server, before and after the tables grow.
-pub async fn measure(kind: &Kind, report: &mut Report) {
+pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
+    // How often each page is read, and the rows there are in the end.
+    let (reads, rows) = (scale.of(40, 2), scale.of(1_000_000, 1_000));
     let name = kind.name();
-    eprintln!("paging on {name}: {PAGE} rows, then {ROWS}");
+    eprintln!("paging on {name}: {PAGE} rows, then {rows}");
     let fresh = kind.fresh().await;
     let mut runs = Vec::new();
     for _ in 0..PAGE {
@@ -35,15 +34,15 @@ pub async fn measure(kind: &Kind, report: &mut Report) {
     let newest = runs[runs.len() - 1];
     let world = World::start(&[&format!("--database-url={}", fresh.url)]).await;
     let client = world.client().await;
-    let few = pages(&client, newest).await;
-    fresh.execute(&more_runs(kind)).await;
-    fresh.execute(&events(kind, &id(kind, "n"), "1", ROWS)).await;
+    let few = pages(&client, newest, reads, rows / 2).await;
+    fresh.execute(&more_runs(kind, rows)).await;
+    fresh.execute(&events(kind, &id(kind, "n"), "1", rows)).await;
     fresh.execute("ANALYZE").await;
-    let many = pages(&client, newest).await;
+    let many = pages(&client, newest, reads, rows / 2).await;
     let label = ["runs.list", "runs.list from the middle", "runs.messages"];
     for ((label, few), many) in label.iter().zip(&few).zip(&many) {
         let few = samples(format!("{label}, {PAGE} rows, {name}"), few);
-        let many = samples(format!("{label}, {ROWS} rows, {name}"), many);
+        let many = samples(format!("{label}, {rows} rows, {name}"), many);
         report.add(&few);
         report.add(&many);
         report.add_ratio(format!("{label}, growth, {name}"), &many, &few, Some(GROWTH));
@@ -52,10 +51,10 @@ pub async fn measure(kind: &Kind, report: &mut Report) {
     fresh.remove().await;
 }
 
-/// A statement that makes a million runs that are over, older than all others.
-fn more_runs(kind: &Kind) -> String {
+/// A statement that makes so many runs that are over, older than all others.
+fn more_runs(kind: &Kind, count: u32) -> String {
     let columns = "task_id, task, repository, branch, state, usage, created_at";
-    let (id, series) = (id(kind, "n"), series(kind, ROWS));
+    let (id, series) = (id(kind, "n"), series(kind, count));
     format!(
         "{series} INSERT INTO runs (id, {columns}) SELECT {id}, {columns} FROM series \
          CROSS JOIN (SELECT * FROM runs LIMIT 1) AS template"
@@ -89,15 +88,15 @@ fn id(kind: &Kind, number: &str) -> String {
     }
 }
 
-/// Milliseconds of each reading of each page.
-async fn pages(client: &WsClient, newest: RunId) -> [Vec<f64>; 3] {
+/// Milliseconds of each reading of each page; one begins at the run with this number.
+async fn pages(client: &WsClient, newest: RunId, reads: usize, middle: u32) -> [Vec<f64>; 3] {
     let mut times = [const { Vec::new() }; 3];
     // Before the tables grow there is nothing in the middle, so that is the first page, too.
-    let middle = RunId(uuid::Uuid::from_u128(u128::from(ROWS / 2)));
+    let middle = RunId(uuid::Uuid::from_u128(u128::from(middle)));
     let rows =
         RunsApiClient::list(client, None, None, None, None, None, Some(middle.to_string()), Some(PAGE));
     let middle = (!rows.await.expect("a page").items.is_empty()).then(|| middle.to_string());
-    for _ in 0..READS {
+    for _ in 0..reads {
         for (cursor, times) in [None, middle.clone()].into_iter().zip(&mut times) {
             let begun = Instant::now();
             let page = RunsApiClient::list(client, None, None, None, None, None, cursor, Some(PAGE)).await;

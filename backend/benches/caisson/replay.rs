@@ -17,26 +17,29 @@ use crate::{
     database::Kind,
     harness::{World, within},
     report::{Report, Samples},
-    streams::{EVENTS, ROUNDS, RUNS, body, rate, runs},
+    scale::Scale,
+    streams::{Load, body, runs},
 };
 
 /// Measures bare loop and Caisson in turns, on the same database.
-pub async fn measure(kind: &Kind, report: &mut Report) {
+pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
+    let load = Load::of(scale);
+    let Load { runs: readers, events, rounds } = load;
     let name = kind.name();
-    eprintln!("replay on {name}: {RUNS} readers of {EVENTS} events, {ROUNDS} rounds");
+    eprintln!("replay on {name}: {readers} readers of {events} events, {rounds} rounds");
     let fresh = kind.fresh().await;
-    let runs = runs(&fresh.store).await;
+    let runs = runs(&fresh.store, readers).await;
     for run in &runs {
-        fill(&fresh.store, *run).await;
+        fill(&fresh.store, *run, events).await;
     }
     let world = World::start(&[&format!("--database-url={}", fresh.url)]).await;
-    let mut bare = Samples::new(format!("bare select, {name}"), "events/s");
+    let mut bare = Samples::reference(format!("bare select, {name}"), "events/s");
     let mut replayed = Samples::new(format!("replayed over WebSockets, {name}"), "events/s");
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let (seconds, found) = fresh.select_bare(&runs).await;
-        assert!(RUNS * EVENTS < found, "{found} events");
-        bare.push(rate(seconds));
-        replayed.push(rate(round(&world, &runs).await));
+        assert!(readers * events < found, "{found} events");
+        bare.push(load.rate(seconds));
+        replayed.push(load.rate(round(&world, &runs, events).await));
     }
     report.add(&bare);
     report.add(&replayed);
@@ -46,31 +49,31 @@ pub async fn measure(kind: &Kind, report: &mut Report) {
 }
 
 /// A run that is over, so that no dispatcher takes it.
-async fn fill(store: &Store, run: RunId) {
+async fn fill(store: &Store, run: RunId, events: usize) {
     store.run_write(RunWrite::of(run).transition(Transition::Claim)).await.expect("claimed");
     let mut write = RunWrite::of(run);
     let event = |number| NewEvent { at: Timestamp::now(), step: Some(1), body: body(number), n: None };
-    write.events = (0..EVENTS).map(event).collect();
+    write.events = (0..events).map(event).collect();
     store.run_write(write).await.expect("written");
     store.run_write(RunWrite::of(run).end(Reason::NoChanges, "Done.")).await.expect("ended");
 }
 
 /// Seconds until every reader, each on a connection of its own, has everything.
-async fn round(world: &World, runs: &[RunId]) -> f64 {
+async fn round(world: &World, runs: &[RunId], events: usize) -> f64 {
     let mut clients = Vec::with_capacity(runs.len());
     for _ in runs {
         clients.push(world.client().await);
     }
     let begun = Instant::now();
     let mut readers: JoinSet<()> =
-        clients.into_iter().zip(runs).map(|(client, run)| read(client, *run)).collect();
+        clients.into_iter().zip(runs).map(|(client, run)| read(client, *run, events)).collect();
     while let Some(ended) = within("a reader's end", readers.join_next()).await {
         ended.expect("no panic");
     }
     begun.elapsed().as_secs_f64()
 }
 
-async fn read(client: WsClient, run: RunId) {
+async fn read(client: WsClient, run: RunId, events: usize) {
     let mut frames = client.on_message(run, None).await.expect("a subscription");
     let mut cursor = Cursor::default();
     loop {
@@ -82,5 +85,5 @@ async fn read(client: WsClient, run: RunId) {
         }
     }
     // Two more: the run began, and it ended.
-    assert_eq!(cursor.after, EVENTS as i64 + 2);
+    assert_eq!(cursor.after, events as i64 + 2);
 }

@@ -1,8 +1,12 @@
-//! The report: a table for people, then one JSON text a line for programs.
+//! The report: what was measured so far, as a table for people and one JSON text a line for programs.
 
-use std::fmt;
+use std::{fs, io, path::Path};
 
-use serde::Serialize;
+pub(crate) use crate::figure::Target;
+use crate::figure::{Figure, Side, Usual, table};
+
+/// From so many samples on, those far off are left out of what is usual.
+const MANY: usize = 8;
 
 /// All figures, in the order they were measured in.
 #[derive(Default)]
@@ -10,52 +14,22 @@ pub struct Report {
     figures: Vec<Figure>,
 }
 
-/// One figure: the median of several measurements.
-#[derive(Serialize)]
-struct Figure {
-    name: String,
-    value: f64,
-    unit: &'static str,
-    min: f64,
-    max: f64,
-    samples: usize,
-    /// What a ratio was made of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sides: Option<[Side; 2]>,
-    /// What it should reach.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    target: Option<Target>,
-}
-
-/// What a figure should reach.
-#[derive(Clone, Copy, Serialize)]
-pub enum Target {
-    /// Not more than this.
-    #[serde(rename = "target")]
-    AtMost(f64),
-    /// Not less than this.
-    #[serde(rename = "targetAtLeast")]
-    AtLeast(f64),
-}
-
-/// One side of a ratio: its own median.
-#[derive(Clone, Serialize)]
-struct Side {
-    name: String,
-    value: f64,
-    unit: &'static str,
-}
-
 /// Measurements of one thing.
 pub struct Samples {
     name: String,
     unit: &'static str,
+    reference: bool,
     values: Vec<f64>,
 }
 
 impl Samples {
     pub fn new(name: impl Into<String>, unit: &'static str) -> Self {
-        Self { name: name.into(), unit, values: Vec::new() }
+        Self { name: name.into(), unit, reference: false, values: Vec::new() }
+    }
+
+    /// Measurements of the machine without Caisson, which others are compared with.
+    pub fn reference(name: impl Into<String>, unit: &'static str) -> Self {
+        Self { reference: true, ..Self::new(name, unit) }
     }
 
     pub fn push(&mut self, value: f64) {
@@ -71,11 +45,11 @@ impl Samples {
     fn median(&self) -> f64 {
         let values = self.sorted();
         let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        f64::midpoint(low, high)
+        significant(f64::midpoint(low, high))
     }
 
     fn side(&self) -> Side {
-        Side { name: self.name.clone(), value: self.median(), unit: self.unit }
+        Side { name: self.name.clone(), value: self.median(), unit: self.unit.to_owned() }
     }
 }
 
@@ -106,57 +80,48 @@ impl Report {
     fn push(&mut self, samples: &Samples, sides: Option<[Side; 2]>, target: Option<Target>) {
         let values = samples.sorted();
         let (Some(&min), Some(&max)) = (values.first(), values.last()) else { return };
-        let name = samples.name.clone();
+        let left_out = if values.len() < MANY { 0 } else { values.len() / 4 };
+        let usual = Usual {
+            low: significant(values[left_out]),
+            high: significant(values[values.len() - 1 - left_out]),
+        };
         let figure = Figure {
-            name,
+            name: samples.name.clone(),
             value: samples.median(),
-            unit: samples.unit,
-            min,
-            max,
+            unit: samples.unit.to_owned(),
+            min: significant(min),
+            max: significant(max),
             samples: values.len(),
+            usual: Some(usual),
+            reference: samples.reference,
             sides,
             target,
         };
         eprintln!("  {figure}");
         self.figures.push(figure);
     }
-}
 
-impl fmt::Display for Figure {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [value, min, max] = [self.value, self.min, self.max].map(short);
-        write!(to, "{:<46} {value:>9} {:<8} {min:>9} {max:>9}", self.name, self.unit)?;
-        if let Some([of, against]) = &self.sides {
-            write!(to, "  {} : {} {}", short(of.value), short(against.value), against.unit)?;
-        }
-        if let Some(target) = self.target {
-            let (words, target, met) = match target {
-                Target::AtMost(most) => ("at most", most, self.value <= most),
-                Target::AtLeast(least) => ("at least", least, least <= self.value),
-            };
-            write!(to, "  {words} {} {}", short(target), self.unit)?;
-            to.write_str(if met { "" } else { ", missed" })?;
-        }
-        Ok(())
+    /// How many figures there are.
+    pub fn len(&self) -> usize {
+        self.figures.len()
+    }
+
+    /// The table.
+    pub fn table(&self) -> String {
+        table(&self.figures)
+    }
+
+    /// Writes one JSON text a line to a file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, file: &Path) -> io::Result<()> {
+        let lines = self.figures.iter().map(|figure| Ok(serde_json::to_string(figure)? + "\n"));
+        fs::write(file, lines.collect::<io::Result<String>>()?)
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(to, "{:<46} {:>9} {:<8} {:>9} {:>9}", "figure", "median", "unit", "min", "max")?;
-        for figure in &self.figures {
-            writeln!(to, "{}", figure.to_string().trim_end())?;
-        }
-        writeln!(to)?;
-        for figure in &self.figures {
-            writeln!(to, "{}", serde_json::to_string(figure).map_err(|_| fmt::Error)?)?;
-        }
-        Ok(())
-    }
-}
-
-/// Three significant digits, or all digits of a larger number.
-fn short(value: f64) -> String {
-    let digits = if value.abs() < 10.0 { 3 } else { usize::from(value.abs() < 100.0) };
-    format!("{value:.digits$}")
+/// Five digits: no measurement is more exact.
+fn significant(value: f64) -> f64 {
+    format!("{value:.4e}").parse().unwrap_or(value)
 }

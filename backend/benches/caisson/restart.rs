@@ -7,19 +7,17 @@ use tokio::task::JoinSet;
 
 use crate::{
     report::{Report, Samples, Target},
+    scale::Scale,
     stand_in::{Crowd, seen},
 };
 
-/// How often it is killed.
-const ROUNDS: usize = 5;
-
 /// Seconds from the start of the next server, as its readers see it.
-pub async fn measure(crowd: &mut Crowd, report: &mut Report) {
-    let runs = crowd.runs.len();
-    eprintln!("restart: {runs} live runs, {ROUNDS} rounds");
+pub async fn measure(scale: Scale, crowd: &mut Crowd, report: &mut Report) {
+    let (runs, rounds) = (crowd.runs.len(), scale.of(5, 1));
+    eprintln!("restart: {runs} live runs, {rounds} rounds");
     let [mut listens, mut pages, mut adopted] = ["it listens", "first page of each", "each is adopted"]
         .map(|what| Samples::new(format!("restart with {runs} live runs, {what}"), "s"));
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         crowd.world.kill().await;
         let begun = Instant::now();
         crowd.world.resume_apart().await;

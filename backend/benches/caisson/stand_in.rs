@@ -3,7 +3,10 @@
 use api::{event::EventBody, id::RunId};
 use jsonrpsee::ws_client::WsClient;
 
-use crate::harness::{World, create_task, docker, image_with, launch_of, step};
+use crate::{
+    harness::{World, create_task, docker, image_with, launch_of, step},
+    scale::Scale,
+};
 
 /// What the stand-in prints for each word it is given.
 pub const LINES: usize = 2_000;
@@ -24,17 +27,24 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// A server with room for this many, and none yet.
-    pub async fn prepare(slots: usize) -> Self {
-        let image = image();
+    /// A server with 50 runs, and room for more.
+    pub async fn few(scale: Scale) -> Self {
+        let (image, slots) = (image(), many(scale));
         let world = World::start_apart(&[&format!("--image={image}"), &format!("--slots={slots}")]).await;
         world.repository("crowd");
         let client = world.client().await;
-        Self { world, client, runs: Vec::new() }
+        let mut crowd = Self { world, client, runs: Vec::new() };
+        crowd.grow(scale.of(50, 2)).await;
+        crowd
+    }
+
+    /// Makes them 200.
+    pub async fn grow_to_many(&mut self, scale: Scale) {
+        self.grow(many(scale)).await;
     }
 
     /// Starts runs until there are this many, and waits until the agent of each has begun.
-    pub async fn grow(&mut self, to: usize) {
+    async fn grow(&mut self, to: usize) {
         let task = create_task(&self.client, vec![step("Wait.", &[])]).await;
         let repository = self.world.url("crowd");
         while self.runs.len() < to {
@@ -72,6 +82,10 @@ pub async fn seen(client: &WsClient, run: RunId, after: i64, wanted: impl Fn(&Ev
             _ => {}
         }
     }
+}
+
+fn many(scale: Scale) -> usize {
+    scale.of(200, 3)
 }
 
 fn image() -> String {

@@ -19,33 +19,41 @@ use crate::{
     databases::insert_run,
     harness::within,
     report::{Report, Samples, Target},
+    scale::Scale,
 };
 
-/// Runs that write at once, each with one reader.
-pub const RUNS: usize = 50;
-/// Events of each run.
-pub const EVENTS: usize = 480;
-/// How often everything is measured.
-pub const ROUNDS: usize = 3;
+/// How much is written.
+#[derive(Clone, Copy)]
+pub struct Load {
+    /// Runs that write at once, each with one reader.
+    pub runs: usize,
+    /// Events of each run.
+    pub events: usize,
+    /// How often everything is measured.
+    pub rounds: usize,
+}
+
 /// How many events a driver finds waiting and writes at once: an agent that talks, and one that floods.
 const PER_WRITE: [usize; 2] = [1, 16];
 /// The length of an agent's line, in bytes.
 const LINE: usize = 1_000;
 
 /// Measures bare loop and Caisson in turns, each on a new database.
-pub async fn measure(kind: &Kind, report: &mut Report) {
+pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
+    let load = Load::of(scale);
+    let Load { runs, events, rounds } = load;
     for per_write in PER_WRITE {
         let name = kind.name();
-        eprintln!("streams on {name}: {RUNS} runs of {EVENTS} events, {per_write} a write, {ROUNDS} rounds");
+        eprintln!("streams on {name}: {runs} runs of {events} events, {per_write} a write, {rounds} rounds");
         let label = format!("{name}, {per_write} a write");
-        let mut bare = Samples::new(format!("bare insert, {label}"), "events/s");
+        let mut bare = Samples::reference(format!("bare insert, {label}"), "events/s");
         let mut stored = Samples::new(format!("stored, {label}"), "events/s");
         let mut followed = Samples::new(format!("stored and followed, {label}"), "events/s");
-        for _ in 0..ROUNDS {
-            bare.push(rate(bare_round(kind).await));
-            let (all_stored, all_followed) = round(kind, per_write).await;
-            stored.push(rate(all_stored));
-            followed.push(rate(all_followed));
+        for _ in 0..rounds {
+            bare.push(load.rate(bare_round(kind, load).await));
+            let (all_stored, all_followed) = round(kind, load, per_write).await;
+            stored.push(load.rate(all_stored));
+            followed.push(load.rate(all_followed));
         }
         report.add(&bare);
         report.add(&stored);
@@ -55,10 +63,16 @@ pub async fn measure(kind: &Kind, report: &mut Report) {
     }
 }
 
-/// Events of all runs in a second.
-#[expect(clippy::cast_precision_loss, reason = "a few thousand are exact")]
-pub fn rate(seconds: f64) -> f64 {
-    (RUNS * EVENTS) as f64 / seconds
+impl Load {
+    pub fn of(scale: Scale) -> Self {
+        scale.of(Self { runs: 50, events: 480, rounds: 3 }, Self { runs: 2, events: 16, rounds: 1 })
+    }
+
+    /// Events of all runs in a second.
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand are exact")]
+    pub fn rate(self, seconds: f64) -> f64 {
+        (self.runs * self.events) as f64 / seconds
+    }
 }
 
 /// What an agent says, as it says it: JSON.
@@ -70,20 +84,20 @@ pub fn body(number: usize) -> EventBody {
     EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw: start + &filler + end })
 }
 
-/// New runs.
-pub async fn runs(store: &Store) -> Vec<RunId> {
-    let mut runs = Vec::with_capacity(RUNS);
-    for _ in 0..RUNS {
+/// So many new runs.
+pub async fn runs(store: &Store, count: usize) -> Vec<RunId> {
+    let mut runs = Vec::with_capacity(count);
+    for _ in 0..count {
         runs.push(insert_run(store).await);
     }
     runs
 }
 
-async fn bare_round(kind: &Kind) -> f64 {
+async fn bare_round(kind: &Kind, load: Load) -> f64 {
     let fresh = kind.fresh().await;
-    let runs = runs(&fresh.store).await;
+    let runs = runs(&fresh.store, load.runs).await;
     // In the order in which they come when all runs work at once.
-    let numbers = (0..EVENTS).flat_map(|number| runs.iter().map(move |run| (*run, number)));
+    let numbers = (0..load.events).flat_map(|number| runs.iter().map(move |run| (*run, number)));
     let rows: Vec<Row> =
         numbers.map(|(run, number)| Row::of(run, number as i64 + 1, &body(number))).collect();
     let seconds = fresh.insert_bare(&rows).await;
@@ -92,12 +106,13 @@ async fn bare_round(kind: &Kind) -> f64 {
 }
 
 /// Seconds until everything was stored, and until every reader had everything.
-async fn round(kind: &Kind, per_write: usize) -> (f64, f64) {
+async fn round(kind: &Kind, load: Load, per_write: usize) -> (f64, f64) {
     let fresh = kind.fresh().await;
-    let runs = runs(&fresh.store).await;
-    let mut readers: JoinSet<()> = runs.iter().map(|run| read(fresh.store.clone(), *run)).collect();
+    let runs = runs(&fresh.store, load.runs).await;
+    let mut readers: JoinSet<()> =
+        runs.iter().map(|run| read(fresh.store.clone(), *run, load.events)).collect();
     // What the agents say is there before: the other side's rows are, too.
-    let writes: Vec<_> = runs.iter().map(|run| writes(*run, per_write)).collect();
+    let writes: Vec<_> = runs.iter().map(|run| writes(*run, load.events, per_write)).collect();
     let begun = Instant::now();
     let mut writers: JoinSet<()> =
         writes.into_iter().map(|writes| write(fresh.store.clone(), writes)).collect();
@@ -114,7 +129,7 @@ async fn round(kind: &Kind, per_write: usize) -> (f64, f64) {
 }
 
 /// All writes of a run.
-fn writes(run: RunId, per_write: usize) -> Vec<RunWrite> {
+fn writes(run: RunId, events: usize, per_write: usize) -> Vec<RunWrite> {
     let one = |first: usize| {
         let mut write = RunWrite::of(run);
         write.execution = Some("bench".to_owned());
@@ -125,7 +140,7 @@ fn writes(run: RunId, per_write: usize) -> Vec<RunWrite> {
         write.patch.execution = Some(("bench".to_owned(), (first + per_write) as u64));
         write
     };
-    (0..EVENTS).step_by(per_write).map(one).collect()
+    (0..events).step_by(per_write).map(one).collect()
 }
 
 /// As a driver does: what has come is written, and only then is more taken.
@@ -135,10 +150,10 @@ async fn write(store: Store, writes: Vec<RunWrite>) {
     }
 }
 
-async fn read(store: Store, run: RunId) {
+async fn read(store: Store, run: RunId, expected: usize) {
     let mut frames = std::pin::pin!(follow(store, run, 0));
     let mut events = 0;
-    while events < EVENTS {
+    while events < expected {
         if let Outgoing::Item { event } = frames.next().await.expect("no end").expect("a frame") {
             events += 1;
             assert_eq!(event.seq, events as i64, "no gap and no double");

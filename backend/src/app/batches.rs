@@ -21,9 +21,7 @@ use crate::store::{self, NewBatch, RunWrite};
 /// What the copies of its task may take in all runs of one batch, in bytes.
 const MAX_COPIES: usize = 256 << 20;
 /// How many runs of a batch are ended at once; the writer commits them in groups.
-const AT_ONCE: usize = 128;
-/// Why a batch that was cancelled begins no further run.
-const CANCELLED: &str = "It was cancelled.";
+pub(super) const AT_ONCE: usize = 128;
 
 /// What `batches.create` is asked for.
 #[derive(Clone, Debug)]
@@ -116,34 +114,6 @@ impl App {
         limit: Option<u32>,
     ) -> Result<Page<Batch>, Error> {
         Ok(self.store.batch_list(task, before(cursor)?, page_size(limit)?).await?)
-    }
-
-    /// Tells all runs of a batch to stop. One that is over stays as it is.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn batch_cancel(&self, id: BatchId) -> Result<Batch, Error> {
-        let batch = self.batch_by_id(id).await?;
-        if !batch.active {
-            return Ok(batch);
-        }
-        // Written down first: what is left of this after a crash is done by the dispatcher and the drivers.
-        self.store.batch_stop(id, CANCELLED, true).await?;
-        let (queued, live): (Vec<_>, Vec<_>) = self
-            .store
-            .batch_list_active(id)
-            .await?
-            .into_iter()
-            .partition(|(_, state)| *state == RunState::Queued);
-        let queued = queued.into_iter().map(|(run, _)| run).collect();
-        let claimed = self.batch_end_queued(queued, "The batch was cancelled before this run began.").await?;
-        let live = live.into_iter().map(|(run, _)| run).chain(claimed);
-        stream::iter(live)
-            .map(|run| self.run_cancel(run))
-            .buffer_unordered(AT_ONCE)
-            .try_for_each(|_| futures::future::ok(()))
-            .await?;
-        self.batch_by_id(id).await
     }
 
     /// Ends those of these runs that are still queued. Answers the others: they were claimed just now.

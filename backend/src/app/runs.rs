@@ -3,15 +3,15 @@
 use api::{
     Timestamp,
     error::ApiError,
-    event::{Event, EventBody, StateChange},
+    event::Event,
     id::{RunId, TaskId},
     page::Page,
-    run::{Overrides, Reason, Run, RunState, Transition},
+    run::{Overrides, Run, RunState},
     task::{Task, TaskSpec},
 };
 
 use super::{App, Error, before, not_found, page_size, repository, validate};
-use crate::store::{self, PageLimit, RunFilter, RunWrite};
+use crate::store::{PageLimit, RunFilter};
 
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
@@ -90,12 +90,10 @@ impl App {
 
     async fn run_enqueue(&self, run: Run, key: Option<&str>) -> Result<Run, Error> {
         self.queue_room(1).await?;
-        let stored = self.store.run_insert(&run, key).await?;
+        let stored = self.store.run_queue(&run, key).await?;
         if stored.id != run.id {
             return Ok(stored);
         }
-        let first = StateChange { state: RunState::Queued, outcome: None, reason: None, detail: None };
-        self.store.run_write(RunWrite::of(run.id).event(0, EventBody::State(first))).await?;
         self.store.run_changed(run.id);
         self.queue_bell.notify_one();
         self.run_by_id(run.id).await
@@ -177,37 +175,6 @@ impl App {
             }
             after => Ok(after),
         }
-    }
-
-    /// Tells a run to stop. One that is over stays as it is.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn run_cancel(&self, id: RunId) -> Result<Run, Error> {
-        let run = self.run_by_id(id).await?;
-        if run.state == RunState::Ended {
-            return Ok(run);
-        }
-        self.store.run_request_cancel(id).await?;
-        if run.state == RunState::Queued {
-            let detail = "It was cancelled before it began.";
-            let mut end = RunWrite::of(id).end(Reason::CancelledByUser, detail);
-            end.only_in = Some(RunState::Queued);
-            match self.store.run_write(end).await {
-                // It was claimed in this very moment: then it has a driver that can be told.
-                Err(store::Error::Stale(_)) => {}
-                result => return result.map(drop).map_err(Error::from).and(self.run_by_id(id).await),
-            }
-        }
-        match self.store.run_write(RunWrite::of(id).transition(Transition::Stop)).await {
-            // It ended in this very moment.
-            Ok(_) | Err(store::Error::Illegal(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if let Some(driver) = self.drivers().get(&id) {
-            driver.cancel.cancel();
-        }
-        self.run_by_id(id).await
     }
 }
 

@@ -12,8 +12,8 @@ use api::{
 
 use super::{App, Error};
 
-/// How long a write may wait before the database counts as stuck.
-const WRITE: Duration = Duration::from_secs(5);
+/// How long the container engine may take to say how it is.
+const ENGINE: Duration = Duration::from_secs(3);
 /// A run at work of which nothing is heard for so long is told of, or twice the silence notice if that is more.
 const STALLED: Duration = Duration::from_secs(600);
 /// How many of them are told of.
@@ -30,7 +30,7 @@ impl App {
         let silence = STALLED.max(self.config.runs.silence_notice * 2);
         let stalled = self.store.run_list_silent(now - silence, MOST_STALLED).await?;
         let (database, engine, image) =
-            tokio::join!(self.writable_part(), self.engine_part(), self.image_part());
+            tokio::join!(self.database_part(), self.engine_part(), self.image_part());
         let disk = disk::of(&self.config.storage.data_dir);
         let mut status = Status {
             queue: figures.count("queued"),
@@ -61,10 +61,13 @@ impl App {
 
     /// Whether the container engine answers.
     pub async fn engine_part(&self) -> Part {
-        match self.containers.ping().await {
-            Ok(version) => Part { ok: true, detail: format!("Docker {version}") },
-            Err(error) => Part { ok: false, detail: error.to_string() },
-        }
+        let asked = async {
+            match self.containers.ping().await {
+                Ok(version) => Part { ok: true, detail: format!("Docker {version}") },
+                Err(error) => Part { ok: false, detail: error.to_string() },
+            }
+        };
+        tokio::time::timeout(ENGINE, asked).await.unwrap_or_else(|_| silent())
     }
 
     /// Which database it is, without where and with what credentials.
@@ -78,33 +81,41 @@ impl App {
 
     async fn image_part(&self) -> Part {
         let image = &self.config.containers.image;
-        match self.containers.image_exists(image).await {
-            Ok(true) => Part { ok: true, detail: image.clone() },
-            Ok(false) => Part {
-                ok: false,
-                detail: format!("there is no image {image}: build it with `caisson image build`"),
-            },
-            Err(error) => Part { ok: false, detail: error.to_string() },
-        }
-    }
-
-    /// Whether the database answers.
-    pub async fn database_part(&self) -> Part {
-        match self.store.ping().await {
-            Ok(()) => Part { ok: true, detail: self.database_kind().to_owned() },
-            Err(error) => Part { ok: false, detail: error.to_string() },
-        }
-    }
-
-    /// Whether the database takes writes.
-    async fn writable_part(&self) -> Part {
-        let kind = self.database_kind();
-        let why = match tokio::time::timeout(WRITE, self.store.ping_write()).await {
-            Ok(Ok(())) => return Part { ok: true, detail: kind.to_owned() },
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("a write has waited for {} s", WRITE.as_secs()),
+        let asked = async {
+            match self.containers.image_exists(image).await {
+                Ok(true) => Part { ok: true, detail: image.clone() },
+                Ok(false) => Part {
+                    ok: false,
+                    detail: format!("there is no image {image}: build it with `caisson image build`"),
+                },
+                Err(error) => Part { ok: false, detail: error.to_string() },
+            }
         };
-        let remedy = "see that its disk has room and that this server may write to it";
-        Part { ok: false, detail: format!("{kind} can be read, but not written: {why}; {remedy}") }
+        tokio::time::timeout(ENGINE, asked).await.unwrap_or_else(|_| silent())
     }
+
+    /// Whether the database can be read and written. What is wrong is said in words that anybody may read.
+    pub async fn database_part(&self) -> Part {
+        let kind = self.database_kind();
+        if let Err(error) = self.store.ping().await {
+            tracing::warn!(%error, "the database cannot be read");
+            let detail = format!("the database ({kind}) cannot be read: see the server's log");
+            return Part { ok: false, detail };
+        }
+        let detail = match self.store.check_writable().await {
+            Ok(()) => return Part { ok: true, detail: kind.to_owned() },
+            Err(trouble) => format!(
+                "the database ({kind}) can be read, but not written: {trouble}; {}. Until then nothing is \
+                 lost: runs wait in their containers",
+                trouble.remedy()
+            ),
+        };
+        Part { ok: false, detail }
+    }
+}
+
+/// An engine that takes the question and does not answer.
+fn silent() -> Part {
+    let detail = format!("the container engine has not answered for {} s; restart it", ENGINE.as_secs());
+    Part { ok: false, detail }
 }

@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 
-use super::{attempts::Attempts, cookie, hash};
+use super::{attempts::Attempts, cookie, hash, sessions::Sessions};
 use crate::{
     audit::Audit,
     config::Http,
@@ -21,6 +21,7 @@ use crate::{
         refuse,
     },
     store::{self, Store},
+    tasks::Tasks,
 };
 
 /// Who a caller is.
@@ -45,7 +46,8 @@ pub(crate) enum Caller {
 
 /// Checks tokens and sessions against the store.
 pub(crate) struct Gate {
-    pub(super) store: Store,
+    store: Store,
+    pub(super) sessions: Sessions,
     pub(super) secure_cookies: bool,
     attempts: Attempts,
     rates: Rates,
@@ -53,9 +55,10 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(store: Store, http: &Http, rates: Rates, audit: Audit) -> Self {
+    pub(crate) fn new(store: Store, http: &Http, rates: Rates, audit: Audit, tasks: &Tasks) -> Self {
         let attempts = Attempts::new(http.login_attempts);
-        Self { store, secure_cookies: http.trusted_proxy, attempts, rates, audit }
+        let sessions = Sessions::new(store.clone(), tasks);
+        Self { store, sessions, secure_cookies: http.trusted_proxy, attempts, rates, audit }
     }
 
     /// Whose token this is, if it is one of ours. Every wrong one counts against the address.
@@ -111,8 +114,8 @@ impl Gate {
         };
         // Not counted: a stale tab is not a guess, and a session is too long to be guessed.
         let hash = hash(&session);
-        match self.store.session_actor(hash, Timestamp::now()).await.map_err(unavailable)? {
-            Some(actor) => Ok(Identity { caller: Caller::Session, actor: actor.into(), hash }),
+        match self.sessions.actor(hash, Timestamp::now()).await? {
+            Some(actor) => Ok(Identity { caller: Caller::Session, actor, hash }),
             None => Err(ApiError::Unauthenticated { why: "the session has ended; sign in again".to_owned() }),
         }
     }

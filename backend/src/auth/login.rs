@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     cookie::{self, SESSION_SECONDS},
-    gate::{Caller, Gate, Identity, unavailable},
+    gate::{Caller, Gate, Identity},
     hash, random,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) async fn login(
     let known = gate.check_token(&Secret::new(token.trim()), client.0).await?;
     let session = Secret::new(random());
     let expires = Timestamp::now() + jiff::SignedDuration::from_secs(SESSION_SECONDS);
-    gate.store.session_insert(hash(&session), &known.actor, expires).await.map_err(unavailable)?;
+    gate.sessions.begin(hash(&session), Arc::clone(&known.actor), expires).await?;
     gate.note("login", &known.actor, client.0, None).await;
     let cookie = cookie::set(&session, gate.secure_cookies);
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
@@ -53,7 +53,7 @@ pub(crate) async fn logout(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refusal> {
     if let Some(session) = cookie::find(&headers) {
-        gate.store.session_delete(hash(&session)).await.map_err(unavailable)?;
+        gate.sessions.end(hash(&session)).await?;
     }
     gate.note("logout", &known.actor, client.0, None).await;
     let cookie = cookie::clear(gate.secure_cookies);

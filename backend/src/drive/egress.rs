@@ -86,7 +86,7 @@ impl Watch {
             let changed = self.changed.clone();
             tokio::select! {
                 () = changed.notified() => self.tell().await,
-                heard = self.agent.egress(self.version) => match heard {
+                heard = self.agent.egress_after(self.version) => match heard {
                     Ok(report) => drop(self.note(report).await),
                     Err(error) => tracing::debug!(%error, "what a container is refused cannot be heard"),
                 },
@@ -97,8 +97,8 @@ impl Watch {
 
     /// What was refused in the last moments, before the run ends.
     pub(super) async fn last_words(&mut self) {
-        // Version 0 is older than anything, so this does not wait.
-        if let Ok(Ok(report)) = tokio::time::timeout(PAUSE, self.agent.egress(0)).await {
+        // An executor that hangs delays the end by no more than this.
+        if let Ok(Ok(report)) = tokio::time::timeout(PAUSE, self.agent.egress()).await {
             drop(self.note(report).await);
         }
     }

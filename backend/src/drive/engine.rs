@@ -53,10 +53,8 @@ impl Driver {
             ready_at: None,
             removed_at: None,
         };
-        let internal = |error: crate::store::Error| {
-            End::new(Reason::Internal, format!("The instance could not be stored: {error}"))
-        };
-        self.app.store.instance_insert(&instance).await.map_err(internal)?;
+        let store = self.app.store.clone();
+        self.patiently(|| store.instance_insert(&instance)).await?;
         let patch = RunPatch { instance_id: Some(instance.id), ..RunPatch::default() };
         let write = self.change().patch(patch);
         self.write(write).await?;
@@ -69,9 +67,10 @@ impl Driver {
         match self.start(&wanted).await {
             Ok(live) => {
                 let host = live.host();
-                let stored =
-                    self.app.store.instance_set_container(instance.id, &live.container_id, host.as_deref());
-                stored.await.map_err(internal)?;
+                self.patiently(|| {
+                    store.instance_set_container(instance.id, &live.container_id, host.as_deref())
+                })
+                .await?;
                 Ok(live)
             }
             Err(error) => {

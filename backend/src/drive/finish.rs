@@ -6,6 +6,7 @@ use api::{
 };
 
 use super::{Driver, End, Halt, boot::Booted};
+use crate::{app, store};
 
 impl Driver {
     /// Ends the run. Its container goes after that; one that cannot go yet is removed by the reconciler.
@@ -68,7 +69,13 @@ impl Driver {
         {
             return Ok(());
         }
-        let text = match self.app.run_retry_by_itself(&self.record.run).await {
+        let (app, run) = (self.app.clone(), self.record.run.clone());
+        let again = self.patiently(async || match app.run_retry_by_itself(&run).await {
+            Err(app::Error::Store(error @ (store::Error::Database(_) | store::Error::Closed))) => Err(error),
+            decided => Ok(decided),
+        });
+        let Some(again) = again.await? else { return Ok(()) };
+        let text = match again {
             Ok(next) => format!("Queued again by itself as run {} (retry {}).", next.id, retries + 1),
             Err(error) => format!("It could not be queued again by itself: {error}"),
         };

@@ -46,6 +46,16 @@ fn spelled(way: usize, before: &str, value: &str, after: &str) -> String {
     }
 }
 
+/// A DFA over the same patterns takes 1 MB, and the server keeps a mask for every live run.
+#[test]
+fn the_mask_of_a_live_run_is_small() {
+    let [model, instance] = [0x3c, 0xa5].map(|byte| hex::encode(&[byte; 32]));
+    let key = format!("sk-ant-api03-{}", "aB3-dE6_".repeat(12));
+    let mask = mask(&[("model token", &model), ("instance token", &instance), ("CAISSON_API_KEY", &key)]);
+    let bytes = mask.search.as_ref().unwrap().memory_usage();
+    assert!(bytes < 100_000, "{bytes} bytes");
+}
+
 #[test]
 fn each_spelling_becomes_the_name() {
     let value = "p@ss \"wörd\"/\\1\n2nd line+end";

@@ -44,13 +44,17 @@ impl Readily {
     }
 }
 
-/// `GET /ready`: 200 when the database and the engine are there, else 503. What exactly is wrong is
-/// for signed-in callers, in `system.status`.
+/// `GET /ready`: 200 when the database can be written and the engine is there, else 503, with what is wrong with
+/// the database. More is for signed-in callers, in `system.status`.
 pub(super) async fn ready(State(readily): State<Arc<Readily>>) -> impl IntoResponse {
     let Readiness { database, engine } = readily.readiness().await;
     let status = if database.ok && engine.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = |part: &Part| if part.ok { "ok" } else { "unavailable" };
-    (status, Json(json!({ "database": word(&database), "engine": word(&engine) })))
+    let mut answer = json!({ "database": word(&database), "engine": word(&engine) });
+    if !database.ok {
+        answer["why"] = database.detail.into();
+    }
+    (status, Json(answer))
 }
 
 fn silent() -> Readiness {

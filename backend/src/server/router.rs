@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     auth::{self, Gate},
+    tasks::Tasks,
     ui,
 };
 
@@ -29,10 +30,10 @@ use crate::{
 const LOGIN: usize = 4096;
 
 /// Everything the port answers.
-pub(super) fn build(parts: Parts, stop: StopHandle) -> Router {
+pub(super) fn build(parts: Parts, stop: StopHandle, tasks: &Tasks) -> Router {
     let Parts { http, methods, rest, store, audit, ready } = parts;
     let rates = Rates::new(&http);
-    let gate = Arc::new(Gate::new(store, &http, rates.clone(), audit.clone()));
+    let gate = Arc::new(Gate::new(store, &http, rates.clone(), audit.clone(), tasks));
 
     let signed_in = Router::new()
         .route("/rpc", jsonrpc::route(methods, &http, rates.clone(), audit, stop))

@@ -12,8 +12,7 @@ use api::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, TransactionTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -22,6 +21,7 @@ use super::{
     Error, Store,
     entity::{batch, micros, run, to_json},
     runs,
+    writes::Transaction,
 };
 
 /// The most runs in one `INSERT`: about 45 columns each, and `SQLite` takes 32,766 parameters.
@@ -278,8 +278,8 @@ fn set_stopped(id: BatchId, why: Option<&str>) -> sea_orm::UpdateMany<batch::Ent
 }
 
 /// Stores queued runs, each with its first event.
-async fn insert_runs(
-    transaction: &DatabaseTransaction,
+pub(super) async fn insert_runs(
+    transaction: &Transaction,
     runs: &[Run],
     key: impl Fn(&Run) -> Option<String> + Send,
 ) -> Result<(), Error> {

@@ -54,7 +54,9 @@ impl Store {
             expires_at: Set(micros(expires)),
             actor: Set(actor.to_owned()),
         };
-        session::Entity::insert(row).exec_without_returning(&self.write).await?;
+        // It may have been stored by a try whose answer nobody waited for.
+        let known = OnConflict::column(session::Column::Hash).do_nothing().to_owned();
+        session::Entity::insert(row).on_conflict(known).exec_without_returning(&self.write).await?;
         Ok(())
     }
 

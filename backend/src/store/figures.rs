@@ -141,13 +141,4 @@ impl Store {
             find.order_by_desc(run::Column::Id).limit(1).into_tuple().one(&self.read).await?;
         Ok(at.map(timestamp))
     }
-
-    /// Whether something can be written. Nothing is changed.
-    ///
-    /// # Errors
-    /// `Database` when not: it is read-only, full or away.
-    pub async fn ping_write(&self) -> Result<(), Error> {
-        self.write.execute_unprepared("DELETE FROM sessions WHERE expires_at < 0").await?;
-        Ok(())
-    }
 }

@@ -8,8 +8,9 @@ use api::{
     run::wire_name,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
@@ -40,7 +41,9 @@ impl Store {
             removed_at: Set(None),
             egress_allowed: Set(to_json("allowed hosts", &new.egress.allowed)?),
         };
-        instance::Entity::insert(row).exec_without_returning(&self.write).await?;
+        // Whoever got no answer to a first try asks again.
+        let known = OnConflict::column(instance::Column::Id).do_nothing().to_owned();
+        instance::Entity::insert(row).on_conflict(known).exec_without_returning(&self.write).await?;
         Ok(())
     }
 

@@ -91,7 +91,31 @@ pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Erro
 }
 
 impl Store {
-    /// Stores a new run. With an idempotency key that is known already, answers the run that has it.
+    /// Stores a queued run with its first event, or nothing. With an idempotency key that is known already,
+    /// stores nothing and answers the run that has it.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn run_queue(&self, run: &Run, key: Option<&str>) -> Result<Run, Error> {
+        if let Some(known) = self.run_by_key(key).await? {
+            return Ok(known);
+        }
+        match self.try_queue(run, key).await {
+            Ok(()) => Ok(run.clone()),
+            // Someone else may have come first with the same key.
+            Err(error) => self.run_by_key(key).await?.ok_or(error),
+        }
+    }
+
+    async fn try_queue(&self, run: &Run, key: Option<&str>) -> Result<(), Error> {
+        let transaction = self.write.begin().await?;
+        let key = key.map(str::to_owned);
+        super::batches::insert_runs(&transaction, std::slice::from_ref(run), |_| key.clone()).await?;
+        super::remote::announce(&transaction, self.origin, std::iter::once(run.id)).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores a run that has no event yet, for tests and benchmarks that write its events themselves.
     ///
     /// # Errors
     /// `Database` when it cannot be written.

@@ -11,11 +11,17 @@ mod sql;
 
 use std::{sync::Arc, time::Duration};
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::DbErr;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Delivered, Error, Written, bells::Bells, entity::run_event, remote};
+use super::{
+    Delivered, Error, Written,
+    bells::Bells,
+    entity::run_event,
+    remote,
+    writes::{Transaction, Writes},
+};
 use change::Change;
 use head::Heads;
 use queue::Job;
@@ -27,7 +33,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 pub(super) struct Writer {
-    database: DatabaseConnection,
+    database: Writes,
     bells: Arc<Bells>,
     /// Who writes, to the other backends.
     origin: Uuid,
@@ -44,7 +50,7 @@ struct Applied<'a> {
 impl Writer {
     /// A writer of what comes through this queue.
     pub(super) const fn new(
-        database: DatabaseConnection,
+        database: Writes,
         bells: Arc<Bells>,
         origin: Uuid,
         jobs: Jobs,
@@ -116,12 +122,12 @@ impl Writer {
     /// A commit whose answer was lost may have happened: nobody may be told that it failed, or the same
     /// would be written again. The newest row of the group tells, as soon as the database can be asked.
     async fn committed_after_all(&self, rows: &[run_event::Row<'_>], error: DbErr) -> Result<(), Failed> {
-        // A group without rows only sets fields, which may be done twice.
+        // A group without rows only sets fields: to say that it failed is safe, they may be set twice.
         let Some(last) = rows.last() else { return Err(Failed::Before(error.into())) };
         tracing::warn!(%error, "whether a group was committed is not known, the database is asked");
         let mut pause = FIRST_PAUSE;
         loop {
-            match sql::holds(&self.database, last).await {
+            match self.holds(last).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(Failed::Before(error.into())),
                 Err(why) => tracing::warn!(error = %why, "the database does not answer, trying again"),
@@ -134,10 +140,18 @@ impl Writer {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+
+    /// Whether the log has this row, on another connection than the one whose commit failed.
+    async fn holds(&self, row: &run_event::Row<'_>) -> Result<bool, Error> {
+        let transaction = self.database.begin().await?;
+        // PostgreSQL may still be busy with that commit although its client is cut off: the lock waits for it.
+        sql::heads(&transaction, std::iter::once(row.run.0)).await?;
+        sql::holds(&transaction, row).await
+    }
 }
 
 async fn apply<'a>(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     changes: &'a [Change],
     origin: Uuid,
 ) -> Result<Applied<'a>, Error> {

@@ -9,8 +9,11 @@ mod batches;
 mod browser;
 mod chaos;
 mod containers;
+#[path = "../it/disk.rs"]
+mod disk;
 mod door;
 mod engine;
+mod full_disk;
 mod gates;
 // The demo's: one real git server is enough.
 #[path = "../../../xtask/src/demo/git_server.rs"]

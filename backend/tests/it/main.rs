@@ -5,11 +5,17 @@
 mod audit;
 mod batches;
 mod client;
+mod cluster;
 mod databases;
+mod disk;
 mod events;
+mod faults;
+mod full_disk;
+mod full_server;
 mod gates;
 mod leases;
 mod limits;
+mod postgres_faults;
 mod queue;
 mod rest;
 mod retention;

@@ -11,7 +11,7 @@ use backend::store::{Error, NewEvent, RunFilter, RunPatch, RunWrite, Store};
 
 use crate::databases::{both, insert_run};
 
-fn line(n: u64, raw: &str) -> NewEvent {
+pub fn line(n: u64, raw: &str) -> NewEvent {
     let body = EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw: raw.to_owned() });
     NewEvent { at: Timestamp::now(), step: Some(1), body, n: Some(n) }
 }
@@ -26,7 +26,7 @@ pub async fn pull(store: &Store, run: RunId, execution: &str, lines: &[(u64, &st
     store.run_write(write.patch(patch)).await.expect("written");
 }
 
-async fn texts(store: &Store, run: RunId) -> Vec<String> {
+pub async fn texts(store: &Store, run: RunId) -> Vec<String> {
     let events = store.event_list(run, 0, 1_000).await.expect("events");
     for (at, event) in events.iter().enumerate() {
         assert_eq!(event.seq, at as i64 + 1, "numbered without gaps");

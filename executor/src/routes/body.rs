@@ -39,14 +39,13 @@ fn without_text(why: &str) -> String {
     }
 }
 
-/// `?after=n`; 0 when it is not given.
-pub(super) struct After(pub(super) u64);
+/// `?after=n`, if it is given.
+pub(super) struct After(pub(super) Option<u64>);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AfterQuery {
-    #[serde(default)]
-    after: u64,
+    after: Option<u64>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for After {

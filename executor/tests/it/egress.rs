@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixStream;
 
 use api::executor::EgressReport;
+use futures::future::{self, Either};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
@@ -114,6 +115,24 @@ async fn denials_and_notices_arrive_while_they_are_waited_for_and_are_counted() 
         last = report(&world, last.version).await;
     }
     assert_eq!((last.denied.len(), last.denied[0].count, last.notices.len()), (1, 40, 1));
+}
+
+#[tokio::test]
+async fn who_asks_for_the_present_does_not_wait_for_something_to_tell() {
+    let (world, mut gate) = start("").await;
+    let present = async {
+        let response = world.request(Method::GET, "/egress").send().await.unwrap();
+        response.json::<EgressReport>().await.unwrap()
+    };
+    // Begun first: whoever waits as long as this one hears nothing before it does.
+    let waiting = std::pin::pin!(report(&world, 0));
+    let (present, waiting) = match future::select(waiting, std::pin::pin!(present)).await {
+        Either::Right(answered) => answered,
+        Either::Left((report, _)) => panic!("the other waited as long: {report:?}"),
+    };
+    assert_eq!(present, EgressReport::default());
+    gate.deny("a.example", 1, 9).await;
+    assert_eq!(waiting.await.denied.len(), 1, "and who wants something newer goes on waiting");
 }
 
 #[tokio::test]

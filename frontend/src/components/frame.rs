@@ -2,13 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::Show;
+use super::{Show, Trouble};
 use leptos_router::components::A;
 
 use crate::{
     link::use_link,
     live::use_live,
     session::{self, Entry, Session},
+    state::failure,
 };
 
 /// The rail and the page.
@@ -20,6 +21,11 @@ pub(crate) fn Frame(
     let live = use_live();
     let active = Memo::new(move |_| live.runs.read().active().len());
     let waiting = Memo::new(move |_| live.runs.read().waiting().len());
+    let database = Memo::new(move |_| {
+        let status = live.status.read();
+        let database = status.as_ref().map(|status| &status.database);
+        database.filter(|part| !part.ok).map(|part| failure::sentence(&part.detail))
+    });
     view! {
         <nav class="rail" aria-label="Main">
             <div class="brand"><Mark/>"Caisson"</div>
@@ -38,7 +44,11 @@ pub(crate) fn Frame(
             <A href="/instances" attr:data-testid="nav-instances">"Instances"</A>
             <Foot/>
         </nav>
-        <main>{children()}</main>
+        <main>
+            // On every page: whatever is done there is not stored now.
+            <Trouble text=database/>
+            {children()}
+        </main>
     }
 }
 

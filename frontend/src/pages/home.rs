@@ -88,18 +88,13 @@ fn about(run: &Run) -> ViewFn {
     })
 }
 
-/// What the server needs and does not have: without it no run can start.
+/// What the server needs and does not have: without it no run can start. The database's trouble is on every page.
 #[component]
 fn Parts() -> impl IntoView {
     let live = use_live();
     let broken = move || {
         let status = live.status.get()?;
-        let parts = [
-            ("Database", status.database),
-            ("Engine", status.engine),
-            ("Image", status.image),
-            ("Model", status.model),
-        ];
+        let parts = [("Engine", status.engine), ("Image", status.image), ("Model", status.model)];
         let line = |(name, part): (&'static str, api::system::Part)| {
             (!part.ok).then(
                 || view! { <p class="trouble" role="alert"><strong>{name}</strong>" "{part.detail}</p> },

@@ -12,11 +12,11 @@ pub struct SetEgress {
     pub allow: Vec<String>,
 }
 
-/// How long `GET /egress` waits for something newer, in seconds.
+/// How long `GET /egress?after=VERSION` waits for something newer, in seconds.
 pub const EGRESS_WAIT_SECONDS: u64 = 25;
 
-/// The answer to `PUT /egress`, and to `GET /egress?after=VERSION`, which waits until there is something newer
-/// than that, up to `EGRESS_WAIT_SECONDS`.
+/// The answer to `PUT /egress`; to `GET /egress`, which returns at once; and to `GET /egress?after=VERSION`, which
+/// waits until there is something newer than that, up to `EGRESS_WAIT_SECONDS`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EgressReport {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use api::{
     event::{AgentLine, AgentLineType, CheckRun},
-    executor::{Exit, ExitCause, GitFailure, GitFailureCode},
+    executor::{EgressReport, Exit, ExitCause, GitFailure, GitFailureCode},
     task::Check,
 };
 use axum::body::Body;
@@ -119,6 +119,17 @@ async fn requests_are_what_the_wire_says() {
         ("/executions/a%2F..%2Fb%20c/cancel", Value::Null),
     ];
     assert_eq!(asked, expected.map(|(path, body)| (path.to_owned(), body)));
+}
+
+#[tokio::test]
+async fn what_was_refused_so_far_is_asked_for_without_a_version_to_wait_for() {
+    let report = EgressReport::default();
+    let answer = report.clone();
+    let executor = Executor::start(move |_| Json(answer.clone()).into_response()).await;
+    assert_eq!(executor.agent.egress().await.unwrap(), report);
+    assert_eq!(executor.agent.egress_after(0).await.unwrap(), report);
+    let asked: Vec<_> = executor.asked().into_iter().map(|(_, path, _)| path).collect();
+    assert_eq!(asked, ["/egress", "/egress?after=0"]);
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 //! PostgreSQL takes arrays. `SQLite` takes tuples, whose number has few values, as each is a statement of its
 //! own: 100 of them are kept prepared.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::head::Head;
 use crate::store::{
     Error,
     entity::{from_name, run, run_event::Row},
+    writes::Transaction,
 };
 
 /// The most tuples in one statement: 6 parameters each, and `SQLite` takes 32,766.
@@ -19,7 +20,7 @@ const FEW: usize = 64;
 
 /// The heads of these runs, locked in the order of their ids, so that two backends cannot wait for each other.
 pub(super) async fn heads(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     runs: impl Iterator<Item = Uuid>,
 ) -> Result<Vec<Head>, Error> {
     const COLUMNS: &str = "id, state, last_seq, version, execution, execution_n, started_at, fence";
@@ -60,11 +61,7 @@ fn head(row: &QueryResult) -> Result<Head, Error> {
 }
 
 /// Appends these rows and moves these runs on: their newest number, version and cursor.
-pub(super) async fn write(
-    transaction: &DatabaseTransaction,
-    rows: &[Row<'_>],
-    heads: &[Head],
-) -> Result<(), Error> {
+pub(super) async fn write(transaction: &Transaction, rows: &[Row<'_>], heads: &[Head]) -> Result<(), Error> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         return execute(transaction, POSTGRES_WRITE.to_owned(), postgres_values(rows, heads)).await;
     }
@@ -103,7 +100,7 @@ fn postgres_values(rows: &[Row<'_>], heads: &[Head]) -> Vec<Value> {
     ]
 }
 
-async fn insert(transaction: &DatabaseTransaction, rows: &[Row<'_>]) -> Result<(), Error> {
+async fn insert(transaction: &Transaction, rows: &[Row<'_>]) -> Result<(), Error> {
     let mut rest = rows;
     while !rest.is_empty() {
         let size = match rest.len() {
@@ -123,7 +120,7 @@ async fn insert(transaction: &DatabaseTransaction, rows: &[Row<'_>]) -> Result<(
     Ok(())
 }
 
-async fn set_progress(transaction: &DatabaseTransaction, heads: &[Head]) -> Result<(), Error> {
+async fn set_progress(transaction: &Transaction, heads: &[Head]) -> Result<(), Error> {
     for heads in heads.chunks(TUPLES) {
         let size = heads.len().next_power_of_two();
         // The last one again, up to the next power of two: it says the same twice.
@@ -151,10 +148,7 @@ pub(super) async fn holds(connection: &impl ConnectionTrait, row: &Row<'_>) -> R
 }
 
 /// Writes further columns of these runs: rare, and different for each.
-pub(super) async fn set_rest(
-    transaction: &DatabaseTransaction,
-    rows: Vec<run::ActiveModel>,
-) -> Result<(), Error> {
+pub(super) async fn set_rest(transaction: &Transaction, rows: Vec<run::ActiveModel>) -> Result<(), Error> {
     for row in rows {
         run::Entity::update(row).validate()?.exec(transaction).await?;
     }
@@ -178,7 +172,7 @@ fn tuple(width: usize) -> String {
 }
 
 async fn query(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     sql: String,
     values: Vec<Value>,
 ) -> Result<Vec<QueryResult>, Error> {
@@ -186,7 +180,7 @@ async fn query(
     Ok(transaction.query_all_raw(statement).await?)
 }
 
-async fn execute(transaction: &DatabaseTransaction, sql: String, values: Vec<Value>) -> Result<(), Error> {
+async fn execute(transaction: &Transaction, sql: String, values: Vec<Value>) -> Result<(), Error> {
     let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
     transaction.execute_raw(statement).await?;
     Ok(())
