@@ -27,6 +27,9 @@ const MARKER: &str = "CAISSON_JOB";
 /// The number that is nobody's everywhere.
 const NOBODY: &str = "65534";
 
+/// For `setpriv`: no capability, and no way to gain one.
+const DROPPED: [&str; 4] = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"];
+
 /// How often processes are killed before that is given up, and the time between.
 const KILL_ROUNDS: u32 = 200;
 const KILL_PAUSE: Duration = Duration::from_millis(10);
@@ -98,6 +101,37 @@ impl Account {
         command
     }
 
+    /// A worker that may also read the executor's own repository: it is in the executor's group. The agent is not.
+    pub(crate) fn git_worker(&self, name: &str) -> Command {
+        let command = self.worker(name);
+        let Some(user) = &self.user else { return command };
+        let group = nix::unistd::getegid().to_string();
+        let mut own = self.becoming_with(user, &["--groups", &group]);
+        // What `worker` has put behind `setpriv … --`, and its environment.
+        own.args(command.as_std().get_args().skip_while(|word| *word != "--").skip(1));
+        for (name, value) in command.as_std().get_envs() {
+            value.map(|value| own.env(name, value));
+        }
+        own.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        own
+    }
+
+    /// A worker as the executor's own user, without its privileges.
+    pub(crate) fn own_worker(&self, name: &str) -> Command {
+        let mut command = match &self.user {
+            Some(_) => {
+                let mut command = Command::new("setpriv");
+                command.args(DROPPED).arg("--").arg(&self.worker);
+                command
+            }
+            None => Command::new(&self.worker),
+        };
+        command.arg(name).env_clear().env("PATH", &self.path).env("HOME", "/nonexistent").env("LANG", "C.UTF-8");
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true);
+        command
+    }
+
     /// A command for a program of the image that must be no other's to tamper with, the agent's least: as
     /// nobody, in `/`, with a fresh environment.
     pub(crate) fn aside(&self, program: impl AsRef<OsStr>) -> Command {
@@ -130,9 +164,12 @@ impl Account {
     }
 
     fn becoming(&self, user: &str) -> Command {
+        self.becoming_with(user, &["--clear-groups"])
+    }
+
+    fn becoming_with(&self, user: &str, groups: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs"]);
-        command.args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]);
+        command.args(["--reuid", user, "--regid", user]).args(groups).args(DROPPED).arg("--");
         command
             .env_clear()
             .env("PATH", &self.path)

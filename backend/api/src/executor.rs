@@ -17,7 +17,8 @@ pub use crate::claude::Decision;
 pub use egress::{EGRESS_WAIT_SECONDS, EgressReport, Refused, SetEgress};
 pub use execution::{Ack, AgentResult, Execute, ExecutionLine, ExecutionStatus, Exit, ExitCause, Input};
 pub use git::{
-    CloneLine, Commit, CommitResult, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
+    CloneLine, Commit, CommitResult, Diff, DiffResult, Elsewhere, GitClone, GitFailure, GitFailureCode, Kept,
+    Objection, ObjectionKind, Push, PushResult,
 };
 pub use remote::{SshRemote, git_relay_path};
 

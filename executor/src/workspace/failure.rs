@@ -63,7 +63,7 @@ pub(super) fn of(error: &Error) -> GitFailure {
     }
 }
 
-fn disk_full() -> GitFailure {
+pub(super) fn disk_full() -> GitFailure {
     new(GitFailureCode::DiskFull, "the container's disk is full")
 }
 

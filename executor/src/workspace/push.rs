@@ -5,31 +5,30 @@ use std::{cell::RefCell, net::SocketAddr, path::Path};
 use api::executor::{GitFailure, GitFailureCode as Code, Push, PushResult};
 use git2::{Direction, Oid, PushOptions, RemoteCallbacks, RemoteConnection, Repository};
 
-use super::{clone::REPOSITORY, failure, fetch::sealed, report::Report};
+use super::{failure, fetch::sealed, report::Report};
 use crate::git::{Answer, relay_url};
 
-/// Pushes `HEAD`, unless nothing was committed since the base.
+/// What is pushed, in the executor's repository.
+const HEAD: &str = "refs/caisson/outgoing";
+
+/// Pushes the executor's newest commit, unless nothing was committed since the base.
 pub(super) fn run(
-    workspace: &Path,
+    vault: &Path,
+    head: &str,
     push: &Push,
     relay: SocketAddr,
-    cloned: Option<String>,
+    repository_url: &str,
     report: &Report,
 ) -> Result<Answer, GitFailure> {
     let git = |error: git2::Error| failure::of(&error);
-    let repository = sealed(workspace).map_err(git)?;
-    let head = repository.head().and_then(|head| head.peel_to_commit()).map_err(git)?.id();
-    let commits = count(&repository, head, &push.base_commit)?;
+    let repository = sealed(vault).map_err(git)?;
+    let id = Oid::from_str(head).map_err(git)?;
+    let commits = count(&repository, id, &push.base_commit)?;
     if 0 < commits {
-        let cloned = cloned.map_or_else(|| remembered(workspace).map_err(git), Ok)?;
-        send(&repository, &relay_url(relay, &cloned)?, &push.branch, report)?;
+        let url = relay_url(relay, repository_url)?;
+        send(&repository, &url, id, &push.branch, report)?;
     }
-    Ok(Answer::Pushed(PushResult { head_commit: head.to_string(), commits }))
-}
-
-/// What was cloned, as the workspace has it: the agent may have changed that, and the broker decides anyway.
-fn remembered(workspace: &Path) -> Result<String, git2::Error> {
-    Repository::open(workspace)?.config()?.get_string(REPOSITORY)
+    Ok(Answer::Pushed(PushResult { head_commit: head.to_owned(), commits }))
 }
 
 /// How many commits `head` is ahead of the base.
@@ -46,7 +45,13 @@ fn count(repository: &Repository, head: Oid, base: &str) -> Result<u64, GitFailu
     walk().map_err(|error| failure::of(&error))
 }
 
-fn send(repository: &Repository, url: &str, branch: &str, report: &Report) -> Result<(), GitFailure> {
+fn send(
+    repository: &Repository,
+    url: &str,
+    head: Oid,
+    branch: &str,
+    report: &Report,
+) -> Result<(), GitFailure> {
     let git = |error: git2::Error| failure::of(&error);
     let target = format!("refs/heads/{branch}");
     if !git2::Reference::is_valid_name(&target) {
@@ -70,7 +75,9 @@ fn send(repository: &Repository, url: &str, branch: &str, report: &Report) -> Re
     // One connection to look and to push.
     let mut connection = remote.connect_auth(Direction::Push, None, None).map_err(git)?;
     let force = if may_replace(repository, &connection, &target)? { "+" } else { "" };
-    connection.remote().push(&[format!("{force}HEAD:{target}")], Some(&mut options)).map_err(git)?;
+    // A reference of its own: libgit2 pushes references, and HEAD is nothing here.
+    repository.reference(HEAD, head, true, "push").map_err(git)?;
+    connection.remote().push(&[format!("{force}{HEAD}:{target}")], Some(&mut options)).map_err(git)?;
     drop((options, connection));
     match refused.into_inner() {
         Some(why) => Err(failure::new(Code::Rejected, format!("the remote refused the push: {why}"))),

@@ -142,7 +142,8 @@ impl Walk<'_> {
             failure::new(Code::UnknownRef, format!("its repository has no commit {id} on a branch or tag"))
         })?;
         remember_remote(&repository, url, &through, None).map_err(git)?;
-        repository.set_head_detached(*id).and_then(|()| files(&repository, self.report)).map_err(git)?;
+        repository.set_head_detached(*id).map_err(git)?;
+        files(&folder, self.report)?;
         if is_safe_name(&named.name) {
             let set = |(key, value): (&str, &str)| {
                 outer.config()?.set_str(&format!("submodule.{}.{key}", named.name), value)

@@ -56,6 +56,11 @@ impl GitServer {
         Self { address, folder, served, _link }
     }
 
+    /// Dials an executor that was started again.
+    pub(crate) async fn dial_again(&mut self, world: &World) {
+        self._link = dial(world, self.address).await;
+    }
+
     /// The requests whose answers broke.
     pub(crate) fn broken(&self) -> Vec<String> {
         let mut all: Vec<String> = self.served.cut.lock().unwrap().iter().cloned().collect();

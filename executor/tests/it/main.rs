@@ -18,3 +18,4 @@ mod relay;
 mod settings;
 mod streams;
 mod submodules;
+mod world_as_it_is;

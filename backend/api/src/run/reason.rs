@@ -30,6 +30,10 @@ pub enum Reason {
     NoChanges,
     /// A check still failed after the allowed attempts.
     CheckFailed,
+    /// Nothing is on the branch, but the agent was denied something, or its work is somewhere else.
+    AgentStopped,
+    /// A merge or a rebase was left half done, or the agent's commits cannot be joined with those pushed before.
+    Conflicts,
     /// The agent reported an error of its own.
     AgentError,
     /// The agent's process died.
@@ -81,6 +85,8 @@ impl Reason {
             Self::CancelledByUser => Outcome::Cancelled,
             Self::InstanceLost => Outcome::Lost,
             Self::CheckFailed
+            | Self::AgentStopped
+            | Self::Conflicts
             | Self::AgentError
             | Self::AgentCrashed
             | Self::AgentHung

@@ -68,7 +68,7 @@ fn requests() -> Value {
             }),
         ],
         "POST /checks": wire(&checks),
-        "POST /commit": wire(&Commit { message: "Step 1: say hello".into() }),
+        "POST /commit": wire(&Commit { message: "Step 1: say hello".into(), rescue: false }),
         "POST /diff": wire(&Diff { base_commit: Some("0a1b2c3d".into()), max_bytes: 1 << 20 }),
         "POST /push": wire(&Push {
             branch: "caisson/1".into(),
@@ -106,7 +106,7 @@ fn answers() -> Value {
         }),
         "POST /init-git": wire(&InitGitResult { success: false, message: "The key does not parse.".into() }),
         "POST /checks": wire(&ChecksResult { results: vec![check] }),
-        "POST /commit": wire(&CommitResult { commit: None }),
+        "POST /commit": wire(&CommitResult::default()),
         "POST /push": wire(&PushResult { head_commit: "4d5e6f70".into(), commits: 2 }),
         "a failure": wire(&Failure { error: "The push failed.".into(), git: Some(rejected) }),
     })

@@ -185,6 +185,8 @@ fn every_reason_has_an_outcome_and_words() {
     let reasons = [
         R::Completed,
         R::NoChanges,
+        R::AgentStopped,
+        R::Conflicts,
         R::CheckFailed,
         R::AgentError,
         R::AgentCrashed,

@@ -90,7 +90,9 @@ async fn what_was_half_done_is_saved() {
     let run = ends(&client, run.id, Reason::CancelledByUser).await;
     assert_eq!(world.git("sample", &["log", "-1", "--format=%s", &run.branch]), "Half of it");
     let kept: Vec<_> = run.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
-    assert_eq!(kept, ["changes.patch", "uncommitted.patch"]);
+    assert_eq!(kept, ["changes.patch", "uncommitted.patch", "elsewhere.bundle"]);
+    let detail = run.detail.clone().unwrap_or_default();
+    assert!(detail.contains("uncommitted.patch has what was not committed"), "{detail}");
     world.emptied().await;
     let diff = client.diff(run.id).await.expect("a diff after the container is gone");
     let paths: Vec<_> = diff.files.iter().map(|file| file.path.as_str()).collect();

@@ -1,0 +1,99 @@
+//! Submodules: where the branch may point to, and what was done inside them. A branch never points at a commit
+//! that only this container has.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+};
+
+use api::executor::GitFailure;
+
+use super::{
+    half_done::Progress,
+    stage::Stage,
+    theirs::{Theirs, path_of},
+};
+use crate::workspace::sealed::parts;
+
+/// A submodule that is checked out.
+pub(super) struct Submodule {
+    pub(super) path: PathBuf,
+    pub(super) theirs: Theirs,
+    /// The commit that the branch points to.
+    pub(super) commit: String,
+}
+
+/// Sets each submodule's commit in the stage's index, which holds the parent's tree.
+pub(super) fn settle(
+    stage: &Stage,
+    pushed: &str,
+    progress: Option<&Progress>,
+) -> Result<Vec<Submodule>, GitFailure> {
+    let before = of_tree(stage, pushed)?;
+    let mut all = of_index(stage)?;
+    let theirs = progress.map(|progress| progress.gitlinks.iter().cloned()).into_iter().flatten();
+    let theirs: BTreeMap<_, _> = theirs.collect();
+    all.extend(theirs.clone());
+    let is_index_known = progress.is_some_and(|progress| progress.is_index_known);
+    let mut submodules = Vec::new();
+    let mut entries = Vec::new();
+    for (path, in_parent) in all {
+        let folder = stage.git.work_tree.join(&path);
+        let inner = Theirs::of(&folder);
+        let was = before.get(&path);
+        let is_empty = fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
+        let head = inner.as_ref().and_then(Theirs::head_commit);
+        let wanted = head.or_else(|| theirs.get(&path).map(String::as_str)).unwrap_or(&in_parent);
+        // An empty folder is one that was never checked out, unless the agent took it off its index.
+        let is_removed = is_empty && !theirs.contains_key(&path) && is_index_known;
+        let commit = match was {
+            _ if is_removed => None,
+            Some(was) if was == wanted => Some(was.clone()),
+            was => match &inner {
+                Some(inner) if is_on_remote(inner, wanted) => Some(wanted.to_owned()),
+                // An empty folder, or one that is no repository any more.
+                _ => was.cloned(),
+            },
+        };
+        let (mode, id) = match &commit {
+            Some(commit) => ("160000", commit.as_str()),
+            None => ("0", "0000000000000000000000000000000000000000"),
+        };
+        entries.extend([format!("{mode} {id}\t").as_bytes(), path.as_os_str().as_bytes(), b"\0"].concat());
+        if let (Some(theirs), Some(commit)) = (inner, commit) {
+            submodules.push(Submodule { path, theirs, commit });
+        }
+    }
+    stage.git.feed(["update-index", "-z", "--index-info"], &entries)?;
+    Ok(submodules)
+}
+
+/// Whether one of the branches that the submodule's remote is known to have has the commit.
+fn is_on_remote(inner: &Theirs, commit: &str) -> bool {
+    let remotes = inner.refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/"));
+    let Ok(folder) = tempfile::tempdir() else { return false };
+    let Ok(stage) = Stage::create(&[folder.path()], folder.path(), &[inner.objects()]) else { return false };
+    remotes.map(|(_, id)| id).any(|id| stage.is_ancestor(commit, id))
+}
+
+fn of_tree(stage: &Stage, commit: &str) -> Result<BTreeMap<PathBuf, String>, GitFailure> {
+    // `160000 commit ID<tab>PATH`
+    Ok(links(&stage.git.read(["ls-tree", "-r", "-z", commit])?, 2))
+}
+
+fn of_index(stage: &Stage) -> Result<BTreeMap<PathBuf, String>, GitFailure> {
+    // `160000 ID 0<tab>PATH`
+    Ok(links(&stage.git.read(["ls-files", "-z", "--stage"])?, 1))
+}
+
+fn links(listed: &[u8], word: usize) -> BTreeMap<PathBuf, String> {
+    let link = |part: &[u8]| {
+        let rest = part.strip_prefix(b"160000 ")?;
+        let tab = rest.iter().position(|byte| *byte == b'\t')?;
+        let head = String::from_utf8_lossy(&rest[..tab]).into_owned();
+        Some((path_of(&rest[tab + 1..]), head.split(' ').nth(word - 1)?.to_owned()))
+    };
+    parts(listed).filter_map(link).collect()
+}

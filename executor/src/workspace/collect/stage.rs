@@ -1,0 +1,133 @@
+//! The stage: a folder of the agent's user in which a worker puts commits together. It borrows the objects of the
+//! executor's repository and of the agent's, and writes to neither.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use api::executor::GitFailure;
+
+use super::theirs::is_id;
+use crate::{
+    git::failed,
+    workspace::{failure, sealed::Sealed},
+};
+
+/// Who makes commits.
+#[derive(Clone, Copy)]
+pub(super) struct Author<'a> {
+    pub(super) name: &'a str,
+    pub(super) email: &'a str,
+}
+
+/// Git in the stage, looking at one folder of files.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) folder: PathBuf,
+    pub(super) git: Sealed,
+}
+
+impl Stage {
+    /// Makes one in the first of these folders that takes it.
+    pub(super) fn create(within: &[&Path], work_tree: &Path, objects: &[PathBuf]) -> Result<Self, GitFailure> {
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for place in within {
+            match Self::create_in(place, work_tree, objects) {
+                Ok(stage) => return Ok(stage),
+                Err(error) => last = error,
+            }
+        }
+        Err(failure::system("making a folder for the work")(last))
+    }
+
+    /// Takes over where the histories of these repositories end: a shallow clone has no commits before that.
+    pub(super) fn end_history_at(&self, repositories: &[&Path]) -> Result<(), GitFailure> {
+        let ends = repositories.iter().filter_map(|folder| fs::read(folder.join("shallow")).ok());
+        let ends: Vec<u8> = ends.flatten().collect();
+        if ends.is_empty() {
+            return Ok(());
+        }
+        fs::write(self.git.git_dir.join("shallow"), ends).map_err(failure::system("making a folder for the work"))
+    }
+
+    fn create_in(place: &Path, work_tree: &Path, objects: &[PathBuf]) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(".caisson-").tempdir_in(place)?.keep();
+        let git = Sealed::create(&folder.join("git"), work_tree, objects)?;
+        Ok(Self { folder, git })
+    }
+
+    /// One that an earlier worker has made.
+    pub(super) fn open(folder: &Path, work_tree: &Path) -> Self {
+        Self { folder: folder.to_owned(), git: Sealed::at(&folder.join("git"), work_tree) }
+    }
+
+    /// The same, looking at other files, with an index of its own.
+    pub(super) fn beside(&self, work_tree: &Path, name: &str) -> Self {
+        let git = Sealed { work_tree: work_tree.to_owned(), ..self.git.with_index(&self.folder.join(name)) };
+        Self { folder: self.folder.clone(), git }
+    }
+
+    /// Takes the folder away.
+    pub(super) fn remove(&self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::debug!(%error, "a stage is left behind");
+        }
+    }
+
+    /// The commit that an id names, through tags; `None` where it is none, or not all of it is there.
+    pub(super) fn whole_commit(&self, id: &str, known: &[u8]) -> Option<String> {
+        let commit = self.git.word(["rev-parse", "--verify", "--quiet", &format!("{id}^{{commit}}")]).ok()?;
+        let tips = [commit.as_bytes(), b"\n", known].concat();
+        let whole = is_id(&commit) && self.git.holds(["rev-list", "--objects", "--quiet", "--stdin"], &tips);
+        whole.then_some(commit)
+    }
+
+    /// Whether one commit is the other or one of its ancestors.
+    pub(super) fn is_ancestor(&self, one: &str, other: &str) -> bool {
+        one == other || self.git.holds(["merge-base", "--is-ancestor", one, other], &[])
+    }
+
+    /// Whether two commits have a common ancestor.
+    pub(super) fn are_related(&self, one: &str, other: &str) -> bool {
+        one == other || self.git.holds(["merge-base", one, other], &[])
+    }
+
+    /// The tree of a commit.
+    pub(super) fn tree_of(&self, commit: &str) -> Result<String, GitFailure> {
+        self.git.word(["rev-parse", "--verify", &format!("{commit}^{{tree}}")])
+    }
+
+    /// How many commits `tip` has that these lack: lines of ids, each with `^`.
+    pub(super) fn count(&self, tip: &str, without: &[u8]) -> u64 {
+        let tips = [tip.as_bytes(), b"\n", without].concat();
+        let count = self.git.feed(["rev-list", "--count", "--stdin"], &tips).unwrap_or_default();
+        String::from_utf8_lossy(&count).trim().parse().unwrap_or(0)
+    }
+
+    /// Makes a commit.
+    pub(super) fn commit(
+        &self,
+        tree: &str,
+        parents: &[&str],
+        message: &str,
+        author: Author<'_>,
+    ) -> Result<String, GitFailure> {
+        let mut arguments = vec!["commit-tree".to_owned(), tree.to_owned()];
+        for parent in parents {
+            arguments.extend(["-p".to_owned(), (*parent).to_owned()]);
+        }
+        let settings =
+            [("user.name", author.name), ("user.email", author.email), ("i18n.commitEncoding", "UTF-8")];
+        let mut words: Vec<String> = Vec::new();
+        for (key, value) in settings {
+            words.extend(["-c".to_owned(), format!("{key}={value}")]);
+        }
+        words.extend(arguments);
+        // Git ends a message at a NUL.
+        let message = message.replace('\0', "\u{fffd}");
+        let commit = self.git.feed(words, message.as_bytes())?;
+        let commit = String::from_utf8_lossy(&commit).trim().to_owned();
+        if is_id(&commit) { Ok(commit) } else { Err(failed("git made no commit".to_owned())) }
+    }
+}
