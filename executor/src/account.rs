@@ -148,6 +148,16 @@ impl Account {
         command
     }
 
+    /// The account's home.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder of the repository.
+    pub(crate) fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
     /// The search path.
     pub(crate) fn path(&self) -> &str {
         &self.path

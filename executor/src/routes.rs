@@ -131,13 +131,14 @@ async fn cancel(State(state): Parts, Path(id): Path<String>) -> Result<StatusCod
 /// Who goes away does not want the answer: the check that runs is then killed.
 async fn run_checks(State(state): Parts, Fields(request): Fields<Checks>) -> Answer<ChecksResult> {
     let expectations = checks::expectations(&request)?;
+    let commit = checks::Commit::of(&state.config, request.commit.as_deref())?;
     state.executions.check_idle()?;
     let stop = state.tasks.stop().child_token();
     let _gone = stop.clone().drop_guard();
     let (account, disk) = (state.account.clone(), state.disk.clone());
-    let work = state
-        .tasks
-        .spawn("checks", async move { checks::run(&account, &disk, &request, &expectations, &stop).await });
+    let work = state.tasks.spawn("checks", async move {
+        checks::run(&account, &disk, &commit, &request, &expectations, &stop).await
+    });
     let results =
         work.await.map_err(|error| Refusal::system("running the checks")(std::io::Error::other(error)))?;
     Ok(Json(ChecksResult { results }))

@@ -74,14 +74,18 @@ pub struct Checks {
     /// Environment of the checks.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The commit they judge, in full; `null` is the newest one of the workspace.
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 impl fmt::Debug for Checks {
     /// Without the values of its environment.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { checks, attempt, env } = self;
-        let env = env.keys();
-        f.debug_struct("Checks").field("checks", checks).field("attempt", attempt).field("env", &env).finish()
+        let Self { checks, attempt, env, commit } = self;
+        let mut shown = f.debug_struct("Checks");
+        shown.field("checks", checks).field("attempt", attempt).field("env", &env.keys());
+        shown.field("commit", commit).finish()
     }
 }
 

@@ -170,7 +170,8 @@ impl Driver {
         if step.checks.is_empty() {
             return Ok(None);
         }
-        let body = api::executor::Checks { checks: step.checks.clone(), attempt, env: self.environment()? };
+        let (checks, env) = (step.checks.clone(), self.environment()?);
+        let body = api::executor::Checks { checks, attempt, env, commit: None };
         let ran = insist(|| agent.checks(&body))
             .await
             .map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;

@@ -43,7 +43,12 @@ fn requests() -> Value {
     // It holds a key, so it can be neither compared nor shown.
     let read: InitGit = serde_json::from_value(init.clone()).expect("a body");
     assert_eq!(serde_json::to_value(read).expect("JSON"), init, "it comes back as it was");
-    let checks = Checks { checks: vec!["make lint".into()], attempt: 2, env: BTreeMap::new() };
+    let checks = Checks {
+        checks: vec!["make lint".into()],
+        attempt: 2,
+        env: BTreeMap::new(),
+        commit: Some("c0ffee".repeat(7)[..40].into()),
+    };
     json!({
         "POST /init-git": init,
         "POST /git-clone": wire(&GitClone {

@@ -34,6 +34,7 @@ pub(crate) fn full_spec() -> TaskSpec {
         run: "cargo test".into(),
         timeout_seconds: Some(900),
         expect: Some("test result: ok".into()),
+        clean: true,
     };
     TaskSpec {
         name: "Add a greeting".into(),

@@ -99,7 +99,8 @@ async fn requests_are_what_the_wire_says() {
         ssh_public_key: None,
     };
     agent.init_git(&identity).await.unwrap();
-    let checks = Checks { checks: vec![Check::from("true")], attempt: 2, env: Default::default() };
+    let checks =
+        Checks { checks: vec![Check::from("true")], attempt: 2, env: Default::default(), commit: None };
     assert_eq!(agent.checks(&checks).await.unwrap().results, Vec::<CheckRun>::new());
     assert_eq!(agent.commit(&Commit { message: "m".to_owned(), rescue: false }).await.unwrap().commit, None);
     let push = Push { branch: "b".to_owned(), base_commit: "c".to_owned(), stall_seconds: 120 };
