@@ -23,6 +23,7 @@ mod record;
 mod rescue;
 mod silence;
 mod steps;
+mod survey;
 mod verdict;
 mod whereabouts;
 mod work;

@@ -6,7 +6,6 @@ mod kept;
 mod ledger;
 mod message;
 mod take;
-mod tries;
 
 use std::{
     net::SocketAddr,
@@ -21,7 +20,10 @@ use api::executor::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Child,
-    sync::{RwLock, mpsc},
+    sync::{
+        RwLock,
+        mpsc::{self, error::TrySendError},
+    },
 };
 
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
@@ -29,7 +31,6 @@ use crate::{Config, account::Account, execution::keep_tail, identity::Author, ta
 pub(crate) use address::{relay_url, resolve, same, spellings};
 use ledger::{Ledger, Places};
 pub(crate) use message::{Answer, Collect, Collected, Fetched, Raw, Request, Settle};
-use tries::Tries;
 
 /// The worker's name.
 const WORKER: &str = "git";
@@ -123,7 +124,7 @@ impl Git {
         }
         let (vault, relay) = (self.0.places.vault(), self.0.relay);
         let fetch = Request::Fetch { vault, clone: clone.clone(), relay };
-        let fetched = match self.transfer(&fetch, lines).await? {
+        let fetched = match self.telling(&fetch, lines).await? {
             Answer::Fetched(fetched) => fetched,
             answer => return Err(unexpected(&answer)),
         };
@@ -143,7 +144,7 @@ impl Git {
         };
         self.change(|noted| *noted = Ledger { is_cloning: true, ..ledger.clone() })?;
         let checkout = Request::Checkout { clone: clone.clone(), fetched, settle };
-        match self.transfer(&checkout, lines).await {
+        match self.telling(&checkout, lines).await {
             Ok(Answer::Done) => {}
             Ok(answer) => return Err(unexpected(&answer)),
             Err(failure) => {
@@ -162,39 +163,29 @@ impl Git {
         self.change(|noted| *noted = Ledger::default())
     }
 
-    /// Runs a worker that may reach the remote, again where its transfer broke.
-    async fn transfer(
+    /// Runs a worker of the clone, and passes on what it says meanwhile.
+    async fn telling(
         &self,
         request: &Request,
         lines: &mpsc::Sender<CloneLine>,
     ) -> Result<Answer, GitFailure> {
-        let mut tries = Tries::default();
-        loop {
-            let mut notices = Vec::new();
-            let done = self.work(request, self.0.clone_stall, |line| match line {
-                CloneLine::Notice { .. } if notices.len() < NOTICES => notices.push(line),
-                // A listener that does not keep up misses some of it.
-                line => drop(lines.try_send(line)),
-            });
-            match done.await {
-                Ok(done) => {
-                    for notice in notices {
-                        // The listener may be gone.
-                        let _ = lines.send(notice).await;
-                    }
-                    return Ok(done);
-                }
-                Err(failure) => {
-                    if matches!(request, Request::Checkout { .. }) {
-                        let clear = Request::Clear { workspace: self.0.workspace.clone() };
-                        self.work(&clear, LOCAL_STALL, |_| {}).await?;
-                    }
-                    if !tries.another(&failure).await {
-                        return Err(failure);
-                    }
-                }
+        let (mut notices, mut told) = (Vec::new(), 0);
+        let done = self.work(request, self.0.clone_stall, |line| match line {
+            CloneLine::Notice { .. } if told == NOTICES => {}
+            CloneLine::Notice { .. } => {
+                told += 1;
+                // At once where there is room, and never lost.
+                notices.extend(lines.try_send(line).err().map(TrySendError::into_inner));
             }
+            // A listener that does not keep up misses some of it.
+            line => drop(lines.try_send(line)),
+        });
+        let done = done.await?;
+        for notice in notices {
+            // The listener may be gone.
+            let _ = lines.send(notice).await;
         }
+        Ok(done)
     }
 
     /// What a worker is told that brings the workspace's repository up to date.
@@ -279,13 +270,7 @@ impl Git {
             } else {
                 (None, Some(git.0.turn.write().await))
             };
-            let mut tries = Tries::default();
-            loop {
-                match git.work(&request, stall, |_| {}).await {
-                    Err(failure) if tries.another(&failure).await => {}
-                    done => return done,
-                }
-            }
+            git.work(&request, stall, |_| {}).await
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))
     }
@@ -336,17 +321,19 @@ impl Git {
     }
 }
 
-/// Why a worker ended without an answer.
+/// A worker ended without an answer. Why, is for the log: people can do nothing with it.
 async fn died(mut child: Child) -> GitFailure {
     let mut stderr = String::new();
     if let Some(pipe) = child.stderr.take() {
         let _ = pipe.take(64 << 10).read_to_string(&mut stderr).await;
     }
     keep_tail(&mut stderr, 1000);
-    match child.wait().await {
-        Ok(status) => failed(format!("the git worker ended with {status}: {}", stderr.trim())),
-        Err(error) => failed(format!("the git worker is gone: {error}")),
-    }
+    let status = child.wait().await.map(|status| status.to_string());
+    tracing::error!(?status, stderr = stderr.trim(), "the git worker ended without an answer");
+    failed(
+        "git stopped without a result, through a fault of Caisson: the container's log has the reason"
+            .to_owned(),
+    )
 }
 
 pub(crate) const fn failed(message: String) -> GitFailure {
@@ -355,4 +342,21 @@ pub(crate) const fn failed(message: String) -> GitFailure {
 
 fn unexpected(answer: &Answer) -> GitFailure {
     failed(format!("the git worker answered something else: {answer:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_worker_says_in_its_last_moment_is_for_the_log() {
+        let mut worker = tokio::process::Command::new("sh");
+        worker.args(["-c", "echo 'thread main panicked at src/x.rs:1:2' >&2; exit 101"]);
+        let child = worker.stderr(Stdio::piped()).spawn().unwrap();
+        let told = died(child).await.message;
+        assert!(told.starts_with("git stopped without a result"), "{told}");
+        assert!(!told.contains("panicked") && !told.contains("101"), "{told}");
+    }
 }

@@ -9,11 +9,14 @@ mod collect;
 mod diff;
 mod failure;
 mod fetch;
+mod heard;
 mod lfs;
+mod names;
 mod push;
 mod report;
 mod sealed;
 mod submodules;
+mod tries;
 mod vault;
 
 use std::{

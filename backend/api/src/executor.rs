@@ -5,7 +5,10 @@
 mod egress;
 mod execution;
 mod git;
+mod pauses;
 mod remote;
+mod told;
+mod words;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -20,7 +23,10 @@ pub use git::{
     CloneLine, Commit, CommitResult, Diff, DiffResult, Elsewhere, GitClone, GitFailure, GitFailureCode, Kept,
     Objection, ObjectionKind, Push, PushResult,
 };
+pub use pauses::{GIT_PATIENCE, Pauses};
 pub use remote::{SshRemote, git_relay_path};
+pub use told::Told;
+pub use words::{MOST_WORDS, words};
 
 /// The port the executor listens on inside its container.
 pub const PORT: u16 = 7335;

@@ -106,11 +106,11 @@ impl Driver {
     /// Commits the work and has it checked. Answers what the agent has to put right, if anything.
     async fn review(&mut self, agent: &Agent, step: &Step, attempt: u32) -> Result<Option<Feedback>, Halt> {
         // Before the checks, so that they judge what is committed and leave nothing of their own in it.
-        let objections = self.commit(agent, &step.title()).await?;
+        let (head, objections) = self.commit(agent, &step.title()).await?;
         if !objections.is_empty() {
             return Ok(Some(Feedback::Objections(objections)));
         }
-        Ok(self.checks(agent, step, attempt).await?.map(Feedback::Check))
+        Ok(self.checks(agent, step, attempt, head).await?.map(Feedback::Check))
     }
 
     async fn attempt(
@@ -165,13 +165,19 @@ impl Driver {
         self.write(write).await
     }
 
-    /// Runs the step's checks. Answers the one that did not pass, if any.
-    async fn checks(&mut self, agent: &Agent, step: &Step, attempt: u32) -> Result<Option<CheckRun>, Halt> {
+    /// Runs the step's checks of this commit. Answers the one that did not pass, if any.
+    async fn checks(
+        &mut self,
+        agent: &Agent,
+        step: &Step,
+        attempt: u32,
+        commit: Option<String>,
+    ) -> Result<Option<CheckRun>, Halt> {
         if step.checks.is_empty() {
             return Ok(None);
         }
         let (checks, env) = (step.checks.clone(), self.environment()?);
-        let body = api::executor::Checks { checks, attempt, env, commit: None };
+        let body = api::executor::Checks { checks, attempt, env, commit };
         let ran = insist(|| agent.checks(&body))
             .await
             .map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;

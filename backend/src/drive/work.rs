@@ -22,8 +22,13 @@ use crate::{
 const WHOSE: u16 = 409;
 
 impl Driver {
-    /// Takes the agent's work out of the workspace. Answers what the agent has to put right first.
-    pub(super) async fn commit(&mut self, agent: &Agent, message: &str) -> Result<Vec<Objection>, Halt> {
+    /// Takes the agent's work out of the workspace. Answers the newest commit, and what the agent has to put right
+    /// first.
+    pub(super) async fn commit(
+        &mut self,
+        agent: &Agent,
+        message: &str,
+    ) -> Result<(Option<String>, Vec<Objection>), Halt> {
         let body = Commit { message: message.to_owned(), rescue: false };
         let done = insist(|| self.take_out(agent, &body)).await.map_err(|error| match &error {
             Error::Refused { failure, .. }
@@ -33,7 +38,7 @@ impl Driver {
             }
             _ => broken(Reason::PushFailed, "The work could not be taken out of the workspace", &error),
         })?;
-        self.took_out(done, message).await
+        Ok((done.head.clone(), self.took_out(done, message).await?))
     }
 
     /// Asks once, and once more after an executor that was started again was told whose commits it makes.
@@ -95,6 +100,9 @@ impl Driver {
         })?;
         if pushed.commits == 0 || self.record.run.head_commit.as_ref() == Some(&pushed.head_commit) {
             return Ok(());
+        }
+        for notice in pushed.notices {
+            self.notice("push", notice).await?;
         }
         let patch = RunPatch { head_commit: Some(pushed.head_commit.clone()), ..RunPatch::default() };
         let action =

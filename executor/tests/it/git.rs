@@ -27,7 +27,7 @@ pub(crate) async fn clone(world: &World, url: &str, more: Value) -> (String, Str
 }
 
 /// A clone that must fail: how.
-async fn clone_fails(world: &World, url: &str, more: Value) -> (GitFailureCode, String) {
+pub(crate) async fn clone_fails(world: &World, url: &str, more: Value) -> (GitFailureCode, String) {
     match clone_lines(world, url, more).await.pop() {
         Some(CloneLine::Failed(failure)) => (failure.code, failure.message),
         other => panic!("did not fail: {other:?}"),
@@ -44,7 +44,7 @@ pub(crate) async fn cloned() -> (World, GitServer, String) {
 }
 
 /// The same with another name for the repository.
-async fn cloned_as(name: &str) -> (World, GitServer, String) {
+pub(crate) async fn cloned_as(name: &str) -> (World, GitServer, String) {
     let world = World::start(ANSWER).await;
     let server = GitServer::start(&world).await;
     server.demo(name);
@@ -62,7 +62,7 @@ pub(crate) fn push_body(base: &str) -> Value {
 }
 
 /// A push that must fail: how.
-async fn push_fails(world: &World, body: Value) -> (String, String) {
+pub(crate) async fn push_fails(world: &World, body: Value) -> (String, String) {
     let response = world.post("/push", body).await;
     assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let body: Value = response.json().await.unwrap();

@@ -9,6 +9,7 @@ mod disk;
 mod egress;
 mod executions;
 mod git;
+mod git_remotes;
 mod git_server;
 mod harness;
 mod hostile_git;

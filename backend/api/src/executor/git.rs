@@ -58,6 +58,24 @@ pub struct GitFailure {
     pub message: String,
 }
 
+impl GitFailure {
+    /// Whether to do it again may help.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.code == GitFailureCode::Interrupted
+    }
+
+    /// With what the server said about it, if it said anything.
+    #[must_use]
+    pub fn saying(mut self, said: &str) -> Self {
+        if !said.is_empty() {
+            let space = if said.contains('\n') { '\n' } else { ' ' };
+            self.message = format!("{}. The remote says:{space}{said}", self.message.trim_end_matches('.'));
+        }
+        self
+    }
+}
+
 /// The kinds of git failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,6 +196,9 @@ pub struct PushResult {
     pub head_commit: String,
     /// How many commits it is ahead of the base; with 0 nothing was pushed.
     pub commits: u64,
+    /// What people should know beside it: what the remote said, and what had to be waited for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// `POST /diff`: what has changed in the workspace.

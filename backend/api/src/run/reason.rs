@@ -58,6 +58,10 @@ pub enum Reason {
     ModelUnavailable,
     /// The repository could not be cloned.
     CloneFailed,
+    /// There is no such repository, or this server may not see it.
+    RepositoryNotFound,
+    /// The run's branch cannot be pushed: this server may not, or another branch is in the way.
+    PushNotPermitted,
     /// The branch could not be pushed.
     PushFailed,
     /// The container image does not exist.
@@ -99,6 +103,8 @@ impl Reason {
             | Self::RateLimited
             | Self::ModelUnavailable
             | Self::CloneFailed
+            | Self::RepositoryNotFound
+            | Self::PushNotPermitted
             | Self::PushFailed
             | Self::ImageMissing
             | Self::EngineUnavailable

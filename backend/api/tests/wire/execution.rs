@@ -112,7 +112,7 @@ fn answers() -> Value {
         "POST /init-git": wire(&InitGitResult { success: false, message: "The key does not parse.".into() }),
         "POST /checks": wire(&ChecksResult { results: vec![check] }),
         "POST /commit": wire(&CommitResult::default()),
-        "POST /push": wire(&PushResult { head_commit: "4d5e6f70".into(), commits: 2 }),
+        "POST /push": wire(&PushResult { head_commit: "4d5e6f70".into(), commits: 2, notices: Vec::new() }),
         "a failure": wire(&Failure { error: "The push failed.".into(), git: Some(rejected) }),
     })
 }

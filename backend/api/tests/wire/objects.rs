@@ -204,6 +204,8 @@ fn every_reason_has_an_outcome_and_words() {
         R::RateLimited,
         R::ModelUnavailable,
         R::CloneFailed,
+        R::RepositoryNotFound,
+        R::PushNotPermitted,
         R::PushFailed,
         R::ImageMissing,
         R::EngineUnavailable,
