@@ -8,8 +8,8 @@ use std::{
 
 /// The largest file that goes out, in bytes: the large forges refuse more than 100 MB, and warn from here on.
 pub(super) const LARGEST: u64 = 50_000_000;
-/// How much of a file is looked at.
-const HEAD: u64 = 4096;
+/// How much of a file is looked at: a key may come after a long text.
+const HEAD: u64 = 1 << 20;
 
 /// Folders that package managers fill.
 const DEPENDENCIES: [&str; 6] =
@@ -22,7 +22,7 @@ pub(super) fn dependencies<'a>(root: &Path, path: &'a Path) -> Option<&'a Path> 
         let holds = |file: &str| root.join(folder).join(file).is_file();
         DEPENDENCIES.contains(&name)
             || folder.ends_with("vendor/bundle")
-            || matches!(name, ".venv" | "venv" | "env") && holds("pyvenv.cfg")
+            || holds("pyvenv.cfg")
             || holds("CACHEDIR.TAG")
     })
 }
@@ -52,7 +52,7 @@ pub(super) fn by_content(head: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(head);
     let key = text.lines().any(|line| {
         let line = line.trim();
-        line.starts_with("-----BEGIN ") && line.ends_with("PRIVATE KEY-----")
+        line.starts_with("-----BEGIN ") && (line.ends_with("PRIVATE KEY-----") || line.ends_with("PRIVATE KEY BLOCK-----"))
     });
     key.then_some("it holds a private key")
 }
@@ -93,6 +93,7 @@ mod tests {
     fn keys_and_core_dumps_are_known_by_what_they_begin_with() {
         assert!(by_content(b"-----BEGIN OPENSSH PRIVATE KEY-----\nabc").is_some());
         assert!(by_content(b"x\n-----BEGIN RSA PRIVATE KEY-----\r\nabc").is_some());
+        assert!(by_content(b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nabc").is_some());
         assert!(by_content(b"-----BEGIN CERTIFICATE-----").is_none());
         assert!(by_content(b"a -----BEGIN PRIVATE KEY----- in a sentence").is_none());
         let elf = |kind: u8| [b"\x7fELF".as_slice(), &[2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, kind, 0]].concat();

@@ -108,13 +108,13 @@ mod edits_go_out {
             whose_branch_is_empty => ": > .git/refs/heads/caisson/run";
             whose_branch_is_zeros => "printf '0%.0s' {1..40} > .git/refs/heads/caisson/run";
             whose_branch_names_itself => "echo 'ref: refs/heads/caisson/run' > .git/refs/heads/caisson/run";
-            whose_branch_is_a_tree => "git rev-parse HEAD^{tree} > .git/refs/heads/caisson/run";
+            whose_branch_is_a_tree => "tree=$(git rev-parse HEAD^{tree}); echo $tree > .git/refs/heads/caisson/run";
             whose_branch_is_locked => "touch .git/refs/heads/caisson/run.lock .git/packed-refs.lock";
             whose_branch_is_packed => "git pack-refs --all";
             whose_branches_are_gone => "rm -rf .git/refs .git/packed-refs";
             whose_packed_branches_are_garbage => "git pack-refs --all; echo garbage > .git/packed-refs";
-            in_reftables => "git refs migrate --ref-format=reftable";
-            whose_log_is_garbage => "echo garbage > .git/logs/HEAD; rm -rf .git/logs/refs; : > .git/logs/refs";
+            in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable";
+            whose_log_is_garbage => "rm -rf .git/logs; mkdir .git/logs; echo garbage > .git/logs/HEAD; : > .git/logs/refs";
         }
     }
 
@@ -215,7 +215,7 @@ mod commits_go_out {
             "id=$(git rev-parse HEAD:new/file); rm -f .git/objects/${id:0:2}/${id:2}";
         with_the_base_gone => "for pack in .git/objects/pack/*; do rm -f $pack; done";
         with_all_objects_packed => "git gc -q --prune=now";
-        in_reftables => "git refs migrate --ref-format=reftable";
+        in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable";
         in_a_shallow_history => "git rev-parse HEAD > .git/shallow";
         in_a_repository_that_cannot_be_written => "chmod -R a-w .git";
         in_a_repository_behind_a_file => "git init -q --separate-git-dir \"$OUTSIDE/git\"";

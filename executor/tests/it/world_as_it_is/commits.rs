@@ -18,7 +18,7 @@ async fn work_is_saved(script: &str) {
     run.remote("config receive.fsckObjects true");
     let result = run.commit().await;
     if result.objections.is_empty() {
-        run.push().await;
+        run.try_push().await;
     }
     let saved = Saved::of(&run).await;
     for content in ["mine\n", "later\n"] {
@@ -51,7 +51,7 @@ mod work_is_saved {
         with_a_tree_that_is_not_there =>
             r#"printf 'tree %040d\nparent %s\nauthor %s\ncommitter %s\n\nx\n' 1 $parent "$who" "$who" | commit"#;
         with_itself_cut_short =>
-            r"printf 'tree %s\n' $tree | commit";
+            r"printf 'tree %s\n' $tree | git hash-object -t commit -w --stdin --literally > .git/refs/heads/caisson/run";
         with_a_tree_that_names_a_git_folder =>
             r#"bad=$(printf '100644 blob %s\tmine\n040000 tree %s\t.git\n' $(git hash-object mine) $tree | git mktree 2>/dev/null || echo $tree)
                printf 'tree %s\nparent %s\nauthor %s\ncommitter %s\n\nx\n' $bad $parent "$who" "$who" | commit"#;

@@ -1,6 +1,6 @@
 //! No deletion that nobody made: a file that is not in the work tree may be hidden, not removed.
 
-use super::{run::Run, saved::Saved};
+use super::{out::Out, run::Run, saved::Saved};
 
 /// Only `src/main.rs` differs, and the rest is as it was.
 async fn only_the_edit_goes_out(script: &str) {
@@ -12,11 +12,11 @@ async fn only_the_edit_goes_out(script: &str) {
 }
 
 /// Exactly these lines of `git diff --name-status` go out.
-async fn these_go_out(script: &str, changes: &[&str]) -> super::out::Out {
+async fn these_go_out(script: &str, changes: &[&str]) -> (Run, Out) {
     let run = Run::after(script).await;
     let out = run.out().await;
     assert_eq!(out.changes(), changes);
-    out
+    (run, out)
 }
 
 mod hidden_files_stay {
@@ -114,7 +114,7 @@ async fn files_and_folders_that_were_removed_are_removed() {
 #[tokio::test]
 async fn a_file_that_became_a_folder_and_a_folder_that_became_a_file_are_just_that() {
     let changes = ["D README.md", "A README.md/part", "A docs", "D docs/deep/page.md", "D docs/guide.md"];
-    let out = these_go_out(
+    let (_run, out) = these_go_out(
         "rm -r README.md docs; mkdir README.md; echo a > README.md/part; echo b > docs",
         &changes,
     )
@@ -126,13 +126,13 @@ async fn a_file_that_became_a_folder_and_a_folder_that_became_a_file_are_just_th
 async fn a_folder_that_became_a_link_is_a_link_and_nothing_behind_it_goes_out() {
     let script = "mkdir \"$OUTSIDE/docs\"; echo secret > \"$OUTSIDE/docs/guide.md\"; rm -r docs
                   ln -s \"$OUTSIDE/docs\" docs";
-    let out = these_go_out(script, &["A docs", "D docs/deep/page.md", "D docs/guide.md"]).await;
+    let (_run, out) = these_go_out(script, &["A docs", "D docs/deep/page.md", "D docs/guide.md"]).await;
     assert!(out.tree()["docs"].starts_with("120000 blob "), "{:?}", out.tree());
 }
 
 #[tokio::test]
 async fn a_folder_behind_a_link_inside_the_workspace_is_moved_and_not_lost() {
-    let out = these_go_out(
+    let (_run, out) = these_go_out(
         "mv docs manual; ln -s manual docs",
         &["A docs", "D docs/deep/page.md", "D docs/guide.md", "A manual/deep/page.md", "A manual/guide.md"],
     )
@@ -149,7 +149,8 @@ async fn a_name_that_changed_only_in_case_is_a_rename() {
 
 #[tokio::test]
 async fn modes_change_only_where_the_agent_changed_them() {
-    let out = these_go_out("chmod +x src/main.rs; chmod -x run.sh", &["M run.sh", "M src/main.rs"]).await;
+    let (_run, out) =
+        these_go_out("chmod +x src/main.rs; chmod -x run.sh", &["M run.sh", "M src/main.rs"]).await;
     assert!(out.tree()["run.sh"].starts_with("100644 "), "{:?}", out.tree());
     assert!(out.tree()["src/main.rs"].starts_with("100755 "), "{:?}", out.tree());
     these_go_out("chmod 600 src/main.rs; chmod 700 run.sh; chmod g+w docs/guide.md", &[]).await;
@@ -157,6 +158,7 @@ async fn modes_change_only_where_the_agent_changed_them() {
 
 #[tokio::test]
 async fn a_link_that_git_was_told_not_to_make_is_still_a_link() {
-    let out = these_go_out("git config core.symlinks false; echo x > src/main.rs", &["M src/main.rs"]).await;
+    let (_run, out) =
+        these_go_out("git config core.symlinks false; echo x > src/main.rs", &["M src/main.rs"]).await;
     assert!(out.tree()["link"].starts_with("120000 blob "), "{:?}", out.tree());
 }

@@ -175,7 +175,7 @@ async fn a_rebase_that_stopped_to_edit_goes_back_to_the_agent_or_out_whole() {
 async fn a_bisection_is_no_conflict() {
     let run = Run::after(
         "for n in 1 2 3 4; do echo $n > n; git add n; git commit -qm $n; done
-         git bisect start -q HEAD origin/main >/dev/null; git bisect reset -q >/dev/null 2>&1; echo x > x",
+         git bisect start HEAD origin/main >/dev/null; git bisect reset >/dev/null 2>&1; echo x > x",
     )
     .await;
     assert_eq!(run.out().await.changes(), ["A n", "A x"]);
@@ -185,7 +185,7 @@ async fn a_bisection_is_no_conflict() {
 async fn a_bisection_that_is_under_way_loses_nothing() {
     let run = Run::after(
         "for n in 1 2 3 4; do echo n-$n > n; git add n; git commit -qm $n; done
-         git bisect start -q HEAD origin/main >/dev/null; echo x > x",
+         git bisect start HEAD origin/main >/dev/null; echo x > x",
     )
     .await;
     let result = run.commit().await;

@@ -3,6 +3,7 @@
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, os::unix::net::UnixListener};
 
 use super::{
+    out::Out,
     run::Run,
     saved::{Saved, bytes},
 };
@@ -18,7 +19,7 @@ async fn is_named(script: &str) {
 }
 
 /// What the script makes goes out as these changes beside an edit.
-async fn goes_out(script: &str, changes: &[&str]) -> super::out::Out {
+async fn goes_out(script: &str, changes: &[&str]) -> (Run, Out) {
     let run = Run::after(&format!("{script}\necho edited > src/main.rs")).await;
     let out = run.out().await;
     let mut all: Vec<_> = changes.iter().map(|change| (*change).to_owned()).collect();
@@ -27,7 +28,7 @@ async fn goes_out(script: &str, changes: &[&str]) -> super::out::Out {
     assert_eq!(out.changes(), all);
     assert_eq!(out.not_committed(), [""; 0]);
     assert_eq!(run.agent("git status --porcelain"), "");
-    out
+    (run, out)
 }
 
 mod is_named {
@@ -106,7 +107,7 @@ async fn names_with_meaning_to_git_or_a_shell_are_only_names() {
     let run = Run::after(script).await;
     let out = run.out().await;
     assert_eq!(out.not_committed(), [""; 0]);
-    assert_eq!(out.changes().len(), 29, "{:#?}", out.changes());
+    assert_eq!(out.changes().len(), 30, "{:#?}", out.changes());
     assert!(out.changes().iter().all(|change| change.starts_with("A ")), "{:#?}", out.changes());
 }
 
@@ -124,7 +125,7 @@ async fn edits_and_removals_of_odd_names_are_taken_as_well() {
 
 #[tokio::test]
 async fn links_of_every_kind_are_links() {
-    let out = goes_out(
+    let (_run, out) = goes_out(
         "ln -s nowhere broken; ln -s self self; ln -s / root; ln -s .. up; ln -s .git/config settings
          ln -s \"$(printf 'x%.0s' {1..4000})\" long; ln -s src folder; ln README.md hard",
         &["A broken", "A self", "A root", "A up", "A settings", "A long", "A folder", "A hard"],

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use api::executor::CommitResult;
 
-use super::{run::Run, saved::bytes};
+use super::{
+    run::Run,
+    saved::{bytes, remotes},
+};
 
 /// What a commit answered, and the remote after the push.
 pub(super) struct Out {
@@ -86,9 +89,7 @@ impl Out {
 
 /// Whether a repository of the server has this commit.
 fn has_commit(run: &Run, id: &str) -> bool {
-    let repositories = std::fs::read_dir(run.bare().parent().unwrap()).unwrap().flatten();
-    let bare = repositories.map(|entry| entry.path()).filter(|path| path.extension().is_some());
-    bare.into_iter().any(|path| {
+    remotes(run).any(|path| {
         let mut git = std::process::Command::new("git");
         let git = git.args(["cat-file", "-e", id]).current_dir(path).output();
         git.unwrap().status.success()

@@ -136,6 +136,12 @@ impl Run {
         serde_json::from_value(self.world.call("/push", push_body(&self.base)).await).unwrap()
     }
 
+    /// A push that the remote may refuse.
+    pub(super) async fn try_push(&self) {
+        let status = self.world.post("/push", push_body(&self.base)).await.status();
+        assert!(!status.is_server_error(), "{status}");
+    }
+
     /// A push that must fail: why.
     pub(super) async fn push_fails(&self) -> String {
         self.world.refused("/push", push_body(&self.base)).await.1
@@ -145,11 +151,9 @@ impl Run {
     pub(super) async fn out(&self) -> Out {
         let result = self.commit().await;
         assert_eq!(result.objections, [], "{result:#?}");
-        let mut result = result;
-        let head = self.agent("git rev-parse HEAD");
-        result.head = Some(head.clone());
+        let head = result.head.clone().unwrap();
         let again = self.commit().await;
-        assert_eq!((again.commit, again.objections), (None, vec![]));
+        assert_eq!((again.commit, again.head, again.objections), (None, Some(head.clone()), vec![]));
         let pushed = self.push().await;
         assert_eq!(pushed.head_commit, head);
         Out::new(self, result, pushed.commits)
@@ -169,7 +173,7 @@ impl Run {
     /// What was kept beside the commits, by name.
     pub(super) async fn kept(&self) -> Vec<(String, Vec<u8>)> {
         let get = |path: String| self.world.request(reqwest::Method::GET, &path).send();
-        let list: Kept = get("/kept".to_owned()).await.unwrap().json().await.unwrap_or_default();
+        let list: Kept = get("/kept".to_owned()).await.unwrap().json().await.unwrap();
         let mut kept = Vec::new();
         for artifact in list.artifacts {
             let response = get(format!("/kept/{}", artifact.name)).await.unwrap();

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     fs,
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -30,6 +30,10 @@ impl Saved {
         let mirror = folder.path().join("mirror");
         let (bare, place) = (run.bare(), mirror.to_str().unwrap().to_owned());
         git(folder.path(), &["clone", "-q", "--mirror", "--no-local", bare.to_str().unwrap(), &place]);
+        // A submodule's bundle builds on commits that the submodule's remote has.
+        for beside in remotes(run).filter(|beside| *beside != bare) {
+            git(&mirror, &["fetch", "-q", beside.to_str().unwrap(), "+refs/*:refs/beside/*"]);
+        }
         let (mut contents, mut left_out, mut artifacts) = (HashSet::new(), HashMap::new(), Vec::new());
         for (name, content) in run.kept().await {
             let file = folder.path().join(&name);
@@ -73,6 +77,12 @@ impl Saved {
     pub(super) fn left_out(&self, path: &str) -> Option<&[u8]> {
         self.left_out.get(path).map(Vec::as_slice)
     }
+}
+
+/// The repositories of the server.
+pub(super) fn remotes(run: &Run) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(run.bare().parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "git"))
 }
 
 /// The files and the links' targets in an archive.

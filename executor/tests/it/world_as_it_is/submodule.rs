@@ -46,7 +46,7 @@ mod is_kept {
         when_its_link_was_committed_twice =>
             "cd lib; echo mine > mine; git add mine; git commit -qm mine; cd ..; git commit -qam bump
              cd lib; echo more > more; git add more; git commit -qm more; cd ..; git commit -qam bump";
-        when_its_repository_lost_its_link => "rm lib/.git; echo mine > lib/mine";
+        when_its_repository_lost_its_link => "rm -rf lib/.git; echo mine > lib/mine";
         when_its_repository_is_broken => "echo mine > lib/mine; rm -rf .git/modules/*/objects lib/.git/objects";
         when_its_repository_is_a_new_one =>
             "rm -rf lib/.git; cd lib; git init -q; echo mine > mine; git add -A; git commit -qm all; cd ..";
