@@ -161,7 +161,7 @@ async fn push(State(state): Parts, Fields(request): Fields<Push>) -> Answer<Push
 }
 
 async fn kept(State(state): Parts) -> Answer<Kept> {
-    Ok(Json(state.git.kept().await?))
+    Ok(Json(state.git.kept().await))
 }
 
 async fn download(State(state): Parts, Path(name): Path<String>) -> Result<Body, Refusal> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::run::Artifact;
+use api::{executor::Kept, run::Artifact};
 use bytes::Bytes;
 
 use super::{Driver, Halt};
@@ -20,8 +20,8 @@ const MAX_NAME: usize = 100;
 impl Driver {
     /// Keeps as much of it as the server's settings allow, the smaller first. What is not kept is named.
     pub(super) async fn keep_kept(&mut self, agent: &Agent) -> Result<(), Halt> {
-        let mut artifacts = match in_time(agent.kept()).await {
-            Ok(kept) => kept.artifacts,
+        let Kept { mut artifacts, notices } = match in_time(agent.kept()).await {
+            Ok(kept) => kept,
             // An executor of an earlier version keeps nothing; one that is gone has lost it, and the run's end says so.
             Err(Error::Refused { status: 404, .. } | Error::Unreachable(_)) => return Ok(()),
             Err(error) => {
@@ -29,6 +29,10 @@ impl Driver {
                 return self.notice("rescue", text).await;
             }
         };
+        for text in notices {
+            let text = self.mask.text(&text).into_owned();
+            self.notice("rescue", text).await?;
+        }
         artifacts.sort_by_key(|artifact| artifact.bytes);
         let mut room = self.app.config.storage.keep_bytes;
         for artifact in artifacts {

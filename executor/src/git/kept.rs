@@ -27,12 +27,10 @@ pub(super) const WORKSPACE: &str = "workspace.tar.gz";
 
 impl Git {
     /// Everything that is kept; bundles of commits are made when they are asked for.
-    ///
-    /// # Errors
-    /// When a bundle cannot be made.
-    pub(crate) async fn kept(&self) -> Result<Kept, GitFailure> {
+    /// One that cannot be made takes no other with it.
+    pub(crate) async fn kept(&self) -> Kept {
         let _turn = self.0.turn.write().await;
-        let ledger = self.ledger();
+        let (mut kept, ledger) = (Kept::default(), self.ledger());
         let without = format!("^{}\n", ledger.base);
         let unpushed = ledger.head.is_some() && ledger.head != ledger.pushed && ledger.head.as_ref() != Some(&ledger.base);
         let bundles = [
@@ -45,19 +43,18 @@ impl Git {
                 refs: refs.to_owned(),
                 without: self.without(&without),
             };
-            if is_wanted {
-                self.keep(name, what, &bundle, true).await?;
-            } else {
+            if !is_wanted {
                 self.forget(name).await;
+            } else if let Err(failure) = self.keep(name, what, &bundle, true).await {
+                kept.notices.push(format!("{name} could not be made: {}.", failure.message));
             }
         }
-        let mut kept = Kept::default();
         for (name, what) in self.ledger().artifacts {
             if let Ok(known) = fs::metadata(self.0.places.kept().join(&name)).await {
                 kept.artifacts.push(Artifact { name, bytes: known.len(), what });
             }
         }
-        Ok(kept)
+        kept
     }
 
     /// The file of something that is kept.

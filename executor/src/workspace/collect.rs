@@ -45,6 +45,8 @@ struct Collecting<'a> {
     stage: Stage,
     /// What the executor's repository has: lines of ids, each with `^`.
     have: Vec<u8>,
+    /// What of it the remote has, or is known to have been given, in the same form.
+    out: Vec<u8>,
     /// What the remote had at the clone, in the same form.
     remote: Vec<u8>,
     theirs: Option<Theirs>,
@@ -128,8 +130,9 @@ impl<'a> Collecting<'a> {
         ids.flat_map(|id| format!("^{id}\n").into_bytes()).collect()
     };
     let remote = [lines("refs/remotes/"), lines("refs/tags/")].concat();
-    let mut have = lines("refs/");
-    have.extend(format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes());
+    let start = format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes();
+    let have = [lines("refs/"), start.clone()].concat();
+    let out = [remote.clone(), lines("refs/caisson/"), start].concat();
     let head = theirs.as_ref().and_then(Theirs::head_commit);
     let head = head.and_then(|head| stage.whole_commit(head, &have));
         Ok(Self {
@@ -138,6 +141,7 @@ impl<'a> Collecting<'a> {
             author: Author { name: &asked.name, email: &asked.email },
             stage,
             have,
+            out,
             remote,
             theirs,
             head,
@@ -260,7 +264,9 @@ impl<'a> Collecting<'a> {
         let head = match footing {
             Footing::Apart(_) => pushed.clone(),
             // The agent has looked at another branch of the remote, and did nothing there.
-            _ if !self.stage.is_ancestor(&pushed, own) && self.stage.count(own, &self.remote) == 0 => pushed.clone(),
+            _ if !self.stage.is_ancestor(&pushed, own) && self.stage.count(own, &self.remote).is_ok_and(|commits| commits == 0) => {
+                pushed.clone()
+            }
             Footing::Related(_) | Footing::Files => {
                 match combine::combine(&self.stage, &pushed, own, self.author)? {
                     Combined::Theirs => own.to_owned(),
@@ -305,7 +311,8 @@ impl<'a> Collecting<'a> {
 
     /// What this repository has beside the run's line.
     fn look_elsewhere(&mut self, own: &str, head: Option<&str>) -> Result<Vec<Elsewhere>, GitFailure> {
-        let mut known = self.have.clone();
+        // Not what was found elsewhere before: it still is.
+        let mut known = self.out.clone();
         known.extend(head.map(|head| format!("^{head}\n")).unwrap_or_default().into_bytes());
         let mut search = Search {
             stage: &self.stage,

@@ -30,8 +30,10 @@ pub(super) fn create(vault: &Path) -> Result<Repository, GitFailure> {
 pub(super) fn note(vault: &Path, refs: &[(String, String)], replace: bool) -> Result<Answer, GitFailure> {
     let git = Sealed::at(vault, vault);
     for (name, id) in refs {
-        let tips = [id.as_bytes(), b"\n--not\n--all\n"].concat();
-        if !git.holds(["rev-list", "--objects", "--quiet", "--stdin"], &tips) {
+        let tip = format!("{id}\n");
+        // Before git 2.42 standard input has no options.
+        let words = ["rev-list", "--objects", "--quiet", "--stdin", "--not", "--all"];
+        if !git.holds(words, tip.as_bytes()) {
             return Err(failed(format!("{name}: not all of commit {id} has arrived")));
         }
     }

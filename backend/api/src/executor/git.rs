@@ -174,6 +174,9 @@ pub struct Elsewhere {
 pub struct Kept {
     /// Each has a name that no other has.
     pub artifacts: Vec<Artifact>,
+    /// What could not be kept and why, a sentence each.
+    #[serde(default)]
+    pub notices: Vec<String>,
 }
 
 /// `POST /push`: pushes what `POST /commit` took out of the workspace to this branch of the remote.

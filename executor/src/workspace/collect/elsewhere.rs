@@ -63,7 +63,8 @@ impl Search<'_> {
             }
             return;
         };
-        let commits = self.stage.count(&commit, &self.known);
+        // What cannot be counted is kept all the same.
+        let commits = self.stage.count(&commit, &self.known).unwrap_or(1);
         if 0 < commits {
             self.known.extend(format!("^{commit}\n").into_bytes());
             self.found.push(Elsewhere { place: place.to_owned(), commit, commits });

@@ -99,10 +99,14 @@ impl Stage {
     }
 
     /// How many commits `tip` has that these lack: lines of ids, each with `^`.
-    pub(super) fn count(&self, tip: &str, without: &[u8]) -> u64 {
+    ///
+    /// # Errors
+    /// When git cannot tell: then nobody may take it for none.
+    pub(super) fn count(&self, tip: &str, without: &[u8]) -> Result<u64, GitFailure> {
         let tips = [tip.as_bytes(), b"\n", without].concat();
-        let count = self.git.feed(["rev-list", "--count", "--stdin"], &tips).unwrap_or_default();
-        String::from_utf8_lossy(&count).trim().parse().unwrap_or(0)
+        let count = self.git.feed(["rev-list", "--count", "--stdin"], &tips)?;
+        let count = String::from_utf8_lossy(&count);
+        count.trim().parse().map_err(|_| failed(format!("git counts commits as {count:?}")))
     }
 
     /// Makes a commit.
