@@ -64,6 +64,16 @@ impl Account {
     /// A command that runs as this account in the workspace, with no privilege, no capability, no way to
     /// gain one, and a fresh environment. Its standard streams are closed until the caller opens them.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
+        self.command_in(&["--clear-groups"], program.as_ref(), job)
+    }
+
+    /// The same for a command of ours that may also read the executor's own repository: it is in the executor's
+    /// group. The agent is not.
+    pub(crate) fn git_command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
+        self.command_in(&["--groups", &nix::unistd::getegid().to_string()], program.as_ref(), job)
+    }
+
+    fn command_in(&self, groups: &[&str], program: &OsStr, job: &str) -> Command {
         let mut words: Vec<&OsStr> = Vec::new();
         // The agent may close its workspace to others, so only the agent can go there.
         if self.user.is_some() {
@@ -73,9 +83,9 @@ impl Account {
         if let Some(limit) = &limit {
             words.extend([OsStr::new("prlimit"), limit.as_ref(), "--".as_ref()]);
         }
-        words.push(program.as_ref());
+        words.push(program);
         let mut command = match self.user.as_deref() {
-            Some(user) => self.becoming(user),
+            Some(user) => self.becoming(user, groups),
             None => Command::new(words.remove(0)),
         };
         if self.user.is_none() {
@@ -94,26 +104,12 @@ impl Account {
 
     /// A worker: this program as this account, known by its name. Its standard streams are pipes.
     pub(crate) fn worker(&self, name: &str) -> Command {
-        let mut command = self.command(&self.worker, name);
-        // The agent's global settings are the agent's: they must not change what a worker does.
-        command.arg(name).env("HOME", "/nonexistent");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        as_worker(self.command(&self.worker, name), name)
     }
 
-    /// A worker that may also read the executor's own repository: it is in the executor's group. The agent is not.
+    /// A worker that may also read the executor's own repository.
     pub(crate) fn git_worker(&self, name: &str) -> Command {
-        let command = self.worker(name);
-        let Some(user) = &self.user else { return command };
-        let group = nix::unistd::getegid().to_string();
-        let mut own = self.becoming_with(user, &["--groups", &group]);
-        // What `worker` has put behind `setpriv … --`, and its environment.
-        own.args(command.as_std().get_args().skip_while(|word| *word != "--").skip(1));
-        for (name, value) in command.as_std().get_envs() {
-            value.map(|value| own.env(name, value));
-        }
-        own.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        own
+        as_worker(self.git_command(&self.worker, name), name)
     }
 
     /// A worker as the executor's own user, without its privileges.
@@ -126,10 +122,8 @@ impl Account {
             }
             None => Command::new(&self.worker),
         };
-        command.arg(name).env_clear().env("PATH", &self.path).env("HOME", "/nonexistent").env("LANG", "C.UTF-8");
-        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.kill_on_drop(true);
-        command
+        command.env_clear().env("PATH", &self.path).env("LANG", "C.UTF-8").current_dir("/").kill_on_drop(true);
+        as_worker(command, name)
     }
 
     /// A command for a program of the image that must be no other's to tamper with, the agent's least: as
@@ -137,7 +131,7 @@ impl Account {
     pub(crate) fn aside(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match &self.user {
             Some(_) => {
-                let mut command = self.becoming(NOBODY);
+                let mut command = self.becoming(NOBODY, &["--clear-groups"]);
                 command.arg(program);
                 command
             }
@@ -170,14 +164,10 @@ impl Account {
 
     /// A command that becomes the user, for the program that is added; `None` without a user of its own.
     fn unprivileged(&self) -> Option<Command> {
-        self.user.as_deref().map(|user| self.becoming(user))
+        self.user.as_deref().map(|user| self.becoming(user, &["--clear-groups"]))
     }
 
-    fn becoming(&self, user: &str) -> Command {
-        self.becoming_with(user, &["--clear-groups"])
-    }
-
-    fn becoming_with(&self, user: &str, groups: &[&str]) -> Command {
+    fn becoming(&self, user: &str, groups: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", user, "--regid", user]).args(groups).args(DROPPED).arg("--");
         command
@@ -260,6 +250,14 @@ impl Account {
     fn mark(&self, job: &str) -> String {
         format!("{}#{job}", self.workspace.display())
     }
+}
+
+/// The worker of this name, with its standard streams as pipes.
+fn as_worker(mut command: Command, name: &str) -> Command {
+    // The agent's global settings are the agent's: they must not change what a worker does.
+    command.arg(name).env("HOME", "/nonexistent");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 fn this_program() -> PathBuf {

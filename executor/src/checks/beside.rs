@@ -35,7 +35,6 @@ pub(super) async fn words(account: &Account, job: &str, commit: &Commit, stop: &
     }
     let folder = Folder::new(account, job);
     let mut list = folder.git(commit, LIST);
-    list.arg(account.workspace());
     let listed = tokio::select! {
         output = list.output() => output.and_then(said),
         () = tokio::time::sleep(TIME) => Err(io::ErrorKind::TimedOut.into()),

@@ -1,7 +1,8 @@
 //! A clean checkout of a commit, for the checks that ask for one: what is in no commit is not there.
 //!
-//! Git makes it as the agent's user, in a repository of its own without hooks, filters or settings. It
-//! borrows the objects, so nothing is copied but the files.
+//! Git makes it as the agent's user, in a repository of its own without hooks, filters or settings, from the
+//! executor's own repository. Then the checkout borrows the history from the workspace: a check is the agent's code,
+//! which does not get at the executor's files.
 
 use std::{
     io,
@@ -17,16 +18,24 @@ use crate::{Config, account::Account, refusal::Refusal};
 
 /// How long removing a checkout may take.
 const REMOVE: Duration = Duration::from_secs(120);
-/// Makes an empty repository in the folder `$1` that borrows the objects of `$2`, sets `commit` to the full
-/// id of the commit `$3`, and goes there. Without `$3` it is the newest commit of the repository `$2`.
+/// Makes an empty repository in the folder `$1` that borrows the objects of the executor's repository `$2`, sets
+/// `commit` to the full id of the commit `$3`, and goes there. Without `$3` it is the newest commit of the run.
+/// `$4` is the workspace.
 const BORROW: &str = r#"set -eu
 rm -rf -- "$1"
 git init -q --template= -- "$1"
 printf '%s\n' "$2/objects" >"$1/.git/objects/info/alternates"
 wanted=$3
-[ -n "$wanted" ] || wanted=$(git --git-dir="$2" rev-parse --verify HEAD)
+newest() { git --git-dir="$1" rev-parse --verify -q refs/branch/head || git --git-dir="$1" rev-parse refs/caisson/base; }
+[ -n "$wanted" ] || wanted=$(newest "$2")
+! [ -e "$2/shallow" ] || cp -- "$2/shallow" "$1/.git/shallow"
 cd -- "$1"
 commit=$(git rev-parse --verify "$wanted^{commit}")
+"#;
+/// Prints the commit's id.
+const CHECK_OUT: &str = r#"git checkout -q --detach "$commit"
+printf '%s\n' "$4/.git/objects" >.git/objects/info/alternates
+printf %s "$commit"
 "#;
 /// A check may leave folders whose mode keeps their files from being removed.
 const REMOVAL: &str = r#"chmod -R u+rwX -- "$1" 2>/dev/null; rm -rf -- "$1""#;
@@ -50,19 +59,13 @@ impl Commit {
             let why = "commit: is not the full id of a commit: 40 hexadecimal digits";
             return Err(Refusal::Invalid(why.to_owned()));
         }
-        Ok(Self { repository: source_of_commits(config), id: id.map(str::to_owned) })
+        Ok(Self { repository: config.spool.join("repository.git"), id: id.map(str::to_owned) })
     }
 
     /// Whether there is a repository at all.
     pub(super) fn has_repository(&self) -> bool {
         self.repository.exists()
     }
-}
-
-/// The repository that checks read commits from: the executor's own, or the agent's while there is no other.
-fn source_of_commits(config: &Config) -> PathBuf {
-    let own = config.spool.join("repository.git");
-    if own.exists() { own } else { config.workspace.join(".git") }
 }
 
 /// A folder in the agent's home for one repository; whoever made it removes it.
@@ -90,16 +93,15 @@ impl<'a> Folder<'a> {
     /// # Errors
     /// What git said when it could not.
     pub(super) async fn check_out(&self, commit: &Commit) -> io::Result<String> {
-        let checkout = r#"git checkout -q --detach "$commit"; printf %s "$commit""#;
-        let output = self.git(commit, checkout).output().await?;
+        let output = self.git(commit, CHECK_OUT).output().await?;
         Ok(String::from_utf8_lossy(&said(output)?).into_owned())
     }
 
     /// A command that borrows the commit's objects and then runs this script in the new repository.
     pub(super) fn git(&self, commit: &Commit, script: &str) -> Command {
-        let mut command = self.account.command("bash", self.job);
+        let mut command = self.account.git_command("bash", self.job);
         command.args(["-c", &format!("{BORROW}{script}"), "checks"]).arg(&self.path);
-        command.arg(&commit.repository).arg(commit.id.as_deref().unwrap_or_default());
+        command.arg(&commit.repository).arg(commit.id.as_deref().unwrap_or_default()).arg(self.account.workspace());
         // Only the repository's own settings count, and this one has none. The user's attributes are in HOME.
         command.env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_ATTR_NOSYSTEM", "1");
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
