@@ -28,7 +28,8 @@ const MARKER: &str = "CAISSON_JOB";
 const NOBODY: &str = "65534";
 
 /// For `setpriv`: no capability, and no way to gain one.
-const DROPPED: [&str; 4] = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"];
+const DROPPED: [&str; 4] =
+    ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"];
 
 /// How often processes are killed before that is given up, and the time between.
 const KILL_ROUNDS: u32 = 200;
@@ -122,7 +123,12 @@ impl Account {
             }
             None => Command::new(&self.worker),
         };
-        command.env_clear().env("PATH", &self.path).env("LANG", "C.UTF-8").current_dir("/").kill_on_drop(true);
+        command
+            .env_clear()
+            .env("PATH", &self.path)
+            .env("LANG", "C.UTF-8")
+            .current_dir("/")
+            .kill_on_drop(true);
         as_worker(command, name)
     }
 

@@ -14,9 +14,7 @@ use std::{
     time::Duration,
 };
 
-use api::executor::{
-    CloneLine, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
-};
+use api::executor::{CloneLine, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Child,
@@ -312,7 +310,8 @@ impl Git {
 
     async fn start(&self, request: &Request) -> std::io::Result<Child> {
         let account = &self.0.account;
-        let mut worker = if request.is_own() { account.own_worker(WORKER) } else { account.git_worker(WORKER) };
+        let mut worker =
+            if request.is_own() { account.own_worker(WORKER) } else { account.git_worker(WORKER) };
         let mut child = worker.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(&serde_json::to_vec(request)?).await?;

@@ -48,7 +48,9 @@ pub(crate) fn worker() -> io::Result<()> {
 fn answer(request: Request, report: &Report) -> Result<Answer, GitFailure> {
     match request {
         Request::Fetch { vault, clone, relay } => clone::fetch_all(&vault, &clone, relay, report),
-        Request::Checkout { clone, fetched, settle } => clone::check_out_all(&clone, &fetched, &settle, report),
+        Request::Checkout { clone, fetched, settle } => {
+            clone::check_out_all(&clone, &fetched, &settle, report)
+        }
         Request::Clear { workspace } => {
             empty(&workspace).map(|()| Answer::Done).map_err(failure::system("emptying the workspace"))
         }

@@ -7,3 +7,4 @@ mod elsewhere;
 mod nothing;
 mod refused;
 mod script;
+mod shown;

@@ -101,7 +101,10 @@ impl<'a> Folder<'a> {
     pub(super) fn git(&self, commit: &Commit, script: &str) -> Command {
         let mut command = self.account.git_command("bash", self.job);
         command.args(["-c", &format!("{BORROW}{script}"), "checks"]).arg(&self.path);
-        command.arg(&commit.repository).arg(commit.id.as_deref().unwrap_or_default()).arg(self.account.workspace());
+        command
+            .arg(&commit.repository)
+            .arg(commit.id.as_deref().unwrap_or_default())
+            .arg(self.account.workspace());
         // Only the repository's own settings count, and this one has none. The user's attributes are in HOME.
         command.env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_ATTR_NOSYSTEM", "1");
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");

@@ -32,7 +32,9 @@ impl Git {
         let _turn = self.0.turn.write().await;
         let (mut kept, ledger) = (Kept::default(), self.ledger());
         let without = format!("^{}\n", ledger.base);
-        let unpushed = ledger.head.is_some() && ledger.head != ledger.pushed && ledger.head.as_ref() != Some(&ledger.base);
+        let unpushed = ledger.head.is_some()
+            && ledger.head != ledger.pushed
+            && ledger.head.as_ref() != Some(&ledger.base);
         let bundles = [
             (ELSEWHERE, "refs/elsewhere/*", !ledger.elsewhere.is_empty(), ABOUT_ELSEWHERE),
             (BRANCH, "refs/branch/*", unpushed, ABOUT_BRANCH),
@@ -127,9 +129,9 @@ const ABOUT_ELSEWHERE: &str = "Commits that are not on the run's branch. In a cl
                                `git fetch elsewhere.bundle 'refs/elsewhere/*:refs/heads/caisson-elsewhere/*'`.";
 const ABOUT_BRANCH: &str = "Commits of the run's branch that were not pushed. In a clone of the repository: \
                             `git fetch branch.bundle refs/branch/head:caisson-work`.";
-pub(super) const ABOUT_LEFT_OUT: &str = "Files that were left out of the commits, with their paths in the repository.";
-pub(super) const ABOUT_WORKSPACE: &str =
-    "All files of the workspace: its repository could not be read. Unpack it over a checkout of the base commit.";
+pub(super) const ABOUT_LEFT_OUT: &str =
+    "Files that were left out of the commits, with their paths in the repository.";
+pub(super) const ABOUT_WORKSPACE: &str = "All files of the workspace: its repository could not be read. Unpack it over a checkout of the base commit.";
 
 pub(super) fn system(error: std::io::Error) -> GitFailure {
     match error.kind() {

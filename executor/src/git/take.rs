@@ -61,7 +61,10 @@ impl Git {
         let settled = self.work(&Request::Settle(settle), LOCAL_STALL, |_| {}).await;
         taken?;
         if let Err(failure) = settled {
-            result.notices.push(format!("The workspace's repository could not be brought up to date: {}.", failure.message));
+            result.notices.push(format!(
+                "The workspace's repository could not be brought up to date: {}.",
+                failure.message
+            ));
         }
         if result.head.is_none() {
             result.head = Some(ledger.head.unwrap_or(ledger.base));
@@ -167,7 +170,9 @@ impl Git {
     async fn keep_workspace(&self, failure: GitFailure) -> Result<CommitResult, GitFailure> {
         tracing::warn!(failure.message, "the work could not be committed; the files are kept as an archive");
         let paths = std::fs::read_dir(&self.0.workspace).into_iter().flatten().flatten();
-        let paths = paths.map(|entry| entry.file_name().into()).filter(|name: &std::path::PathBuf| name.as_os_str() != ".git");
+        let paths = paths
+            .map(|entry| entry.file_name().into())
+            .filter(|name: &std::path::PathBuf| name.as_os_str() != ".git");
         let raw = Raw::Archive { root: self.0.workspace.clone(), paths: paths.collect() };
         self.keep(WORKSPACE, ABOUT_WORKSPACE, &raw, false).await?;
         let ledger = self.ledger();

@@ -32,7 +32,15 @@ pub(super) fn remember_remote(
 /// Writes the files of `HEAD` and its index. Git itself does it: it knows every attribute.
 pub(super) fn files(workspace: &Path, report: &Report) -> Result<(), GitFailure> {
     let git = Sealed::at(&workspace.join(".git"), workspace);
-    let words = ["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false", "checkout", "--force", "--progress"];
+    let words = [
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "advice.detachedHead=false",
+        "checkout",
+        "--force",
+        "--progress",
+    ];
     git.watch(words, |line| match updated(line) {
         Some((done, total)) => report.progress("checkout", done, total, 0),
         None => report.alive(),

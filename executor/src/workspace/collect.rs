@@ -116,25 +116,26 @@ enum Footing {
 
 impl<'a> Collecting<'a> {
     fn begin(asked: &'a Collect, report: &'a Report) -> Result<Self, GitFailure> {
-    let theirs = Theirs::of(&asked.workspace);
-    let vault = Theirs::bare(&asked.vault);
-    let mut objects = vec![asked.vault.join("objects")];
-    objects.extend(theirs.as_ref().map(Theirs::objects));
-    let places = [asked.home.as_path(), Path::new("/var/tmp"), Path::new("/tmp")];
-    let stage = Stage::create(&places, &asked.workspace, &objects)?.beside(&asked.workspace, "index");
-    let histories: Vec<&Path> =
-        std::iter::once(asked.vault.as_path()).chain(theirs.as_ref().map(|theirs| theirs.common.as_path())).collect();
-    stage.end_history_at(&histories)?;
-    let lines = |from: &str| -> Vec<u8> {
-        let ids = vault.refs.iter().filter(|(name, _)| name.starts_with(from)).map(|(_, id)| id);
-        ids.flat_map(|id| format!("^{id}\n").into_bytes()).collect()
-    };
-    let remote = [lines("refs/remotes/"), lines("refs/tags/")].concat();
-    let start = format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes();
-    let have = [lines("refs/"), start.clone()].concat();
-    let out = [remote.clone(), lines("refs/caisson/"), start].concat();
-    let head = theirs.as_ref().and_then(Theirs::head_commit);
-    let head = head.and_then(|head| stage.whole_commit(head, &have));
+        let theirs = Theirs::of(&asked.workspace);
+        let vault = Theirs::bare(&asked.vault);
+        let mut objects = vec![asked.vault.join("objects")];
+        objects.extend(theirs.as_ref().map(Theirs::objects));
+        let places = [asked.home.as_path(), Path::new("/var/tmp"), Path::new("/tmp")];
+        let stage = Stage::create(&places, &asked.workspace, &objects)?.beside(&asked.workspace, "index");
+        let histories: Vec<&Path> = std::iter::once(asked.vault.as_path())
+            .chain(theirs.as_ref().map(|theirs| theirs.common.as_path()))
+            .collect();
+        stage.end_history_at(&histories)?;
+        let lines = |from: &str| -> Vec<u8> {
+            let ids = vault.refs.iter().filter(|(name, _)| name.starts_with(from)).map(|(_, id)| id);
+            ids.flat_map(|id| format!("^{id}\n").into_bytes()).collect()
+        };
+        let remote = [lines("refs/remotes/"), lines("refs/tags/")].concat();
+        let start = format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes();
+        let have = [lines("refs/"), start.clone()].concat();
+        let out = [remote.clone(), lines("refs/caisson/"), start].concat();
+        let head = theirs.as_ref().and_then(Theirs::head_commit);
+        let head = head.and_then(|head| stage.whole_commit(head, &have));
         Ok(Self {
             asked,
             report,
@@ -201,7 +202,9 @@ impl<'a> Collecting<'a> {
     fn footing(&mut self) -> Footing {
         let pushed = &self.asked.pushed;
         let Some(theirs) = &self.theirs else {
-            self.result.notices.push("The workspace has no repository any more; its files were compared.".to_owned());
+            self.result
+                .notices
+                .push("The workspace has no repository any more; its files were compared.".to_owned());
             return Footing::Files;
         };
         let branches = theirs.refs.iter().filter(|(name, _)| name.starts_with("refs/heads/"));
@@ -211,7 +214,9 @@ impl<'a> Collecting<'a> {
         match &self.head {
             Some(head) if self.stage.are_related(head, pushed) => Footing::Related(head.clone()),
             Some(head) if has_line => Footing::Apart(Some(head.clone())),
-            None if has_line && matches!(&theirs.head, Head::Branch(name) if !theirs.refs.contains_key(name)) => {
+            None if has_line
+                && matches!(&theirs.head, Head::Branch(name) if !theirs.refs.contains_key(name)) =>
+            {
                 Footing::Apart(None)
             }
             _ => {
@@ -264,7 +269,9 @@ impl<'a> Collecting<'a> {
         let head = match footing {
             Footing::Apart(_) => pushed.clone(),
             // The agent has looked at another branch of the remote, and did nothing there.
-            _ if !self.stage.is_ancestor(&pushed, own) && self.stage.count(own, &self.remote).is_ok_and(|commits| commits == 0) => {
+            _ if !self.stage.is_ancestor(&pushed, own)
+                && self.stage.count(own, &self.remote).is_ok_and(|commits| commits == 0) =>
+            {
                 pushed.clone()
             }
             Footing::Related(_) | Footing::Files => {

@@ -58,7 +58,8 @@ impl Search<'_> {
         }
         let Some(commit) = self.stage.whole_commit(id, &self.known) else {
             if place != "no branch" {
-                let text = format!("The work at {place} cannot be read: objects of it are missing or damaged.");
+                let text =
+                    format!("The work at {place} cannot be read: objects of it are missing or damaged.");
                 self.notices.push(text);
             }
             return;

@@ -38,7 +38,9 @@ pub(super) struct Progress {
 pub(super) fn read(stage: &Stage, theirs: &Theirs) -> Progress {
     let has = |name: &str| theirs.git_dir.join(name).exists();
     let operation = match () {
-        () if has("rebase-merge") || has("rebase-apply") => Some("a rebase (`git rebase --continue` ends it)"),
+        () if has("rebase-merge") || has("rebase-apply") => {
+            Some("a rebase (`git rebase --continue` ends it)")
+        }
         () if has("CHERRY_PICK_HEAD") => Some("a cherry-pick (`git cherry-pick --continue` ends it)"),
         () if has("REVERT_HEAD") => Some("a revert (`git revert --continue` ends it)"),
         () => None,
@@ -89,7 +91,9 @@ impl Progress {
     pub(super) fn objection(&self) -> Option<Objection> {
         let text = match (self.operation, self.unmerged.is_empty()) {
             (None, true) => return None,
-            (Some(operation), true) => format!("The repository is in the middle of {operation}. End it, or abort it."),
+            (Some(operation), true) => {
+                format!("The repository is in the middle of {operation}. End it, or abort it.")
+            }
             (operation, false) => {
                 let paths = self.unmerged.iter().map(|path| path.to_string_lossy().into_owned()).collect();
                 let middle = match (operation, self.merging.is_empty()) {
@@ -110,7 +114,8 @@ impl Progress {
 
 /// Files of a commit that hold conflict markers which an earlier one did not have.
 pub(super) fn markers(stage: &Stage, before: &str, after: &str) -> Result<Option<Objection>, GitFailure> {
-    let changed = stage.git.read(["diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMT", before, after])?;
+    let changed =
+        stage.git.read(["diff-tree", "-r", "-z", "--no-renames", "--diff-filter=AMT", before, after])?;
     let mut found = Vec::new();
     let mut words = parts(&changed);
     // `:100644 100644 ID ID M<nul>PATH`
@@ -170,7 +175,9 @@ mod tests {
     fn markers_are_three_in_their_order() {
         assert!(has_markers(b"a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> main\n"));
         assert!(has_markers(b"<<<<<<< HEAD\r\nb\r\n=======\r\nc\r\n>>>>>>> main"));
-        for text in ["", "Title\n=======\n", ">>>>>>> a\n=======\n<<<<<<< b\n", "    <<<<<<< a\n=======\n>>>>>>> b\n"] {
+        for text in
+            ["", "Title\n=======\n", ">>>>>>> a\n=======\n<<<<<<< b\n", "    <<<<<<< a\n=======\n>>>>>>> b\n"]
+        {
             assert!(!has_markers(text.as_bytes()), "{text}");
         }
     }

@@ -108,8 +108,7 @@ fn look(
         one.place = format!("{} in the {kind} {shown}", one.place);
     }
     let name = format!("{}.bundle", slug(&shown));
-    let bundle =
-        InnerBundle { name, path: shown.into_owned(), stage: stage.folder.clone(), without };
+    let bundle = InnerBundle { name, path: shown.into_owned(), stage: stage.folder.clone(), without };
     Ok(Some(Inner { bundle, elsewhere: found }))
 }
 

@@ -1,12 +1,7 @@
 //! Submodules: where the branch may point to, and what was done inside them. A branch never points at a commit
 //! that only this container has.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::ffi::OsStrExt,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, fs, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use api::executor::GitFailure;
 

@@ -87,12 +87,16 @@ fn is_usable(workspace: &Path, head: &str) -> bool {
     let listed = is_at.then(|| git(&["ls-tree", "-r", "-l", "HEAD"])).flatten();
     // Objects that are not there have the size `BAD`.
     let is_whole = listed.is_some_and(|listed| {
-        let size = |line: &[u8]| line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).nth(3) == Some(b"BAD");
+        let size = |line: &[u8]| {
+            line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).nth(3)
+                == Some(b"BAD")
+        };
         listed.status.success() && !listed.stdout.split(|byte| *byte == b'\n').any(size)
     });
     is_whole
         && git(&["rev-list", "--quiet", "HEAD"]).is_some_and(|said| said.status.success())
-        && git(&["diff-index", "--cached", "--quiet", "HEAD"]).is_some_and(|said| said.status.code() == Some(0))
+        && git(&["diff-index", "--cached", "--quiet", "HEAD"])
+            .is_some_and(|said| said.status.code() == Some(0))
 }
 
 /// Puts a fresh repository in the place of one that cannot be used. The files stay.
@@ -125,7 +129,8 @@ fn index(stage: &Stage, asked: &Settle, head: &str, git_dir: &Path) -> Result<()
 /// Moves a repository that is of no use out of the way. Its commits are in the executor's own.
 fn set_aside(workspace: &Path, home: &Path) {
     let git = workspace.join(".git");
-    let aside = tempfile::Builder::new().prefix(".replaced-git-").tempdir_in(home).map(tempfile::TempDir::keep);
+    let aside =
+        tempfile::Builder::new().prefix(".replaced-git-").tempdir_in(home).map(tempfile::TempDir::keep);
     let moved = aside.and_then(|aside| fs::rename(&git, aside.join("git")));
     if moved.is_err() {
         // On another volume it is taken away in place.

@@ -119,7 +119,9 @@ impl Making<'_> {
         let modified: BTreeSet<PathBuf> = parts(&listed).map(path_of).collect();
         for path in modified {
             self.report.alive();
-            let Some(entry) = self.entries.get(&path).filter(|entry| entry.mode != "160000") else { continue };
+            let Some(entry) = self.entries.get(&path).filter(|entry| entry.mode != "160000") else {
+                continue;
+            };
             match self.files.at(&path) {
                 Found::File(known) => {
                     let executable = known.permissions().mode() & 0o100 != 0;
@@ -136,7 +138,9 @@ impl Making<'_> {
                 Found::Nothing if self.basis.hidden.holds(&path) => {}
                 Found::Nothing | Found::Folder => self.changed.push(path),
                 Found::Odd(why) => self.leave(&path, why, false),
-                Found::Unreadable => self.leave(&path, "it cannot be read; the branch has it as it was", false),
+                Found::Unreadable => {
+                    self.leave(&path, "it cannot be read; the branch has it as it was", false)
+                }
             }
         }
         // Through a link to a folder git sees the files that were there before.
@@ -172,7 +176,9 @@ impl Making<'_> {
         let mut output = git.run(&words, &[])?;
         for _ in 0..OPENINGS {
             let shut = unlisted(&output.stderr);
-            if shut.is_empty() || !self.files.open_folders(&shut.iter().map(|path| prefix.join(path)).collect::<Vec<_>>()) {
+            if shut.is_empty()
+                || !self.files.open_folders(&shut.iter().map(|path| prefix.join(path)).collect::<Vec<_>>())
+            {
                 break;
             }
             output = git.run(&words, &[])?;
@@ -306,7 +312,10 @@ impl Making<'_> {
             changed.into_iter().partition(|path| matches!(self.files.at(path), Found::File(_)));
         let mut removal = Vec::new();
         for path in gone {
-            removal.extend([b"0 0000000000000000000000000000000000000000\t", path.as_os_str().as_bytes(), b"\0"].concat());
+            removal.extend(
+                [b"0 0000000000000000000000000000000000000000\t", path.as_os_str().as_bytes(), b"\0"]
+                    .concat(),
+            );
         }
         self.stage.git.feed(["update-index", "-z", "--index-info"], &removal)?;
         self.record_some(&there);
@@ -333,7 +342,13 @@ impl Making<'_> {
     /// Records a file's bytes as they are, where its attributes ask for a conversion that fails.
     fn record_raw(&self, path: &Path) -> bool {
         let file = self.files.root.join(path);
-        let words = [OsStr::new("hash-object"), "-w".as_ref(), "--no-filters".as_ref(), "--".as_ref(), file.as_os_str()];
+        let words = [
+            OsStr::new("hash-object"),
+            "-w".as_ref(),
+            "--no-filters".as_ref(),
+            "--".as_ref(),
+            file.as_os_str(),
+        ];
         let Ok(id) = self.stage.git.word(words) else { return false };
         let entry = [b"100644 ", id.as_bytes(), b"\t", path.as_os_str().as_bytes(), b"\0"].concat();
         file.symlink_metadata().is_ok_and(|known| known.is_file())
@@ -343,7 +358,9 @@ impl Making<'_> {
 
 /// Whether a folder with a `.git` file is another worktree of the repository around it.
 fn is_linked(root: &Path, path: &Path) -> bool {
-    let common = |folder: &Path| super::theirs::Theirs::of(folder).and_then(|theirs| theirs.common.canonicalize().ok());
+    let common = |folder: &Path| {
+        super::theirs::Theirs::of(folder).and_then(|theirs| theirs.common.canonicalize().ok())
+    };
     let own = common(root);
     own.is_some() && own == common(&root.join(path))
 }
@@ -362,7 +379,8 @@ fn unlisted(stderr: &[u8]) -> Vec<PathBuf> {
 /// Whether a file is what Git LFS has in the place of a large one.
 fn is_pointer(file: &Path) -> bool {
     let small = std::fs::metadata(file).is_ok_and(|known| known.len() < 1024);
-    small && std::fs::read(file).is_ok_and(|text| text.starts_with(b"version https://git-lfs.github.com/spec/"))
+    small
+        && std::fs::read(file).is_ok_and(|text| text.starts_with(b"version https://git-lfs.github.com/spec/"))
 }
 
 fn nul_separated(paths: &[PathBuf]) -> Vec<u8> {

@@ -30,7 +30,11 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Makes one in the first of these folders that takes it.
-    pub(super) fn create(within: &[&Path], work_tree: &Path, objects: &[PathBuf]) -> Result<Self, GitFailure> {
+    pub(super) fn create(
+        within: &[&Path],
+        work_tree: &Path,
+        objects: &[PathBuf],
+    ) -> Result<Self, GitFailure> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for place in within {
             match Self::create_in(place, work_tree, objects) {
@@ -48,7 +52,8 @@ impl Stage {
         if ends.is_empty() {
             return Ok(());
         }
-        fs::write(self.git.git_dir.join("shallow"), ends).map_err(failure::system("making a folder for the work"))
+        fs::write(self.git.git_dir.join("shallow"), ends)
+            .map_err(failure::system("making a folder for the work"))
     }
 
     fn create_in(place: &Path, work_tree: &Path, objects: &[PathBuf]) -> io::Result<Self> {

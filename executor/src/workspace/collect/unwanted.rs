@@ -1,10 +1,6 @@
 //! What does not belong on a branch: told by its name, its size and its first bytes.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::Path,
-};
+use std::{fs::File, io::Read, path::Path};
 
 /// The largest file that goes out, in bytes: the large forges refuse more than 100 MB, and warn from here on.
 pub(super) const LARGEST: u64 = 50_000_000;
@@ -31,12 +27,15 @@ pub(super) fn dependencies<'a>(root: &Path, path: &'a Path) -> Option<&'a Path> 
 pub(super) fn by_name(path: &Path) -> Option<&'static str> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let example = ["example", "sample", "template", "dist", "defaults"];
-    let is_env = name == ".env" || name.starts_with(".env.") && !example.iter().any(|end| name.ends_with(end));
+    let is_env =
+        name == ".env" || name.starts_with(".env.") && !example.iter().any(|end| name.ends_with(end));
     if is_env {
         return Some("it holds settings that are often secret");
     }
-    if matches!(name, "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" | ".netrc" | ".git-credentials" | ".pgpass")
-    {
+    if matches!(
+        name,
+        "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" | ".netrc" | ".git-credentials" | ".pgpass"
+    ) {
         return Some("it holds credentials");
     }
     let settings = path.ends_with(".claude/settings.local.json") || name == "CLAUDE.local.md";
@@ -52,7 +51,8 @@ pub(super) fn by_content(head: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(head);
     let key = text.lines().any(|line| {
         let line = line.trim();
-        line.starts_with("-----BEGIN ") && (line.ends_with("PRIVATE KEY-----") || line.ends_with("PRIVATE KEY BLOCK-----"))
+        line.starts_with("-----BEGIN ")
+            && (line.ends_with("PRIVATE KEY-----") || line.ends_with("PRIVATE KEY BLOCK-----"))
     });
     key.then_some("it holds a private key")
 }
@@ -84,7 +84,9 @@ mod tests {
         for name in [".env", "app/.env.production", "id_rsa", "home/.netrc", ".claude/settings.local.json"] {
             assert!(by_name(Path::new(name)).is_some(), "{name}");
         }
-        for name in [".env.example", ".env.sample", "env", ".environment", "id_rsa.pub", ".claude/settings.json"] {
+        for name in
+            [".env.example", ".env.sample", "env", ".environment", "id_rsa.pub", ".claude/settings.json"]
+        {
             assert!(by_name(Path::new(name)).is_none(), "{name}");
         }
     }
