@@ -11,11 +11,11 @@ pub(super) fn Kept(view: RunView, test_id: &'static str) -> impl IntoView {
     let id = view.id;
     let rows = Memo::new(move |_| view.run.read().as_ref().map(|run| kept::kept(run)).unwrap_or_default());
     let entry = move |Row { name, what, command }: Row| {
-        let address = format!("/api/runs/{id}/artifacts/{name}");
+        let (address, file) = (format!("/api/runs/{id}/artifacts/{name}"), name.clone());
         let command = (!command.is_empty()).then(|| view! { <code>{command}</code> });
         view! {
             <li>
-                <a href=address download=name.clone() class="mono" data-testid=test_id>{name}</a>
+                <a href=address download=file class="mono" data-testid=test_id>{name}</a>
                 <span class="third">{what}</span>
                 {command}
             </li>
