@@ -44,7 +44,7 @@ fn a_run_that_changed_nothing_says_so_only_if_there_is_nothing_at_all() {
         (denied, Work::default(), "Bash was denied 3 times"),
         (refused, Work::default(), "example.org was refused 12 times"),
         (run(), outside, "/tmp/x was written outside the repository"),
-        (run(), commits, "branch feature has 2 commits (they were not kept)"),
+        (run(), commits, "branch feature has 2 commits (not kept)"),
         (run(), file, ".env is in no commit (It is a credential)"),
     ] {
         let end = done(&run, &work);
@@ -63,7 +63,7 @@ fn everything_that_is_known_is_in_one_sentence() {
     assert_eq!(
         done(&run, &work).detail,
         "Nothing was changed on the branch, but Bash was denied 3 times, example.org was refused once, and \
-         branch feature has 1 commit (elsewhere.bundle has them)."
+         branch feature has 1 commit (in elsewhere.bundle)."
     );
 }
 
@@ -83,7 +83,7 @@ fn work_beside_the_branch_is_named_also_when_the_run_succeeded() {
     assert_eq!(end.reason, Reason::Completed);
     assert_eq!(
         end.detail,
-        "All done; the work is on branch work. Not on it: stash@{0} has 1 commit (elsewhere.bundle has them); \
+        "All done; the work is on branch work. Not on it: stash@{0} has 1 commit (in elsewhere.bundle); \
          core is in no commit (It is a credential)."
     );
 }

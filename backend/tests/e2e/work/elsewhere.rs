@@ -16,7 +16,7 @@ async fn commits_on_another_branch_are_kept_and_named_and_not_called_nothing() {
     let detail = done.ended(Reason::AgentStopped);
     assert_eq!(
         detail,
-        "Nothing was changed on the branch, but branch feature has 2 commits (elsewhere.bundle has them)."
+        "Nothing was changed on the branch, but branch feature has 2 commits (in elsewhere.bundle)."
     );
     let log = done.in_bundle("elsewhere.bundle", &["log", "--all", "--format=%s"]).await;
     assert!(log.lines().any(|line| line == "Two"), "{log}");
@@ -41,7 +41,7 @@ async fn what_exceeds_the_setting_is_named_with_its_size_and_a_remedy() {
         format!("git switch -qc feature && echo 1 > f && git add -A && {COMMIT} -m One && git switch -q -");
     let done = done(world(&command, "true", &["--keep-bytes=10"]).await, &[]).await;
     let detail = done.ended(Reason::AgentStopped);
-    assert!(detail.contains("branch feature has 1 commit (they were not kept)"), "{detail}");
+    assert!(detail.contains("branch feature has 1 commit (not kept)"), "{detail}");
     let notices = done.notices();
     let said = notices.iter().find(|text| text.starts_with("elsewhere.bundle (")).expect("a notice");
     assert!(said.contains("--keep-bytes"), "{said}");
