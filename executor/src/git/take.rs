@@ -82,6 +82,8 @@ impl Git {
             vault: self.0.places.vault(),
             pushed: ledger.pushed_or_base().to_owned(),
             base: ledger.base,
+            head: ledger.head,
+            elsewhere: ledger.elsewhere,
             branch: ledger.branch,
             message,
             name,
@@ -107,18 +109,13 @@ impl Git {
         if let Some(seen) = &collected.seen {
             refs.push(("refs/caisson/seen".to_owned(), seen.clone()));
         }
-        // What a repository had that is gone now stays.
-        let replace = !collected.replace;
         let vault = self.0.places.vault();
-        match self.work(&Request::Note { vault, refs, replace }, LOCAL_STALL, |_| {}).await? {
+        match self.work(&Request::Note { vault, refs, replace: true }, LOCAL_STALL, |_| {}).await? {
             Answer::Done => {}
             answer => return Err(unexpected(&answer)),
         }
         self.change(|ledger| {
-            if replace {
-                ledger.elsewhere.clear();
-            }
-            ledger.elsewhere.extend(collected.elsewhere.iter().cloned());
+            ledger.elsewhere.clone_from(&collected.elsewhere);
             ledger.head = collected.result.head.clone().or_else(|| ledger.head.take());
         })?;
         for bundle in &collected.bundles {
@@ -169,11 +166,8 @@ impl Git {
     /// The last resort: all files, as an archive.
     async fn keep_workspace(&self, failure: GitFailure) -> Result<CommitResult, GitFailure> {
         tracing::warn!(failure.message, "the work could not be committed; the files are kept as an archive");
-        let paths = std::fs::read_dir(&self.0.workspace).into_iter().flatten().flatten();
-        let paths = paths
-            .map(|entry| entry.file_name().into())
-            .filter(|name: &std::path::PathBuf| name.as_os_str() != ".git");
-        let raw = Raw::Archive { root: self.0.workspace.clone(), paths: paths.collect() };
+        // All of them: the way to the workspace itself is empty.
+        let raw = Raw::Archive { root: self.0.workspace.clone(), paths: vec![std::path::PathBuf::new()] };
         self.keep(WORKSPACE, ABOUT_WORKSPACE, &raw, false).await?;
         let ledger = self.ledger();
         let text = format!(

@@ -7,6 +7,7 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 
+use super::files::{Files, Found};
 use crate::{git::Raw, workspace::sealed::Sealed};
 
 /// How much of what is left out of commits is kept, in bytes.
@@ -47,24 +48,25 @@ fn pass(git: &Sealed, arguments: &[&str], input: &str) -> io::Result<()> {
 fn archive(root: &Path, paths: &[PathBuf]) -> io::Result<()> {
     let mut archive = tar::Builder::new(GzEncoder::new(io::stdout().lock(), Compression::fast()));
     archive.follow_symlinks(false);
+    let files = Files::opened(root);
     for path in paths {
-        add(&mut archive, root, path);
+        add(&mut archive, &files, path);
     }
     archive.into_inner()?.finish()?.flush()
 }
 
-fn add<W: Write>(archive: &mut tar::Builder<W>, root: &Path, path: &Path) {
-    let place = root.join(path);
-    let Ok(known) = place.symlink_metadata() else { return };
-    if !known.is_dir() {
-        if known.is_file() || known.is_symlink() {
-            drop(archive.append_path_with_name(&place, path));
+fn add<W: Write>(archive: &mut tar::Builder<W>, files: &Files, path: &Path) {
+    let place = files.root.join(path);
+    match files.at(path) {
+        Found::File(_) => drop(archive.append_path_with_name(&place, path)),
+        Found::Folder => {
+            files.open_folder(&place);
+            for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
+                if entry.file_name() != ".git" {
+                    add(archive, files, &path.join(entry.file_name()));
+                }
+            }
         }
-        return;
-    }
-    for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
-        if entry.file_name() != ".git" {
-            add(archive, root, &path.join(entry.file_name()));
-        }
+        Found::Odd(_) | Found::Nothing | Found::Unreadable => {}
     }
 }
