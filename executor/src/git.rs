@@ -27,6 +27,7 @@ use tokio::{
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
 
 pub(crate) use address::{relay_url, resolve, same, spellings};
+pub(crate) use kept::{BRANCH, ELSEWHERE};
 use ledger::{Ledger, Places};
 pub(crate) use message::{Answer, Collect, Collected, Fetched, Raw, Request, Settle};
 

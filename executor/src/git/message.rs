@@ -114,6 +114,8 @@ pub(crate) struct Collect {
     pub(crate) email: String,
     /// Whether the run did not finish.
     pub(crate) rescue: bool,
+    /// Whether the agent's own commits must be left out of the run's line, because they are damaged.
+    pub(crate) distrust: bool,
     /// The run's branch.
     pub(crate) branch: Option<String>,
 }

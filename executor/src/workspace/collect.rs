@@ -36,7 +36,7 @@ use self::{
     half_done::Progress,
     snapshot::{Basis, Hidden, Snapshot},
     stage::{Author, Stage},
-    theirs::Theirs,
+    theirs::{Head, Theirs},
 };
 use super::report::Report;
 use crate::git::{Answer, Collect, Collected};
@@ -116,7 +116,7 @@ impl<'a> Collecting<'a> {
         let stage = stage.beside(&asked.workspace, "index");
         // The stage has opened the workspace.
         let theirs = Theirs::of(&asked.workspace);
-        if let Some(theirs) = &theirs {
+        if let Some(theirs) = theirs.as_ref().filter(|_| !asked.distrust) {
             stage.borrow_objects(theirs)?;
         }
         let common = theirs.as_ref().map(|theirs| theirs.common.as_path());
@@ -129,7 +129,12 @@ impl<'a> Collecting<'a> {
         let start = format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes();
         let have = [lines("refs/"), start.clone()].concat();
         let out = [remote.clone(), lines("refs/caisson/"), start].concat();
-        let head = theirs.as_ref().and_then(Theirs::head_commit);
+        let runs = asked.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
+        let head = theirs.as_ref().and_then(|theirs| match theirs.head {
+            // The run's branch, where nothing says otherwise.
+            Head::Unreadable => theirs.refs.get(runs.as_ref()?).map(String::as_str),
+            _ => theirs.head_commit(),
+        });
         let head = head.and_then(|head| stage.whole_commit(head, &have));
         Ok(Self {
             asked,
@@ -169,6 +174,10 @@ impl<'a> Collecting<'a> {
         let own = self.commit_files(&footing, &parent, &made, progress.as_ref())?;
         let head = self.choose(&footing, &own, progress.as_ref())?;
         let replace = matches!(footing, Footing::Files);
+        if let Some(theirs) = self.theirs.as_ref().filter(|_| self.asked.distrust) {
+            // The run's line is whole without them; what else there is may still be read.
+            self.stage.borrow_objects(theirs)?;
+        }
         let places = self.look_elsewhere(&own, head.as_deref(), replace, &mut made)?;
         let places = self.with_earlier(places, head.as_deref());
         let (inside, bundles) = self.look_inside(&mut made, &submodules)?;
@@ -182,7 +191,9 @@ impl<'a> Collecting<'a> {
         let (left_out, not_committed) = keepable(made.left_out);
         self.result.not_committed = not_committed;
         self.result.head = head;
-        let hidden = progress.filter(|_| !replace).map(|progress| progress.hidden.paths);
+        let mut hidden = made.hidden;
+        // In a repository that stays, also those that only the agent's other commits have.
+        hidden.extend(progress.filter(|_| !replace).into_iter().flat_map(|progress| progress.hidden.paths));
         Ok(Collected {
             stage: self.stage.folder.clone(),
             result: std::mem::take(&mut self.result),
@@ -193,7 +204,7 @@ impl<'a> Collecting<'a> {
             bundles,
             replace,
             own,
-            hidden: hidden.into_iter().flatten().collect(),
+            hidden,
         })
     }
 }

@@ -11,11 +11,12 @@ use super::{
     Collecting, combine,
     combine::Combined,
     elsewhere::{self, Search},
-    inner::{InnerBundle, Looking},
+    inner::{Inner, InnerBundle, Looking, slug},
     links, raw,
     snapshot::{LeftOut, Snapshot},
     theirs::{Head, Linked, Theirs},
 };
+use crate::git::{BRANCH, ELSEWHERE};
 
 /// Where files are that nothing took out yet: an objection or a rescue leaves them to the agent.
 const WORKSPACE: &str = "the workspace";
@@ -51,7 +52,7 @@ impl Collecting<'_> {
         let earlier = self.asked.head.as_deref();
         let is_left = |earlier: &&str| {
             let rewritten = |head| combine::combine(&self.stage, earlier, head, self.author);
-            head.is_some_and(|head| !matches!(rewritten(head), Ok(Combined::Theirs | Combined::Pushed)))
+            head.is_some_and(|head| !matches!(rewritten(head), Ok(Combined::Theirs)))
         };
         if let Some(earlier) = earlier.filter(is_left) {
             search.note("an earlier step", earlier);
@@ -111,11 +112,15 @@ impl Collecting<'_> {
         let looking =
             Looking { outer: &self.stage, base: &self.asked.base, author: self.author, report: self.report };
         let mut inside = Vec::new();
+        let mut taken = [BRANCH, ELSEWHERE].map(str::to_owned).to_vec();
         for submodule in submodules {
-            inside.push(looking.submodule(submodule)?);
+            let mut inner = looking.submodule(submodule)?;
+            set_apart(&mut inner, &mut taken);
+            inside.push(inner);
         }
         for path in &made.nested {
             let mut inner = looking.nested(path)?;
+            set_apart(&mut inner, &mut taken);
             let history = inner.bundle.as_ref().map(|bundle| format!(" Its history is in {}.", bundle.name));
             inner.notices.push(format!(
                 "{}/ has a repository inside; its files were added like any others.{}",
@@ -133,6 +138,17 @@ impl Collecting<'_> {
         }
         Ok((found, bundles))
     }
+}
+
+/// Gives a bundle a name that no other has.
+fn set_apart(inner: &mut Inner, taken: &mut Vec<String>) {
+    let Some(bundle) = &mut inner.bundle else { return };
+    let mut at = 1;
+    while taken.contains(&bundle.name) {
+        at += 1;
+        bundle.name = format!("{}-{at}.bundle", slug(&bundle.path));
+    }
+    taken.push(bundle.name.clone());
 }
 
 /// Splits off what can be kept, and says in each sentence whether it is.

@@ -8,7 +8,6 @@ use super::{
     half_done::{self, Progress},
     links, outgoing,
     snapshot::Snapshot,
-    theirs::Head,
 };
 
 /// What is known of the agent's repository in relation to what was pushed.
@@ -36,19 +35,18 @@ impl Collecting<'_> {
             self.stage.whole_commit(id, &self.have).is_some_and(|id| self.stage.is_ancestor(pushed, &id))
         });
         match &self.head {
+            _ if self.asked.distrust => self.files(),
             Some(head) if self.stage.are_related(head, pushed) => Footing::Related(head.clone()),
             Some(head) if has_line => Footing::Apart(Some(head.clone())),
-            None if has_line
-                && matches!(&theirs.head, Head::Branch(name) if !theirs.refs.contains_key(name)) =>
-            {
-                Footing::Apart(None)
-            }
-            _ => {
-                let text = "The workspace's repository is damaged or another one; its files were compared.";
-                self.result.notices.push(text.to_owned());
-                Footing::Files
-            }
+            None if has_line && theirs.is_unborn() => Footing::Apart(None),
+            _ => self.files(),
         }
+    }
+
+    fn files(&mut self) -> Footing {
+        let text = "The workspace's repository is damaged or another one; its files were compared.";
+        self.result.notices.push(text.to_owned());
+        Footing::Files
     }
 
     /// Commits what is in no commit. The newest commit of the agent's line.

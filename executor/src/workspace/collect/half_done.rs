@@ -55,6 +55,10 @@ pub(super) fn read(stage: &Stage, theirs: &Theirs) -> Progress {
     if index.is_file() {
         read_index(stage, theirs, &index, &mut progress);
     }
+    if !progress.is_index_known {
+        let sparse = theirs.git_dir.join("info/sparse-checkout");
+        progress.hidden.unknown = fs::metadata(sparse).is_ok_and(|file| 0 < file.len());
+    }
     progress
 }
 
@@ -68,8 +72,6 @@ fn read_index(stage: &Stage, theirs: &Theirs, index: &std::path::Path, progress:
         }
     }
     let Ok(listed) = stage.git.with_index(index).read(["ls-files", "-z", "-t", "--stage"]) else {
-        let sparse = theirs.git_dir.join("info/sparse-checkout");
-        progress.hidden.unknown = fs::metadata(sparse).is_ok_and(|file| 0 < file.len());
         return;
     };
     progress.is_index_known = true;

@@ -7,7 +7,10 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::files::{Files, Found};
+use super::{
+    files::{Files, Found},
+    theirs::path_of,
+};
 use crate::{git::Raw, workspace::sealed::Sealed};
 
 /// How much of what is left out of commits is kept, in bytes.
@@ -34,6 +37,7 @@ pub(crate) fn write(asked: &Raw) -> io::Result<()> {
 
 /// Passes git's output on.
 fn pass(git: &Sealed, arguments: &[&str], input: &str) -> io::Result<()> {
+    let _open = way_to_objects(&git.git_dir);
     let mut command = git.command(arguments);
     command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::inherit());
     command.stderr(std::process::Stdio::inherit());
@@ -42,6 +46,18 @@ fn pass(git: &Sealed, arguments: &[&str], input: &str) -> io::Result<()> {
         stdin.write_all(input.as_bytes())?;
     }
     if child.wait()?.success() { Ok(()) } else { Err(io::Error::other("git failed")) }
+}
+
+/// Opens folders that their owner has shut on the way to the objects that a stage borrows, for as long as this lives.
+fn way_to_objects(git_dir: &Path) -> Files {
+    let files = Files::of(Path::new("/"));
+    let borrowed = std::fs::read(git_dir.join("objects/info/alternates")).unwrap_or_default();
+    for objects in borrowed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(path_of) {
+        let mut way: Vec<_> = objects.ancestors().collect();
+        way.reverse();
+        way.into_iter().for_each(|folder| files.open_folder(folder));
+    }
+    files
 }
 
 /// Files and folders as a compressed archive; what cannot be read is left out.

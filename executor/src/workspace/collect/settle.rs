@@ -11,10 +11,12 @@ pub(in crate::workspace) use fresh::make_repository;
 
 use self::usable::{is_usable, mend};
 use super::{
+    files::Files,
     objects::copy_objects,
     repair,
     stage::Stage,
     theirs::{Head, Theirs},
+    walk,
 };
 use crate::{
     git::{Answer, Settle},
@@ -36,6 +38,9 @@ pub(in crate::workspace) fn settle(asked: &Settle, report: &Report) -> Result<An
 }
 
 fn bring(stage: &Stage, asked: &Settle, head: &str, report: &Report) -> Result<(), GitFailure> {
+    // Git looks at the files once more.
+    let files = Files::of(&asked.workspace);
+    walk::look(&files, report);
     let theirs = Theirs::of(&asked.workspace).filter(|theirs| !asked.replace && !theirs.has_reftables());
     if let Some(theirs) = theirs {
         repair::unlock(&theirs.git_dir);

@@ -76,6 +76,8 @@ impl LeftOut {
 pub(super) struct Snapshot {
     pub(super) tree: String,
     pub(super) left_out: LeftOut,
+    /// Files of the commit that are not checked out.
+    pub(super) hidden: Vec<PathBuf>,
     /// Folders with a repository of their own.
     pub(super) nested: Vec<PathBuf>,
     /// Folders that are other worktrees of this repository.
@@ -170,7 +172,7 @@ impl Making<'_> {
                         None => self.changed.push(path),
                     }
                 }
-                Found::Nothing if self.basis.hidden.holds(&path) => {}
+                Found::Nothing if self.basis.hidden.holds(&path) => self.made.hidden.push(path),
                 Found::Nothing | Found::Folder => self.changed.push(path),
                 Found::Odd(why) => self.leave(&path, why, false),
                 Found::Unreadable => {

@@ -101,14 +101,22 @@ impl Theirs {
         }
     }
 
+    /// Whether its branch is one that never had a commit: not one whose file is damaged.
+    pub(super) fn is_unborn(&self) -> bool {
+        let Head::Branch(name) = &self.head else { return false };
+        let has_trace = |place: PathBuf| place.join(name).symlink_metadata().is_ok();
+        !self.refs.contains_key(name)
+            && !has_trace(self.common.clone())
+            && !has_trace(self.common.join("logs"))
+    }
+
     /// The commits of the stash, newest first.
     pub(super) fn stashes(&self) -> Vec<String> {
-        if self.has_reftables() {
-            return reftables::stashes(self);
-        }
         let mut all: Vec<_> =
-            log(&self.common.join("logs/refs/stash")).into_iter().map(|line| line.commit).collect();
-        all.reverse();
+            log(&self.common.join("logs/refs/stash")).into_iter().map(|line| line.commit).rev().collect();
+        if self.has_reftables() {
+            all = reftables::stashes(self);
+        }
         match (self.refs.get("refs/stash"), all.first()) {
             (Some(newest), first) if first != Some(newest) => all.insert(0, newest.clone()),
             _ => {}

@@ -7,7 +7,6 @@ use std::{
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     thread,
-    time::Duration,
 };
 
 use super::files::Files;
@@ -15,9 +14,6 @@ use crate::workspace::report::Report;
 
 /// Files that git reads by itself.
 const RULES: [&str; 3] = [".gitattributes", ".gitignore", ".gitmodules"];
-
-/// How long a pipe that was read is left alone.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// What git will not tell of: a path and what it is.
 #[derive(Default)]
@@ -85,7 +81,7 @@ fn end(pipe: PathBuf) {
     thread::spawn(move || {
         while writes_nothing(&pipe) {
             // So that the reader sees the end before the next writer comes.
-            thread::sleep(PAUSE);
+            thread::yield_now();
         }
     });
 }

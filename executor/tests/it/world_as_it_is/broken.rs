@@ -213,6 +213,8 @@ mod commits_go_out {
             "id=$(git rev-parse HEAD^{tree}); rm -f .git/objects/${id:0:2}/${id:2}";
         with_one_file_of_the_newest_commit_gone =>
             "id=$(git rev-parse HEAD:new/file); rm -f .git/objects/${id:0:2}/${id:2}";
+        with_one_file_of_the_newest_commit_of_garbage =>
+            "id=$(git rev-parse HEAD:new/file); file=.git/objects/${id:0:2}/${id:2}; chmod u+w $file; echo x > $file";
         with_the_base_gone => "for pack in .git/objects/pack/*; do rm -f $pack; done";
         with_all_objects_packed => "git gc -q --prune=now";
         in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable";

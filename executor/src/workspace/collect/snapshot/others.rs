@@ -1,6 +1,7 @@
 //! Files that the commit does not have.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -22,13 +23,13 @@ impl Making<'_> {
         let root = self.files.root.clone();
         let index = self.stage.git.index.clone();
         self.others_in(&root, Path::new(""), index, 0)?;
-        let added = self.basis.added.iter().filter(|path| !self.entries.contains_key(*path));
-        let ignored: Vec<_> = added.filter(|path| !self.changed.contains(path)).cloned().collect();
-        ignored.into_iter().filter(|path| !self.is_named(path)).collect::<Vec<_>>().into_iter().for_each(
-            |path| {
+        let listed: BTreeSet<PathBuf> = self.changed.iter().cloned().collect();
+        let is_known = |path: &&PathBuf| self.entries.contains_key(*path) || listed.contains(*path);
+        for path in self.basis.added.iter().filter(|path| !is_known(path)).cloned().collect::<Vec<_>>() {
+            if !self.is_named(&path) {
                 self.other(path);
-            },
-        );
+            }
+        }
         Ok(())
     }
 
@@ -77,7 +78,7 @@ impl Making<'_> {
     /// A repository inside: its files are files like any others, unless it is another worktree of this one.
     fn enter(&mut self, path: &Path, depth: usize) -> Result<(), GitFailure> {
         if let Some(folder) = unwanted::dependencies(&self.files.root, &path.join("x")) {
-            self.leave_dependencies(&folder.to_owned());
+            self.leave_dependencies(folder);
             return Ok(());
         }
         if is_linked(&self.files.root, path) {

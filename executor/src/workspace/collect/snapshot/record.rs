@@ -36,7 +36,8 @@ impl Making<'_> {
                 && !self.comes_back(&path, entry)
             {
                 let before = self.entries.get(&path);
-                let before = before.map_or(GONE.to_owned(), |entry| format!("{} {}", entry.mode, entry.id));
+                let before =
+                    before.map_or_else(|| GONE.to_owned(), |entry| format!("{} {}", entry.mode, entry.id));
                 self.stage.git.feed(["update-index", "-z", "--index-info"], &line(&before, &path))?;
                 self.leave(&path, "it is not in the encoding that its attributes name", true);
             }
