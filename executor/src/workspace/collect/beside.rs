@@ -43,6 +43,7 @@ impl Collecting<'_> {
             left_out: LeftOut::default(),
             root: &self.asked.workspace,
             notices: Vec::new(),
+            is_full: false,
         };
         search.note(&self.place_of_own(), own);
         if let Some(head) = &self.head {

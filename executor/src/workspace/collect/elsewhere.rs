@@ -15,7 +15,7 @@ use super::{
 use crate::workspace::report::Report;
 
 /// How many places are named and kept.
-const MOST: usize = 200;
+const MOST: usize = 2_000;
 
 /// Ends the name of a place whose files were in no commit.
 pub(super) const UNCOMMITTED: &str = ", uncommitted";
@@ -45,6 +45,8 @@ pub(super) struct Search<'a> {
     pub(super) left_out: LeftOut,
     pub(super) root: &'a Path,
     pub(super) notices: Vec<String>,
+    /// Whether there were more places than are kept.
+    pub(super) is_full: bool,
 }
 
 impl Search<'_> {
@@ -79,7 +81,13 @@ impl Search<'_> {
     /// Notes a commit, unless it is known.
     pub(super) fn note(&mut self, place: &str, id: &str) {
         self.report.alive();
-        if MOST <= self.found.len() || self.found.iter().any(|known| known.commit == id) {
+        if self.found.iter().any(|known| known.commit == id) {
+            return;
+        }
+        if MOST <= self.found.len() {
+            let is_first = !std::mem::replace(&mut self.is_full, true);
+            self.notices
+                .extend(is_first.then(|| format!("Work in more than {MOST} places: {place} is not kept.")));
             return;
         }
         let Some(commit) = self.stage.whole_commit(id, &self.known) else {

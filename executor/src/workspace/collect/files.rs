@@ -19,6 +19,7 @@ const FOLDER: u32 = 0o500;
 const ROOT: u32 = 0o700;
 
 /// A work tree whose unreadable parts are open for as long as this lives.
+#[derive(Debug)]
 pub(super) struct Files {
     pub(super) root: PathBuf,
     /// What was opened, and how it was before.

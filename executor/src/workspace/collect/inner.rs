@@ -75,6 +75,7 @@ impl Looking<'_> {
             left_out: LeftOut::default(),
             root: &self.outer.git.work_tree,
             notices: Vec::new(),
+            is_full: false,
         };
         let head = theirs.head_commit().and_then(|head| stage.whole_commit(head, &[]));
         if let (Some(head), true) = (&head, known.is_some()) {

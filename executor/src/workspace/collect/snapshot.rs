@@ -82,6 +82,8 @@ pub(super) struct Snapshot {
     pub(super) nested: Vec<PathBuf>,
     /// Folders that are other worktrees of this repository.
     pub(super) linked: Vec<PathBuf>,
+    /// The files, which stay open until what is in those folders was looked at, too.
+    pub(super) files: Option<Files>,
 }
 
 /// An entry of a commit's tree.
@@ -124,6 +126,7 @@ pub(super) fn make(stage: &Stage, basis: &Basis<'_>, report: &Report) -> Result<
     making.set_aside_filtered()?;
     making.record()?;
     making.made.tree = stage.git.word(["write-tree"])?;
+    making.made.files = Some(making.files);
     Ok(making.made)
 }
 

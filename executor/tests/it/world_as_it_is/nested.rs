@@ -54,6 +54,15 @@ async fn histories_of_repositories_whose_names_look_alike_are_all_kept() {
 }
 
 #[tokio::test]
+async fn the_history_of_a_repository_in_a_closed_folder_is_kept() {
+    let script = "mkdir -p src/in; cd src/in; git init -q; echo mine > x; git add x; git commit -qm one
+                  git rm -q x; git commit -qm two; cd ../..; chmod 000 src";
+    let run = Run::after(script).await;
+    assert_eq!(run.out().await.commits, 0);
+    assert!(Saved::of(&run).await.has("mine\n"));
+}
+
+#[tokio::test]
 async fn rules_of_a_repository_inside_hold() {
     let script = format!(
         "{APP}echo '*.tmp' > .gitignore; echo '!sub' >> .gitignore; echo x > x.tmp; echo y > sub/y.tmp"
