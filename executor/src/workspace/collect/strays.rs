@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
 };
 
 use api::executor::GitFailure;
@@ -15,15 +17,18 @@ const MOST: usize = 5_000;
 /// The commits in one folder of objects that the other lacks, without the ancestors of such; the newest first.
 pub(super) fn find(stage: &Path, theirs: &Path, ours: &Path) -> Result<Vec<String>, GitFailure> {
     let known: BTreeSet<_> = Sealed::object_files(ours).into_iter().collect();
-    if Sealed::object_files(theirs).iter().all(|file| known.contains(file)) {
+    let unknown: Vec<_> =
+        Sealed::object_files(theirs).into_iter().filter(|file| !known.contains(file)).collect();
+    if unknown.is_empty() {
         return Ok(Vec::new());
     }
-    let git = |name: &str, objects: &Path| {
-        let git_dir = stage.join(name);
-        Sealed::create(&git_dir, stage, &[objects.to_owned()])
-            .map_err(failure::system("making a folder for the work"))
-    };
-    let (theirs, ours) = (git("theirs", theirs)?, git("ours", ours)?);
+    let system = failure::system("making a folder for the work");
+    let ours = Sealed::create(&stage.join("ours"), stage, &[ours.to_owned()]).map_err(&system)?;
+    // Only what is not the executor's: a large repository has many objects.
+    let own = stage.join("theirs");
+    let git = Sealed::create(&own, stage, &[]).map_err(&system)?;
+    borrow(theirs, &own.join("objects"), &unknown).map_err(system)?;
+    let theirs = git;
     let format = "--batch-check=%(objecttype) %(objectname)";
     // Of a damaged folder git lists what it can.
     let listed = theirs.run(["cat-file", "--batch-all-objects", "--unordered", format], &[])?.stdout;
@@ -48,4 +53,14 @@ pub(super) fn find(stage: &Path, theirs: &Path, ours: &Path) -> Result<Vec<Strin
     let mut tips: Vec<_> = dates.into_iter().filter(|(id, _)| !parents.contains(id)).collect();
     tips.sort_by_key(|(_, date)| std::cmp::Reverse(*date));
     Ok(tips.into_iter().map(|(id, _)| id).collect())
+}
+
+/// Puts links to files of objects into a folder of ours.
+fn borrow(from: &Path, to: &Path, files: &[PathBuf]) -> io::Result<()> {
+    for file in files {
+        let target = to.join(file);
+        target.parent().map_or(Ok(()), fs::create_dir_all)?;
+        symlink(from.join(file), target)?;
+    }
+    Ok(())
 }

