@@ -65,20 +65,25 @@ impl Account {
     /// A command that runs as this account in the workspace, with no privilege, no capability, no way to
     /// gain one, and a fresh environment. Its standard streams are closed until the caller opens them.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
-        self.command_in(&["--clear-groups"], program.as_ref(), job)
+        self.command_in(&self.workspace, &["--clear-groups"], program.as_ref(), job)
     }
 
     /// The same for a command of ours that may also read the executor's own repository: it is in the executor's
     /// group. The agent is not.
     pub(crate) fn git_command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
-        self.command_in(&["--groups", &nix::unistd::getegid().to_string()], program.as_ref(), job)
+        self.command_in(&self.workspace, &self.own_group(), program.as_ref(), job)
     }
 
-    fn command_in(&self, groups: &[&str], program: &OsStr, job: &str) -> Command {
+    /// The words that put a command into the executor's group.
+    fn own_group(&self) -> [String; 2] {
+        ["--groups".to_owned(), nix::unistd::getegid().to_string()]
+    }
+
+    fn command_in(&self, folder: &Path, groups: &[impl AsRef<OsStr>], program: &OsStr, job: &str) -> Command {
         let mut words: Vec<&OsStr> = Vec::new();
         // The agent may close its workspace to others, so only the agent can go there.
         if self.user.is_some() {
-            words.extend(["env".as_ref(), "-C".as_ref(), self.workspace.as_os_str(), "--".as_ref()]);
+            words.extend(["env".as_ref(), "-C".as_ref(), folder.as_os_str(), "--".as_ref()]);
         }
         let limit = self.largest_file.map(|bytes| format!("--fsize={bytes}"));
         if let Some(limit) = &limit {
@@ -90,7 +95,7 @@ impl Account {
             None => Command::new(words.remove(0)),
         };
         if self.user.is_none() {
-            command.current_dir(&self.workspace);
+            command.current_dir(folder);
         }
         command.args(words);
         command
@@ -108,9 +113,10 @@ impl Account {
         as_worker(self.command(&self.worker, name), name)
     }
 
-    /// A worker that may also read the executor's own repository.
+    /// A worker that may also read the executor's own repository. Not in the workspace: the agent may have closed
+    /// it, and the worker opens it.
     pub(crate) fn git_worker(&self, name: &str) -> Command {
-        as_worker(self.git_command(&self.worker, name), name)
+        as_worker(self.command_in(Path::new("/"), &self.own_group(), self.worker.as_os_str(), name), name)
     }
 
     /// A worker as the executor's own user, without its privileges.
@@ -173,7 +179,7 @@ impl Account {
         self.user.as_deref().map(|user| self.becoming(user, &["--clear-groups"]))
     }
 
-    fn becoming(&self, user: &str, groups: &[&str]) -> Command {
+    fn becoming(&self, user: &str, groups: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", user, "--regid", user]).args(groups).args(DROPPED).arg("--");
         command

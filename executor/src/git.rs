@@ -27,6 +27,7 @@ use tokio::{
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
 
 pub(crate) use address::{relay_url, resolve, same, spellings};
+pub(crate) use kept::{BRANCH, ELSEWHERE};
 use ledger::{Ledger, Places};
 pub(crate) use message::{Answer, Collect, Collected, Fetched, Raw, Request, Settle};
 
@@ -144,6 +145,12 @@ impl Git {
         let checkout = Request::Checkout { clone: clone.clone(), fetched, settle };
         match self.telling(&checkout, lines).await {
             Ok(Answer::Done) => {}
+            Ok(Answer::Occupied) => {
+                // Somebody's files, which no later clone may clear away.
+                self.change(|noted| *noted = Ledger::default())?;
+                let text = "the workspace is not empty and holds no clone of this repository";
+                return Err(failed(text.to_owned()));
+            }
             Ok(answer) => return Err(unexpected(&answer)),
             Err(failure) => {
                 self.clear().await?;
@@ -191,7 +198,6 @@ impl Git {
         let ledger = self.ledger();
         Settle {
             workspace: self.0.workspace.clone(),
-            home: self.0.home.clone(),
             vault: self.0.places.vault(),
             stage: stage.to_owned(),
             head: None,

@@ -17,9 +17,9 @@ use super::{Git, Raw, failed};
 /// The worker that hands over bytes.
 const RAW: &str = "git-raw";
 /// Work that is not on the run's branch.
-pub(super) const ELSEWHERE: &str = "elsewhere.bundle";
+pub(crate) const ELSEWHERE: &str = "elsewhere.bundle";
 /// Commits of the branch that were not pushed.
-pub(super) const BRANCH: &str = "branch.bundle";
+pub(crate) const BRANCH: &str = "branch.bundle";
 /// Files that are in no commit.
 pub(super) const LEFT_OUT: &str = "left-out.tar.gz";
 /// All files.

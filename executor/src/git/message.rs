@@ -102,6 +102,10 @@ pub(crate) struct Collect {
     pub(crate) base: String,
     /// The newest commit that was pushed, or the base.
     pub(crate) pushed: String,
+    /// The newest commit that was taken out before.
+    pub(crate) head: Option<String>,
+    /// Where work was found before.
+    pub(crate) elsewhere: Vec<Elsewhere>,
     /// The message of the commit.
     pub(crate) message: String,
     /// Whose commit it is.
@@ -110,6 +114,8 @@ pub(crate) struct Collect {
     pub(crate) email: String,
     /// Whether the run did not finish.
     pub(crate) rescue: bool,
+    /// Whether the agent's own commits must be left out of the run's line, because they are damaged.
+    pub(crate) distrust: bool,
     /// The run's branch.
     pub(crate) branch: Option<String>,
 }
@@ -144,8 +150,6 @@ pub(crate) struct Collected {
 pub(crate) struct Settle {
     /// The agent's files.
     pub(crate) workspace: PathBuf,
-    /// The agent's home.
-    pub(crate) home: PathBuf,
     /// The executor's repository.
     pub(crate) vault: PathBuf,
     /// The folder that has the commits.
@@ -221,13 +225,8 @@ pub(crate) enum Answer {
     Alive,
     /// Something that people should know.
     Notice(String),
-    /// The clone is there.
-    Cloned {
-        /// The commit it started at.
-        commit: String,
-        /// The branch that is checked out.
-        branch: String,
-    },
+    /// There are files in the workspace already; nothing was done.
+    Occupied,
     /// The executor's repository has what was asked for.
     Fetched(Fetched),
     /// The work is in a stage.

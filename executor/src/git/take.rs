@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use api::executor::{Commit, CommitResult, GitFailure, GitFailureCode, Objection, ObjectionKind};
+use api::executor::{Commit, CommitResult, Elsewhere, GitFailure, GitFailureCode, Objection, ObjectionKind};
 use tokio::io::AsyncWriteExt;
 
 use super::{
@@ -29,23 +29,36 @@ impl Git {
             if ledger.repository.is_none() {
                 return Err(failed("there is no clone whose work could be committed".to_owned()));
             }
-            match git.take(&commit, author).await {
-                Ok(result) => Ok(result),
-                Err(failure) if failure.code == GitFailureCode::DiskFull => Err(failure),
-                Err(failure) => git.keep_workspace(failure).await,
+            let mut taken = git.take(&commit, &author, false).await;
+            if let Err(failure) = &taken
+                && failure.code != GitFailureCode::DiskFull
+            {
+                tracing::warn!(failure.message, "the work is taken out without the agent's objects");
+                taken = git.take(&commit, &author, true).await;
+            }
+            match taken {
+                Err(failure) if failure.code != GitFailureCode::DiskFull => git.keep_workspace(failure).await,
+                taken => taken,
             }
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))
     }
 
-    async fn take(&self, commit: &Commit, author: Author) -> Result<CommitResult, GitFailure> {
+    /// With `distrust` the agent's repository gives nothing to the run's line: something of it is damaged.
+    async fn take(
+        &self,
+        commit: &Commit,
+        author: &Author,
+        distrust: bool,
+    ) -> Result<CommitResult, GitFailure> {
         let ledger = self.ledger();
-        let collect = self.collect(commit.message.clone(), author, commit.rescue);
-        let collected = match self.work(&Request::Collect(collect), LOCAL_STALL, |_| {}).await? {
+        let collect = self.collect(commit.message.clone(), author.clone(), commit.rescue);
+        let collect = Collect { distrust, ..collect };
+        let mut collected = match self.work(&Request::Collect(collect), LOCAL_STALL, |_| {}).await? {
             Answer::Collected(collected) => *collected,
             answer => return Err(unexpected(&answer)),
         };
-        let taken = self.take_over(&collected).await;
+        let taken = self.take_over(&mut collected).await;
         let mut result = collected.result.clone();
         let is_clean = result.commit.is_none();
         let head = result.head.clone().filter(|_| taken.is_ok() && !commit.rescue);
@@ -82,19 +95,20 @@ impl Git {
             vault: self.0.places.vault(),
             pushed: ledger.pushed_or_base().to_owned(),
             base: ledger.base,
+            head: ledger.head,
+            elsewhere: ledger.elsewhere,
             branch: ledger.branch,
             message,
             name,
             email,
             rescue,
+            distrust: false,
         }
     }
 
     /// Takes commits and what is kept beside them out of the stage.
-    async fn take_over(&self, collected: &Collected) -> Result<(), GitFailure> {
-        if !collected.tips.is_empty() {
-            self.pack(collected).await?;
-        }
+    async fn take_over(&self, collected: &mut Collected) -> Result<(), GitFailure> {
+        self.pack_all(collected).await?;
         let mut refs: Vec<_> = collected
             .elsewhere
             .iter()
@@ -107,20 +121,16 @@ impl Git {
         if let Some(seen) = &collected.seen {
             refs.push(("refs/caisson/seen".to_owned(), seen.clone()));
         }
-        // What a repository had that is gone now stays.
-        let replace = !collected.replace;
         let vault = self.0.places.vault();
-        match self.work(&Request::Note { vault, refs, replace }, LOCAL_STALL, |_| {}).await? {
+        match self.work(&Request::Note { vault, refs, replace: true }, LOCAL_STALL, |_| {}).await? {
             Answer::Done => {}
             answer => return Err(unexpected(&answer)),
         }
         self.change(|ledger| {
-            if replace {
-                ledger.elsewhere.clear();
-            }
-            ledger.elsewhere.extend(collected.elsewhere.iter().cloned());
+            ledger.elsewhere.clone_from(&collected.elsewhere);
             ledger.head = collected.result.head.clone().or_else(|| ledger.head.take());
         })?;
+        let mut notices = Vec::new();
         for bundle in &collected.bundles {
             let raw = Raw::Bundle {
                 git_dir: bundle.stage.join("git"),
@@ -132,19 +142,52 @@ impl Git {
                  'refs/inner/*:refs/heads/caisson-inner/*'`.",
                 bundle.path, bundle.name
             );
-            self.keep(&bundle.name, &what, &raw, false).await?;
+            let made = self.keep(&bundle.name, &what, &raw, false).await;
+            notices.extend(unless_full(&bundle.name, made)?);
         }
+        // All that an earlier call could not take out is in commits now.
+        self.forget(WORKSPACE).await;
         if collected.left_out.is_empty() {
             self.forget(LEFT_OUT).await;
-            return Ok(());
+        } else {
+            let raw = Raw::Archive { root: self.0.workspace.clone(), paths: collected.left_out.clone() };
+            let made = self.keep(LEFT_OUT, ABOUT_LEFT_OUT, &raw, false).await;
+            notices.extend(unless_full(LEFT_OUT, made)?);
         }
-        let raw = Raw::Archive { root: self.0.workspace.clone(), paths: collected.left_out.clone() };
-        self.keep(LEFT_OUT, ABOUT_LEFT_OUT, &raw, false).await
+        collected.result.notices.extend(notices);
+        Ok(())
     }
 
-    /// Hands the commits over: packed by the agent's user, unpacked by the executor's.
-    async fn pack(&self, collected: &Collected) -> Result<(), GitFailure> {
-        let mut input = collected.tips.join("\n");
+    /// Hands the commits over; work elsewhere that is damaged costs no other.
+    async fn pack_all(&self, collected: &mut Collected) -> Result<(), GitFailure> {
+        let tips = std::mem::take(&mut collected.tips);
+        let all = self.pack(collected, &tips).await;
+        if all.as_ref().err().is_none_or(|failure| failure.code == GitFailureCode::DiskFull) {
+            return all;
+        }
+        for tip in &tips {
+            let Err(failure) = self.pack(collected, std::slice::from_ref(tip)).await else { continue };
+            if collected.result.head.as_ref() == Some(tip) || failure.code == GitFailureCode::DiskFull {
+                return Err(failure);
+            }
+            let is_lost = |one: &Elsewhere| one.commit == *tip;
+            for one in collected.elsewhere.iter().filter(|one| is_lost(one)) {
+                let text = format!("The work at {} cannot be read: {}.", one.place, failure.message);
+                collected.result.notices.push(text);
+            }
+            collected.elsewhere.retain(|one| !is_lost(one));
+            collected.result.elsewhere.retain(|one| !is_lost(one));
+            collected.seen.take_if(|seen| seen == tip);
+        }
+        Ok(())
+    }
+
+    /// Packed by the agent's user, unpacked by the executor's.
+    async fn pack(&self, collected: &Collected, tips: &[String]) -> Result<(), GitFailure> {
+        if tips.is_empty() {
+            return Ok(());
+        }
+        let mut input = tips.join("\n");
         let ledger = self.ledger();
         input.push_str(&format!("\n^{}\n^{}\n", ledger.base, ledger.pushed_or_base()));
         let raw = Raw::Pack { stage: collected.stage.clone(), input };
@@ -169,11 +212,8 @@ impl Git {
     /// The last resort: all files, as an archive.
     async fn keep_workspace(&self, failure: GitFailure) -> Result<CommitResult, GitFailure> {
         tracing::warn!(failure.message, "the work could not be committed; the files are kept as an archive");
-        let paths = std::fs::read_dir(&self.0.workspace).into_iter().flatten().flatten();
-        let paths = paths
-            .map(|entry| entry.file_name().into())
-            .filter(|name: &std::path::PathBuf| name.as_os_str() != ".git");
-        let raw = Raw::Archive { root: self.0.workspace.clone(), paths: paths.collect() };
+        // All of them: the way to the workspace itself is empty.
+        let raw = Raw::Archive { root: self.0.workspace.clone(), paths: vec![std::path::PathBuf::new()] };
         self.keep(WORKSPACE, ABOUT_WORKSPACE, &raw, false).await?;
         let ledger = self.ledger();
         let text = format!(
@@ -186,5 +226,14 @@ impl Git {
             objections: vec![Objection { kind: ObjectionKind::Unreadable, text }],
             ..CommitResult::default()
         })
+    }
+}
+
+/// What people are told of an artifact that could not be made: it costs nothing else, unless the disk is full.
+fn unless_full(name: &str, made: Result<(), GitFailure>) -> Result<Option<String>, GitFailure> {
+    match made {
+        Ok(()) => Ok(None),
+        Err(failure) if failure.code == GitFailureCode::DiskFull => Err(failure),
+        Err(failure) => Ok(Some(format!("{name} could not be made: {}.", failure.message))),
     }
 }

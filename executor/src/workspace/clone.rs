@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr};
 
-use api::executor::{GitClone, GitFailure, GitFailureCode as Code};
+use api::executor::{GitClone, GitFailure};
 use git2::{BranchType, Repository};
 
 use super::{
@@ -32,7 +32,7 @@ pub(super) fn fetch_all(
     Ok(Answer::Fetched(Fetched { commit, branch: wanted.branch }))
 }
 
-/// Makes the workspace: its repository, a branch for the run's work, its files, its submodules.
+/// Makes the workspace, unless something is there already: its repository, a branch for the run's work, its files, its submodules.
 pub(super) fn check_out_all(
     clone: &GitClone,
     fetched: &Fetched,
@@ -43,8 +43,7 @@ pub(super) fn check_out_all(
     let workspace = &settle.workspace;
     let mut entries = fs::read_dir(workspace).map_err(failure::system("reading the workspace"))?;
     if entries.next().is_some() {
-        let text = "the workspace is not empty and holds no clone of this repository";
-        return Err(failure::new(Code::Other, text));
+        return Ok(Answer::Occupied);
     }
     make_repository(settle, &fetched.commit, report)?;
     let repository = Repository::open(workspace).map_err(git)?;

@@ -1,34 +1,38 @@
 //! Takes the work out of the workspace. The agent's repository and files are input that may be broken, odd or
 //! hostile; what comes out is commits in a stage, which the executor then takes into a repository of its own.
 
+mod beside;
+mod choose;
 mod combine;
 mod elsewhere;
 mod files;
 mod half_done;
 mod inner;
 mod links;
+mod objects;
 mod outgoing;
 mod raw;
+mod reftables;
+mod repair;
 mod settle;
 mod snapshot;
 mod stage;
+mod strays;
 mod theirs;
 mod unwanted;
+mod walk;
 
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeSet, path::Path};
 
-use api::{
-    executor::{CommitResult, Elsewhere, GitFailure, Objection},
-    run::NotCommitted,
-};
+use api::executor::{CommitResult, GitFailure};
 
 pub(crate) use inner::{InnerBundle, slug};
 pub(super) use raw::write as write_raw;
 pub(super) use settle::{make_repository, settle};
 
 use self::{
-    combine::Combined,
-    elsewhere::Search,
+    beside::keepable,
+    choose::Footing,
     half_done::Progress,
     snapshot::{Basis, Hidden, Snapshot},
     stage::{Author, Stage},
@@ -104,28 +108,19 @@ struct Looked {
     made: Snapshot,
 }
 
-/// What is known of the agent's repository in relation to what was pushed.
-enum Footing {
-    /// The agent's newest commit and what was pushed have a common past.
-    Related(String),
-    /// The agent is on a line of its own, and the run's line is still there.
-    Apart(Option<String>),
-    /// The repository is gone, broken or another one: only files can be compared.
-    Files,
-}
-
 impl<'a> Collecting<'a> {
     fn begin(asked: &'a Collect, report: &'a Report) -> Result<Self, GitFailure> {
-        let theirs = Theirs::of(&asked.workspace);
         let vault = Theirs::bare(&asked.vault);
-        let mut objects = vec![asked.vault.join("objects")];
-        objects.extend(theirs.as_ref().map(Theirs::objects));
         let places = [asked.home.as_path(), Path::new("/var/tmp"), Path::new("/tmp")];
-        let stage = Stage::create(&places, &asked.workspace, &objects)?.beside(&asked.workspace, "index");
-        let histories: Vec<&Path> = std::iter::once(asked.vault.as_path())
-            .chain(theirs.as_ref().map(|theirs| theirs.common.as_path()))
-            .collect();
-        stage.end_history_at(&histories)?;
+        let stage = Stage::create(&places, &asked.workspace, &[asked.vault.join("objects")])?;
+        let stage = stage.beside(&asked.workspace, "index");
+        // The stage has opened the workspace.
+        let theirs = Theirs::of(&asked.workspace);
+        if let Some(theirs) = theirs.as_ref().filter(|_| !asked.distrust) {
+            stage.borrow_objects(theirs)?;
+        }
+        let common = theirs.as_ref().map(|theirs| theirs.common.as_path());
+        stage.end_history_at(Some(&asked.vault), common)?;
         let lines = |from: &str| -> Vec<u8> {
             let ids = vault.refs.iter().filter(|(name, _)| name.starts_with(from)).map(|(_, id)| id);
             ids.flat_map(|id| format!("^{id}\n").into_bytes()).collect()
@@ -134,7 +129,12 @@ impl<'a> Collecting<'a> {
         let start = format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes();
         let have = [lines("refs/"), start.clone()].concat();
         let out = [remote.clone(), lines("refs/caisson/"), start].concat();
-        let head = theirs.as_ref().and_then(Theirs::head_commit);
+        let runs = asked.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
+        let head = theirs.as_ref().and_then(|theirs| match theirs.head {
+            // The run's branch, where nothing says otherwise.
+            Head::Unreadable => theirs.refs.get(runs.as_ref()?).map(String::as_str),
+            _ => theirs.head_commit(),
+        });
         let head = head.and_then(|head| stage.whole_commit(head, &have));
         Ok(Self {
             asked,
@@ -159,20 +159,28 @@ impl<'a> Collecting<'a> {
         };
         let readable = progress.as_ref().filter(|_| !matches!(footing, Footing::Files));
         self.stage.git.read(["read-tree", parent.as_str()])?;
-        let submodules = links::settle(&self.stage, &self.asked.pushed, readable)?;
-        let nothing = Hidden::default();
+        let links::Submodules { all: submodules, lost } =
+            links::settle(&self.stage, &self.asked.pushed, readable)?;
+        let (nothing, none) = (Hidden::default(), BTreeSet::new());
         let hidden = progress.as_ref().map_or(&nothing, |progress| &progress.hidden);
+        let added = progress.as_ref().map_or(&none, |progress| &progress.added);
         let exclude = self.theirs.as_ref().map(|theirs| theirs.common.join("info/exclude"));
-        let made = snapshot::make(&self.stage, &Basis { hidden, exclude }, self.report)?;
+        let made = snapshot::make(&self.stage, &Basis { hidden, added, lost: &lost, exclude }, self.report)?;
         Ok(Looked { footing, parent, progress, submodules, made })
     }
 
     fn collect(&mut self) -> Result<Collected, GitFailure> {
-        let Looked { footing, parent, progress, submodules, made } = self.look()?;
+        let Looked { footing, parent, progress, submodules, mut made } = self.look()?;
         let own = self.commit_files(&footing, &parent, &made, progress.as_ref())?;
         let head = self.choose(&footing, &own, progress.as_ref())?;
-        let places = self.look_elsewhere(&own, head.as_deref())?;
-        let (inside, bundles) = self.look_inside(&made, &submodules)?;
+        let replace = matches!(footing, Footing::Files);
+        if let Some(theirs) = self.theirs.as_ref().filter(|_| self.asked.distrust) {
+            // The run's line is whole without them; what else there is may still be read.
+            self.stage.borrow_objects(theirs)?;
+        }
+        let places = self.look_elsewhere(&own, head.as_deref(), replace, &mut made)?;
+        let places = self.with_earlier(places, head.as_deref());
+        let (inside, bundles) = self.look_inside(&mut made, &submodules)?;
         let seen = self.seen();
         let mut tips: Vec<String> = places.iter().map(|place| place.commit.clone()).collect();
         tips.extend(head.iter().chain(&seen).cloned());
@@ -180,11 +188,12 @@ impl<'a> Collecting<'a> {
         if self.result.objections.is_empty() {
             self.result.elsewhere = [places.clone(), inside].concat();
         }
-        let (left_out, not_committed) = keepable(made.left_out, made.not_committed);
+        let (left_out, not_committed) = keepable(made.left_out);
         self.result.not_committed = not_committed;
         self.result.head = head;
-        let replace = matches!(footing, Footing::Files);
-        let hidden = progress.filter(|_| !replace).map(|progress| progress.hidden.paths);
+        let mut hidden = made.hidden;
+        // In a repository that stays, also those that only the agent's other commits have.
+        hidden.extend(progress.filter(|_| !replace).into_iter().flat_map(|progress| progress.hidden.paths));
         Ok(Collected {
             stage: self.stage.folder.clone(),
             result: std::mem::take(&mut self.result),
@@ -195,196 +204,7 @@ impl<'a> Collecting<'a> {
             bundles,
             replace,
             own,
-            hidden: hidden.into_iter().flatten().collect(),
+            hidden,
         })
     }
-
-    fn footing(&mut self) -> Footing {
-        let pushed = &self.asked.pushed;
-        let Some(theirs) = &self.theirs else {
-            self.result
-                .notices
-                .push("The workspace has no repository any more; its files were compared.".to_owned());
-            return Footing::Files;
-        };
-        let branches = theirs.refs.iter().filter(|(name, _)| name.starts_with("refs/heads/"));
-        let has_line = branches.map(|(_, id)| id).any(|id| {
-            self.stage.whole_commit(id, &self.have).is_some_and(|id| self.stage.is_ancestor(pushed, &id))
-        });
-        match &self.head {
-            Some(head) if self.stage.are_related(head, pushed) => Footing::Related(head.clone()),
-            Some(head) if has_line => Footing::Apart(Some(head.clone())),
-            None if has_line
-                && matches!(&theirs.head, Head::Branch(name) if !theirs.refs.contains_key(name)) =>
-            {
-                Footing::Apart(None)
-            }
-            _ => {
-                let text = "The workspace's repository is damaged or another one; its files were compared.";
-                self.result.notices.push(text.to_owned());
-                Footing::Files
-            }
-        }
-    }
-
-    /// Commits what is in no commit. The newest commit of the agent's line.
-    fn commit_files(
-        &mut self,
-        footing: &Footing,
-        parent: &str,
-        made: &Snapshot,
-        progress: Option<&Progress>,
-    ) -> Result<String, GitFailure> {
-        let merging = progress.map(|progress| progress.merging.as_slice()).unwrap_or_default();
-        let merging: Vec<String> =
-            merging.iter().filter_map(|id| self.stage.whole_commit(id, &self.have)).collect();
-        let is_merge = matches!(footing, Footing::Related(_)) && !merging.is_empty();
-        if made.tree == self.stage.tree_of(parent)? && !is_merge {
-            return Ok(parent.to_owned());
-        }
-        let mut parents = vec![parent];
-        match footing {
-            Footing::Apart(None) => parents.clear(),
-            _ if is_merge => parents.extend(merging.iter().map(String::as_str)),
-            _ => {}
-        }
-        let commit = self.stage.commit(&made.tree, &parents, &self.asked.message, self.author)?;
-        self.result.commit = Some(commit.clone());
-        Ok(commit)
-    }
-
-    /// Decides what becomes the head of the run's work; `None` while something is objected to.
-    fn choose(
-        &mut self,
-        footing: &Footing,
-        own: &str,
-        progress: Option<&Progress>,
-    ) -> Result<Option<String>, GitFailure> {
-        let pushed = self.asked.pushed.clone();
-        if self.asked.rescue {
-            return self.choose_for_rescue(footing, &pushed);
-        }
-        let half_done = progress.and_then(Progress::objection);
-        self.result.objections.extend(half_done.filter(|_| !matches!(footing, Footing::Files)));
-        let head = match footing {
-            Footing::Apart(_) => pushed.clone(),
-            // The agent has looked at another branch of the remote, and did nothing there.
-            _ if !self.stage.is_ancestor(&pushed, own)
-                && self.stage.count(own, &self.remote).is_ok_and(|commits| commits == 0) =>
-            {
-                pushed.clone()
-            }
-            Footing::Related(_) | Footing::Files => {
-                match combine::combine(&self.stage, &pushed, own, self.author)? {
-                    Combined::Theirs => own.to_owned(),
-                    Combined::Pushed => pushed.clone(),
-                    Combined::Merged(commit) => commit,
-                    Combined::Diverged(objection) => {
-                        self.result.objections.push(objection);
-                        pushed.clone()
-                    }
-                }
-            }
-        };
-        if self.result.objections.is_empty() {
-            let found: [Option<Objection>; 2] = [
-                half_done::markers(&self.stage, &pushed, &head)?,
-                outgoing::objection(&self.stage, &self.asked.base, &head, &self.have)?,
-            ];
-            self.result.objections.extend(found.into_iter().flatten());
-        }
-        if self.result.objections.is_empty() {
-            return Ok(Some(head));
-        }
-        self.result.commit = None;
-        Ok(None)
-    }
-
-    /// A run that did not finish: its own commits go out where they may, nothing is merged and nothing asked.
-    fn choose_for_rescue(&mut self, footing: &Footing, pushed: &str) -> Result<Option<String>, GitFailure> {
-        self.result.commit = None;
-        let Footing::Related(head) = footing else { return Ok(Some(pushed.to_owned())) };
-        let fine = matches!(combine::combine(&self.stage, pushed, head, self.author)?, Combined::Theirs)
-            && half_done::markers(&self.stage, pushed, head)?.is_none()
-            && outgoing::objection(&self.stage, &self.asked.base, head, &self.have)?.is_none();
-        Ok(Some(if fine { head.clone() } else { pushed.to_owned() }))
-    }
-
-    /// What the agent itself has pushed to the run's branch: known here, it may be replaced from here.
-    fn seen(&self) -> Option<String> {
-        let name = format!("refs/remotes/origin/{}", self.asked.branch.as_ref()?);
-        self.stage.whole_commit(self.theirs.as_ref()?.refs.get(&name)?, &self.have)
-    }
-
-    /// What this repository has beside the run's line.
-    fn look_elsewhere(&mut self, own: &str, head: Option<&str>) -> Result<Vec<Elsewhere>, GitFailure> {
-        // Not what was found elsewhere before: it still is.
-        let mut known = self.out.clone();
-        known.extend(head.map(|head| format!("^{head}\n")).unwrap_or_default().into_bytes());
-        let mut search = Search {
-            stage: &self.stage,
-            author: self.author,
-            report: self.report,
-            known,
-            found: Vec::new(),
-            notices: Vec::new(),
-        };
-        search.note("the workspace", own);
-        if let Some(head) = &self.head {
-            search.note("HEAD", head);
-        }
-        if let Some(theirs) = &self.theirs {
-            search.repository(theirs)?;
-        }
-        self.result.notices.extend(search.notices);
-        Ok(search.found)
-    }
-
-    /// What repositories inside this one have.
-    fn look_inside(
-        &mut self,
-        made: &Snapshot,
-        submodules: &[links::Submodule],
-    ) -> Result<(Vec<Elsewhere>, Vec<InnerBundle>), GitFailure> {
-        let (mut found, mut bundles) = (Vec::new(), Vec::new());
-        for submodule in submodules {
-            let inner = inner::of_submodule(&self.stage, submodule, self.author, self.report)?;
-            if let Some(inner) = inner {
-                found.extend(inner.elsewhere);
-                bundles.push(inner.bundle);
-            }
-        }
-        for path in &made.nested {
-            let shown = path.display();
-            let mut text = format!("{shown}/ has a repository inside; its files were added like any others.");
-            if let Some(inner) = inner::of_nested(&self.stage, path, self.author, self.report)? {
-                text = format!("{text} Its history is in {}.", inner.bundle.name);
-                bundles.push(inner.bundle);
-            }
-            self.result.notices.push(text);
-        }
-        Ok((found, bundles))
-    }
-}
-
-/// Splits off what can be kept, and says in each sentence whether it is.
-fn keepable(
-    left_out: Vec<PathBuf>,
-    mut not_committed: Vec<NotCommitted>,
-) -> (Vec<PathBuf>, Vec<NotCommitted>) {
-    let mut room = raw::MOST_KEPT;
-    let mut kept = Vec::new();
-    for path in left_out {
-        let name = path.to_string_lossy();
-        let known = not_committed.iter_mut().find(|known| known.path.trim_end_matches('/') == name);
-        let Some(known) = known else { continue };
-        if known.bytes <= room {
-            room -= known.bytes;
-            known.why.push_str("; left-out.tar.gz has it");
-            kept.push(path);
-        } else {
-            known.why.push_str("; it is too large to be kept");
-        }
-    }
-    (kept, not_committed)
 }

@@ -18,6 +18,9 @@ use crate::git::{Answer, relay_url};
 /// What is pushed, in the executor's repository.
 const HEAD: &str = "refs/caisson/outgoing";
 
+/// How libgit2 says that the remote refuses a pack.
+const UNPACKING: &str = "unpacking the sent packfile failed on the remote";
+
 /// Pushes the executor's newest commit, unless nothing was committed since the base.
 pub(super) fn run(
     vault: &Path,
@@ -114,6 +117,10 @@ fn once(
             Some(why) => words(why.as_bytes()),
             None => return Ok(heard.words()),
         },
+        // The pack arrived, and the remote's git found something in it that it does not take.
+        Some(Err(error)) if error.message().contains(UNPACKING) => {
+            "it does not take these objects".to_owned()
+        }
         Some(Err(error)) => {
             let Told { failure, retry_after } = failure::told(&error);
             return Err(Told { failure: heard.explain(failure), retry_after });

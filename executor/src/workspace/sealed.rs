@@ -52,6 +52,8 @@ pub(super) struct Sealed {
     pub(super) work_tree: PathBuf,
     /// An index other than the git directory's.
     pub(super) index: Option<PathBuf>,
+    /// When commits are made; `None` is now.
+    pub(super) date: Option<String>,
 }
 
 impl Sealed {
@@ -62,14 +64,22 @@ impl Sealed {
         }
         fs::write(git_dir.join("HEAD"), "ref: refs/heads/none\n")?;
         fs::write(git_dir.join("config"), CONFIG)?;
-        let sealed = Self { git_dir: git_dir.to_owned(), work_tree: work_tree.to_owned(), index: None };
+        let sealed =
+            Self { git_dir: git_dir.to_owned(), work_tree: work_tree.to_owned(), index: None, date: None };
         objects.iter().try_for_each(|folder| sealed.borrow_objects(folder))?;
         Ok(sealed)
     }
 
     /// A git directory that is there already.
     pub(super) fn at(git_dir: &Path, work_tree: &Path) -> Self {
-        Self { git_dir: git_dir.to_owned(), work_tree: work_tree.to_owned(), index: None }
+        Self { git_dir: git_dir.to_owned(), work_tree: work_tree.to_owned(), index: None, date: None }
+    }
+
+    /// Adds a setting of ours to those of this directory.
+    pub(super) fn set(&self, key: &str, value: &str) -> io::Result<()> {
+        let (section, name) = key.split_once('.').unwrap_or(("core", key));
+        let mut file = fs::OpenOptions::new().append(true).open(self.git_dir.join("config"))?;
+        file.write_all(format!("[{section}]\n\t{name} = {value}\n").as_bytes())
     }
 
     /// The same with another index.
@@ -113,6 +123,9 @@ impl Sealed {
             .env("GIT_WORK_TREE", &self.work_tree);
         if let Some(index) = &self.index {
             command.env("GIT_INDEX_FILE", index);
+        }
+        if let Some(date) = &self.date {
+            command.env("GIT_AUTHOR_DATE", date).env("GIT_COMMITTER_DATE", date);
         }
         command.current_dir(&self.work_tree).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -2,7 +2,10 @@
 
 use api::executor::{GitFailure, Objection, ObjectionKind};
 
-use super::stage::{Author, Stage};
+use super::{
+    half_done::named,
+    stage::{Author, Stage},
+};
 
 /// What becomes the head of the run's work.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,8 +34,10 @@ pub(super) fn combine(
         return Ok(Combined::Pushed);
     }
     let merged = stage.git.run(["merge-tree", "--write-tree", "--name-only", "-z", pushed, theirs], &[])?;
-    let tree = merged.stdout.split(|byte| *byte == 0).next().unwrap_or_default();
-    let tree = String::from_utf8_lossy(tree).into_owned();
+    // The tree, then the files with conflicts, then nothing, then words.
+    let mut said =
+        merged.stdout.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned());
+    let tree = said.next().unwrap_or_default();
     if merged.status.success() {
         // A rewrite that lost nothing: amended, squashed or rebased.
         if tree == stage.tree_of(theirs)? {
@@ -41,9 +46,12 @@ pub(super) fn combine(
         let message = "Merge the work of an earlier step";
         return Ok(Combined::Merged(stage.commit(&tree, &[pushed, theirs], message, author)?));
     }
+    let mut files: Vec<String> = said.take_while(|name| !name.is_empty()).collect();
+    files.dedup();
+    let files = if files.is_empty() { String::new() } else { format!(" in {}", named(files)) };
     let text = format!(
         "Your branch lacks commits that an earlier step has pushed (up to {pushed}), and they conflict with your \
-         new ones. Bring both together: `git merge {pushed}`. If your commits replace them on purpose: \
+         new ones{files}. Bring both together: `git merge {pushed}`. If your commits replace them on purpose: \
          `git merge -s ours {pushed}`."
     );
     Ok(Combined::Diverged(Objection { kind: ObjectionKind::Diverged, text }))

@@ -4,20 +4,22 @@ use std::{
     cell::RefCell,
     fs::{self, Metadata, Permissions},
     io,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{FileTypeExt, PermissionsExt},
-    },
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use sha1::{Digest, Sha1};
 
+use super::walk;
+
 /// The bits that the owner needs to read a file, and to go through a folder.
 const FILE: u32 = 0o400;
 const FOLDER: u32 = 0o500;
+/// What the owner needs in the outermost folder, where a repository may have to be replaced.
+const ROOT: u32 = 0o700;
 
 /// A work tree whose unreadable parts are open for as long as this lives.
+#[derive(Debug)]
 pub(super) struct Files {
     pub(super) root: PathBuf,
     /// What was opened, and how it was before.
@@ -41,6 +43,17 @@ pub(super) enum Found {
 impl Files {
     pub(super) fn of(root: &Path) -> Self {
         Self { root: root.to_owned(), opened: RefCell::default() }
+    }
+
+    /// A folder that is open to its owner for as long as this lives.
+    pub(super) fn opened(root: &Path) -> Self {
+        let files = Self::of(root);
+        if let Ok(known) = fs::metadata(root)
+            && known.permissions().mode() & ROOT != ROOT
+        {
+            files.open(root, &known, ROOT);
+        }
+        files
     }
 
     /// What is at this path; a link on the way to it leads nowhere.
@@ -68,7 +81,7 @@ impl Files {
         match fs::symlink_metadata(place) {
             Ok(known) if known.is_dir() => Found::Folder,
             Ok(known) if known.is_file() || known.is_symlink() => Found::File(known),
-            Ok(known) => Found::Odd(odd(&known)),
+            Ok(known) => Found::Odd(walk::odd(known.file_type()).unwrap_or("it is no file")),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Found::Nothing
             }
@@ -99,15 +112,6 @@ impl Files {
         done
     }
 
-    /// Opens every folder below this one that its owner shut, as deep as they go.
-    pub(super) fn open_folders(&self, shut: &[PathBuf]) -> bool {
-        let before = self.opened.borrow().len();
-        for folder in shut {
-            self.open_folder(&self.root.join(folder));
-        }
-        before < self.opened.borrow().len()
-    }
-
     /// Whether the file's very bytes, or the link's target, are the blob of this id.
     pub(super) fn is_blob(&self, path: &Path, known: &Metadata, id: &str) -> bool {
         let content = if known.is_symlink() {
@@ -120,17 +124,6 @@ impl Files {
             hash.update(&content);
             format!("{:x}", hash.finalize()) == id
         })
-    }
-
-    /// The odd files in a folder: their paths and kinds.
-    pub(super) fn odd_in(&self, folder: &Path) -> Vec<(PathBuf, &'static str)> {
-        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
-        let odd = entries.filter_map(|entry| {
-            let known = fs::symlink_metadata(entry.path()).ok()?;
-            let plain = known.is_dir() || known.is_file() || known.is_symlink();
-            (!plain).then(|| (folder.join(entry.file_name()), odd(&known)))
-        });
-        odd.collect()
     }
 
     /// The size of a file, or of all files in a folder, in bytes.
@@ -147,17 +140,6 @@ impl Drop for Files {
                 tracing::debug!(%error, "a file stays readable");
             }
         }
-    }
-}
-
-fn odd(known: &Metadata) -> &'static str {
-    let kind = known.file_type();
-    if kind.is_fifo() {
-        "it is a pipe"
-    } else if kind.is_socket() {
-        "it is a socket"
-    } else {
-        "it is a device"
     }
 }
 

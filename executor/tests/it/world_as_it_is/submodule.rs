@@ -79,6 +79,26 @@ async fn a_commit_that_its_remote_has_moves_the_link() {
 }
 
 #[tokio::test]
+async fn a_rescue_moves_no_link_to_a_commit_that_nobody_has() {
+    let run =
+        after("cd lib; echo mine > mine; git add mine; git commit -qm mine; cd ..; git commit -qam bump")
+            .await;
+    let outer = run.agent("git rev-parse HEAD");
+    run.rescue().await;
+    run.push().await;
+    assert_eq!(run.remote("for-each-ref refs/heads/caisson"), "");
+    let saved = Saved::of(&run).await;
+    assert!(saved.has("mine\n") && saved.has_commit(&outer), "{:?}", saved.artifacts);
+}
+
+#[tokio::test]
+async fn a_submodule_that_was_closed_brings_its_work() {
+    let run = after("echo mine > lib/mine; chmod 000 lib; echo edited > x").await;
+    assert_eq!(run.out().await.changes(), ["M x"]);
+    assert!(Saved::of(&run).await.has("mine\n"));
+}
+
+#[tokio::test]
 async fn an_older_commit_of_its_history_moves_the_link() {
     let run = after("git -C lib checkout -q HEAD~1").await;
     let out = run.out().await;

@@ -38,8 +38,27 @@ async fn closed_folders_in_closed_folders_bring_what_is_in_them() {
 }
 
 #[tokio::test]
+async fn folders_that_are_closed_after_the_base_was_amended_lose_nothing() {
+    let script =
+        "echo one > one; git add one; git commit -q --amend --no-edit; echo two > src/two; git add -A
+                  git commit -qm two; echo three > docs/three; chmod 000 src docs";
+    opened(script, "docs", 0, &["A docs/three", "A one", "A src/two"]).await;
+}
+
+#[tokio::test]
+async fn what_is_left_out_of_a_closed_folder_or_file_is_kept() {
+    let run = Run::after("mkdir app; echo KEY=1 > app/.env; echo KEY=2 > .env; chmod 000 app .env").await;
+    assert_eq!(run.out().await.not_committed(), [".env", "app/.env"]);
+    let saved = Saved::of(&run).await;
+    assert_eq!(saved.left_out(".env"), Some(b"KEY=2\n".as_slice()));
+    assert_eq!(saved.left_out("app/.env"), Some(b"KEY=1\n".as_slice()));
+}
+
+#[tokio::test]
 async fn a_closed_workspace_is_opened() {
     opened("echo edited > src/main.rs; chmod 000 .", ".", 0, &["M src/main.rs"]).await;
+    let script = "echo mine > mine; git add mine; git commit -qm mine; chmod 000 .";
+    opened(script, ".", 0, &["A mine"]).await;
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ async fn what_looks_alike_and_belongs_goes_out() {
     )
     .await;
     let out = run.out().await;
-    assert_eq!((out.not_committed(), out.changes().len()), (vec![], 18), "{:#?}", out.changes());
+    assert_eq!((out.not_committed(), out.changes().len()), (vec![], 17), "{:#?}", out.changes());
 }
 
 #[tokio::test]

@@ -91,6 +91,13 @@ async fn a_worktree_without_work_is_nothing_at_all() {
 }
 
 #[tokio::test]
+async fn what_a_worktree_inside_leaves_out_is_named_and_kept() {
+    let run = Run::after("git worktree add -q -b side wt; echo KEY=1 > wt/.env; echo a > wt/a").await;
+    assert_eq!(run.out().await.not_committed(), ["wt/.env"]);
+    assert_eq!(Saved::of(&run).await.left_out("wt/.env"), Some(b"KEY=1\n".as_slice()));
+}
+
+#[tokio::test]
 async fn a_worktree_is_left_as_it_was() {
     let run = Run::after(
         "git worktree add -q -b side .claude/worktrees/side; cd .claude/worktrees/side; echo a > staged
