@@ -75,8 +75,7 @@ pub(super) fn unpushed(run: &Run, work: &Work, why: &str) -> String {
 
 /// Work that is not on the branch: `branch feature has 2 commits (in elsewhere.bundle)`.
 fn beside_the_branch(run: &Run, work: &Work) -> Vec<String> {
-    let kept =
-        if has(run, ELSEWHERE) { format!("in {ELSEWHERE}") } else { "not kept".to_owned() };
+    let kept = if has(run, ELSEWHERE) { format!("in {ELSEWHERE}") } else { "not kept".to_owned() };
     let elsewhere = work.elsewhere.iter().map(|it| {
         let commits = if it.commits == 1 { "1 commit".to_owned() } else { format!("{} commits", it.commits) };
         format!("{} has {commits} ({kept})", it.place)

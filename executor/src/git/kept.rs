@@ -125,10 +125,8 @@ impl Git {
 }
 
 /// What is said of each.
-const ABOUT_ELSEWHERE: &str = "Commits that are not on the run's branch. In a clone of the repository: \
-                               `git fetch elsewhere.bundle 'refs/elsewhere/*:refs/heads/caisson-elsewhere/*'`.";
-const ABOUT_BRANCH: &str = "Commits of the run's branch that were not pushed. In a clone of the repository: \
-                            `git fetch branch.bundle refs/branch/head:caisson-work`.";
+const ABOUT_ELSEWHERE: &str = "Commits that are not on the run's branch, for a clone of the repository.";
+const ABOUT_BRANCH: &str = "Commits of the run's branch that were not pushed, for a clone of the repository.";
 pub(super) const ABOUT_LEFT_OUT: &str =
     "Files that were left out of the commits, with their paths in the repository.";
 pub(super) const ABOUT_WORKSPACE: &str = "All files of the workspace: its repository could not be read. Unpack it over a checkout of the base commit.";

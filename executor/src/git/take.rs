@@ -137,11 +137,7 @@ impl Git {
                 refs: "refs/inner/*".to_owned(),
                 without: bundle.without.clone(),
             };
-            let what = format!(
-                "Commits that only the repository in {} has. In a clone of it: `git fetch {} \
-                 'refs/inner/*:refs/heads/caisson-inner/*'`.",
-                bundle.path, bundle.name
-            );
+            let what = format!("Commits that only the repository in {} has, for a clone of it.", bundle.path);
             let made = self.keep(&bundle.name, &what, &raw, false).await;
             notices.extend(unless_full(&bundle.name, made)?);
         }

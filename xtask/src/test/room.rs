@@ -20,7 +20,10 @@ fn words(free: u64) -> String {
     if NEEDED <= free {
         return free_words;
     }
-    format!("{free_words}; a run from nothing takes up to {} GiB and may fail for want of room", gigabytes(NEEDED))
+    format!(
+        "{free_words}; a run from nothing takes up to {} GiB and may fail for want of room",
+        gigabytes(NEEDED)
+    )
 }
 
 #[cfg(test)]
