@@ -66,7 +66,7 @@ fn checks_of_which_some_are_clean_stay_so_until_one_chooses_for_all() {
     let mut form = TaskForm::of(&task(TaskSpec::new("A task", vec![step.clone()])));
     assert!(!form.steps[0].clean);
     assert_eq!(form.wire().unwrap().steps, [step]);
-    form.steps[0].stored = vec![clean.clone()];
+    form.steps[0].stored = vec![clean];
     form.steps[0].checks = "make test".to_owned();
     assert_eq!(form.wire().unwrap().steps[0].checks, [Check::from("make test")]);
 }
