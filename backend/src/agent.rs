@@ -15,9 +15,10 @@ use std::time::Duration;
 use api::executor::{
     Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Diff, DiffResult, EGRESS_WAIT_SECONDS,
     EgressReport, Execute, ExecutionLine, ExecutionStatus, Failure, GitClone, Health, InitGit, InitGitResult,
-    Input, Push, PushResult, SetEgress,
+    Input, Kept, Push, PushResult, SetEgress,
 };
 use axum::Router;
+use bytes::Bytes;
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
@@ -177,9 +178,19 @@ impl Agent {
         self.http.call(Ask::post(&["checks"]).body(body)?, within).await
     }
 
-    /// Commits what the agent left uncommitted.
+    /// Takes the work out of the workspace, into the executor's own repository.
     pub async fn commit(&self, body: &Commit) -> Result<CommitResult, Error> {
         self.http.call(Ask::post(&["commit"]).body(body)?, COMMIT).await
+    }
+
+    /// What the executor has kept beside the commits.
+    pub async fn kept(&self) -> Result<Kept, Error> {
+        self.http.call(Ask::get(&["kept"]), COMMIT).await
+    }
+
+    /// One of the things it has kept, as it is. Errors with `Protocol` when it has more than `limit` bytes.
+    pub async fn kept_bytes(&self, name: &str, limit: usize) -> Result<Bytes, Error> {
+        self.http.bytes(Ask::get(&["kept", name]), COMMIT, limit).await
     }
 
     /// What has changed in the workspace.

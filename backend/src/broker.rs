@@ -24,9 +24,9 @@ use api::{error::ApiError, id::RunId};
 use axum::Router;
 use url::Url;
 
-pub use self::git::Error as GitError;
 #[cfg(any(test, feature = "fuzz"))]
 pub use self::git::fuzz;
+pub use self::git::{Error as GitError, Survey};
 pub use self::login::{Error as LoginError, Login};
 pub use self::meter::{Meter, Permit, Spent};
 pub(crate) use self::model::NOT_AMONG;

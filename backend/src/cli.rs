@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod checks;
 mod client;
 mod doctor;
 mod failure;

@@ -10,16 +10,23 @@ mod egress;
 mod engine;
 mod environment;
 mod execution;
+mod feedback;
 mod finish;
 pub(crate) mod gates;
+mod heed;
+mod kept;
 mod lines;
 mod masking;
 mod money;
+mod news;
 mod record;
 mod rescue;
 mod silence;
 mod steps;
+mod survey;
 mod verdict;
+mod whereabouts;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 
@@ -87,6 +94,10 @@ struct Driver {
     /// The end of the tokens that are on their way, and the kind of block they are of.
     partial_tail: Tail,
     partial_block: String,
+    /// Whether the remote has refused its branch.
+    refused: bool,
+    /// Whether a push is under way that nobody waits for any more: until it ends, the executor takes nothing out.
+    pushing: bool,
     /// How others reach it.
     driven: Driven,
     /// Set when this process stops.
@@ -149,6 +160,8 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
         mask: Arc::default(),
         partial_tail: Tail::default(),
         partial_block: String::new(),
+        refused: false,
+        pushing: false,
         driven,
         leave,
     };
@@ -174,9 +187,9 @@ impl Driver {
             Ok(booted) => booted,
             // Whatever went wrong with the container then: a person had stopped the run.
             Err(Halt::End(_)) if self.driven.cancel.is_cancelled() => {
-                return self.finish(None, End::cancelled()).await;
+                return self.finish_without(End::cancelled()).await;
             }
-            Err(Halt::End(end)) => return self.finish(None, end).await,
+            Err(Halt::End(end)) => return self.finish_without(end).await,
             Err(Halt::Leave) => return,
         };
         self.mask_all(Some(booted.instance));
@@ -197,13 +210,14 @@ impl Driver {
                 () = clock.reaches(limit) => Err(Halt::End(late)),
             }
         };
-        match outcome {
-            Ok(end) | Err(Halt::End(end)) => {
-                egress.last_words().await;
-                self.finish(Some(booted), end).await;
-            }
-            Err(Halt::Leave) => booted.leave(),
-        }
+        let outcome = match outcome {
+            Err(Halt::Leave) => return booted.leave(),
+            Err(Halt::End(end)) => Err(end),
+            Ok(()) => Ok(()),
+        };
+        egress.last_words().await;
+        self.record.run.denied.hosts = egress.refused_hosts();
+        self.finish(booted, outcome).await;
     }
 
     fn timeout(&self) -> End {

@@ -26,6 +26,7 @@ mod runs;
 mod secrets;
 mod tasks;
 mod trouble;
+mod work;
 mod writer;
 mod writes;
 
@@ -48,6 +49,7 @@ pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Wri
 pub use runs::RunFilter;
 pub use secrets::StoredSecret;
 pub use trouble::Trouble;
+pub use work::{Work, denied_hosts};
 
 use self::{connect::connect, writes::Writes};
 use crate::tasks::Tasks;

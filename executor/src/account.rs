@@ -27,6 +27,10 @@ const MARKER: &str = "CAISSON_JOB";
 /// The number that is nobody's everywhere.
 const NOBODY: &str = "65534";
 
+/// For `setpriv`: no capability, and no way to gain one.
+const DROPPED: [&str; 4] =
+    ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"];
+
 /// How often processes are killed before that is given up, and the time between.
 const KILL_ROUNDS: u32 = 200;
 const KILL_PAUSE: Duration = Duration::from_millis(10);
@@ -61,22 +65,37 @@ impl Account {
     /// A command that runs as this account in the workspace, with no privilege, no capability, no way to
     /// gain one, and a fresh environment. Its standard streams are closed until the caller opens them.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
+        self.command_in(&self.workspace, &["--clear-groups"], program.as_ref(), job)
+    }
+
+    /// The same for a command of ours that may also read the executor's own repository: it is in the executor's
+    /// group. The agent is not.
+    pub(crate) fn git_command(&self, program: impl AsRef<OsStr>, job: &str) -> Command {
+        self.command_in(&self.workspace, &self.own_group(), program.as_ref(), job)
+    }
+
+    /// The words that put a command into the executor's group.
+    fn own_group(&self) -> [String; 2] {
+        ["--groups".to_owned(), nix::unistd::getegid().to_string()]
+    }
+
+    fn command_in(&self, folder: &Path, groups: &[impl AsRef<OsStr>], program: &OsStr, job: &str) -> Command {
         let mut words: Vec<&OsStr> = Vec::new();
         // The agent may close its workspace to others, so only the agent can go there.
         if self.user.is_some() {
-            words.extend(["env".as_ref(), "-C".as_ref(), self.workspace.as_os_str(), "--".as_ref()]);
+            words.extend(["env".as_ref(), "-C".as_ref(), folder.as_os_str(), "--".as_ref()]);
         }
         let limit = self.largest_file.map(|bytes| format!("--fsize={bytes}"));
         if let Some(limit) = &limit {
             words.extend([OsStr::new("prlimit"), limit.as_ref(), "--".as_ref()]);
         }
-        words.push(program.as_ref());
+        words.push(program);
         let mut command = match self.user.as_deref() {
-            Some(user) => self.becoming(user),
+            Some(user) => self.becoming(user, groups),
             None => Command::new(words.remove(0)),
         };
         if self.user.is_none() {
-            command.current_dir(&self.workspace);
+            command.current_dir(folder);
         }
         command.args(words);
         command
@@ -91,11 +110,32 @@ impl Account {
 
     /// A worker: this program as this account, known by its name. Its standard streams are pipes.
     pub(crate) fn worker(&self, name: &str) -> Command {
-        let mut command = self.command(&self.worker, name);
-        // The agent's global settings are the agent's: they must not change what a worker does.
-        command.arg(name).env("HOME", "/nonexistent");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        as_worker(self.command(&self.worker, name), name)
+    }
+
+    /// A worker that may also read the executor's own repository. Not in the workspace: the agent may have closed
+    /// it, and the worker opens it.
+    pub(crate) fn git_worker(&self, name: &str) -> Command {
+        as_worker(self.command_in(Path::new("/"), &self.own_group(), self.worker.as_os_str(), name), name)
+    }
+
+    /// A worker as the executor's own user, without its privileges.
+    pub(crate) fn own_worker(&self, name: &str) -> Command {
+        let mut command = match &self.user {
+            Some(_) => {
+                let mut command = Command::new("setpriv");
+                command.args(DROPPED).arg("--").arg(&self.worker);
+                command
+            }
+            None => Command::new(&self.worker),
+        };
         command
+            .env_clear()
+            .env("PATH", &self.path)
+            .env("LANG", "C.UTF-8")
+            .current_dir("/")
+            .kill_on_drop(true);
+        as_worker(command, name)
     }
 
     /// A command for a program of the image that must be no other's to tamper with, the agent's least: as
@@ -103,7 +143,7 @@ impl Account {
     pub(crate) fn aside(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match &self.user {
             Some(_) => {
-                let mut command = self.becoming(NOBODY);
+                let mut command = self.becoming(NOBODY, &["--clear-groups"]);
                 command.arg(program);
                 command
             }
@@ -112,6 +152,16 @@ impl Account {
         command.env_clear().env("HOME", "/nonexistent").env("LANG", "C.UTF-8").current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         command
+    }
+
+    /// The account's home.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder of the repository.
+    pub(crate) fn workspace(&self) -> &Path {
+        &self.workspace
     }
 
     /// The search path.
@@ -126,13 +176,12 @@ impl Account {
 
     /// A command that becomes the user, for the program that is added; `None` without a user of its own.
     fn unprivileged(&self) -> Option<Command> {
-        self.user.as_deref().map(|user| self.becoming(user))
+        self.user.as_deref().map(|user| self.becoming(user, &["--clear-groups"]))
     }
 
-    fn becoming(&self, user: &str) -> Command {
+    fn becoming(&self, user: &str, groups: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs"]);
-        command.args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--"]);
+        command.args(["--reuid", user, "--regid", user]).args(groups).args(DROPPED).arg("--");
         command
             .env_clear()
             .env("PATH", &self.path)
@@ -213,6 +262,14 @@ impl Account {
     fn mark(&self, job: &str) -> String {
         format!("{}#{job}", self.workspace.display())
     }
+}
+
+/// The worker of this name, with its standard streams as pipes.
+fn as_worker(mut command: Command, name: &str) -> Command {
+    // The agent's global settings are the agent's: they must not change what a worker does.
+    command.arg(name).env("HOME", "/nonexistent");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 fn this_program() -> PathBuf {

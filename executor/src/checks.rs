@@ -1,9 +1,12 @@
 //! Checks: commands that decide whether a step is done; run by the executor, not by the agent.
 
+mod beside;
+mod clean;
 mod vacuous;
 
 use std::{
     os::fd::OwnedFd,
+    path::Path,
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -23,6 +26,9 @@ use crate::{
     execution::{keep_tail, request::check_env},
     refusal::Refusal,
 };
+use clean::Folder;
+
+pub(crate) use clean::Commit;
 
 /// What a check may take when it does not say.
 const TIMEOUT: u64 = 600;
@@ -63,16 +69,31 @@ pub(crate) fn expectations(request: &Checks) -> Result<Vec<Option<Regex>>, Refus
 pub(crate) async fn run(
     account: &Account,
     disk: &Disk,
+    commit: &Commit,
     request: &Checks,
     expectations: &[Option<Regex>],
     stop: &CancellationToken,
 ) -> Vec<CheckRun> {
+    // Before the first one: what a check itself makes, it has not relied on.
+    let beside = match request.checks.iter().all(|check| check.clean) {
+        true => String::new(),
+        false => beside::words(account, JOB, commit, stop).await,
+    };
     let mut results = Vec::new();
     for (check, expect) in request.checks.iter().zip(expectations) {
         let began = Instant::now();
         let timeout = Duration::from_secs(check.timeout_seconds.unwrap_or(TIMEOUT).min(LONGEST_TIMEOUT));
-        let (ended, mut output) = run_one(account, disk, request, check, timeout, stop).await;
-        let (verdict, why, exit_code) = judge(check, &ended, &output, expect.as_ref(), timeout);
+        let deadline = tokio::time::Instant::now() + timeout;
+        let (ended, mut output, note) = if check.clean {
+            run_clean(account, disk, commit, request, check, deadline, stop).await
+        } else {
+            let (ended, output) = run_one(account, disk, request, check, None, deadline, stop).await;
+            (ended, output, beside.clone())
+        };
+        let (verdict, mut why, exit_code) = judge(check, &ended, &output, expect.as_ref(), timeout);
+        if check.clean || verdict == Verdict::Passed {
+            why.push_str(&note);
+        }
         keep_tail(&mut output, TAIL);
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let attempt = request.attempt;
@@ -92,20 +113,53 @@ pub(crate) async fn run(
     results
 }
 
+/// Runs a check in a clean checkout, which is gone afterwards. The words say what it was run in.
+async fn run_clean(
+    account: &Account,
+    disk: &Disk,
+    commit: &Commit,
+    request: &Checks,
+    check: &Check,
+    deadline: tokio::time::Instant,
+    stop: &CancellationToken,
+) -> (Ended, String, String) {
+    let folder = Folder::new(account, JOB);
+    let checked_out = tokio::select! {
+        done = folder.check_out(commit) => done,
+        () = tokio::time::sleep_until(deadline) => Err(std::io::ErrorKind::TimedOut.into()),
+        () = stop.cancelled() => Err(std::io::ErrorKind::Interrupted.into()),
+    };
+    let ended = match checked_out {
+        Ok(id) => {
+            let folder = Some(folder.path());
+            let (ended, output) = run_one(account, disk, request, check, folder, deadline, stop).await;
+            (ended, output, format!(", in a clean checkout of {id}, which has only what is committed"))
+        }
+        Err(error) => {
+            account.kill(JOB).await;
+            let why = format!("its commit could not be checked out: {error}");
+            (Ended::NotStarted(std::io::Error::other(why)), String::new(), String::new())
+        }
+    };
+    folder.remove().await;
+    ended
+}
+
+/// Runs a check in this folder; without one, in the workspace.
 async fn run_one(
     account: &Account,
     disk: &Disk,
     request: &Checks,
     check: &Check,
-    timeout: Duration,
+    folder: Option<&Path>,
+    deadline: tokio::time::Instant,
     stop: &CancellationToken,
 ) -> (Ended, String) {
-    let (mut child, mut reader) = match start(account, request, check) {
+    let (mut child, mut reader) = match start(account, request, check, folder) {
         Ok(started) => started,
         Err(error) => return (Ended::NotStarted(error), String::new()),
     };
     let mut output = Vec::new();
-    let deadline = tokio::time::Instant::now() + timeout;
     let mut full = std::pin::pin!(disk.full());
     let ended = loop {
         tokio::select! {
@@ -142,10 +196,13 @@ fn start(
     account: &Account,
     request: &Checks,
     check: &Check,
+    folder: Option<&Path>,
 ) -> std::io::Result<(tokio::process::Child, pipe::Receiver)> {
     let (reader, writer) = std::io::pipe()?;
-    let mut command = account.command("bash", JOB);
-    command.args(["-c", &check.run]).envs(&request.env).stdin(Stdio::null());
+    let mut command = account.command("env", JOB);
+    command.arg("-C").arg(folder.unwrap_or_else(|| account.workspace()));
+    command.args(["bash", "-c", &check.run]).envs(&request.env).stdin(Stdio::null());
+    command.env("CAISSON_WORKSPACE", account.workspace());
     command.stdout(writer.try_clone()?).stderr(writer);
     let reader = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     Ok((command.spawn()?, reader))
@@ -189,7 +246,7 @@ fn judge(
             // Who expects a certain output has said what counts.
             None => match vacuous::says_nothing(output) {
                 Some(line) => (Verdict::Vacuous, format!("exit code 0, but no test was run: {line:?}")),
-                None => (Verdict::Passed, "exit code 0".to_owned()),
+                None => (Verdict::Passed, CheckRun::PLAIN.to_owned()),
             },
         },
         Some(code) => (Verdict::Failed, format!("exit code {code}")),

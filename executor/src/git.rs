@@ -2,8 +2,10 @@
 //! privilege. This side starts the worker, watches that it gets on, and reads its answer.
 
 mod address;
+mod kept;
+mod ledger;
 mod message;
-mod tries;
+mod take;
 
 use std::{
     net::SocketAddr,
@@ -12,20 +14,22 @@ use std::{
     time::Duration,
 };
 
-use api::executor::{
-    CloneLine, Commit, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
-};
+use api::executor::{CloneLine, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::Child,
-    sync::{RwLock, mpsc},
+    sync::{
+        RwLock,
+        mpsc::{self, error::TrySendError},
+    },
 };
 
 use crate::{Config, account::Account, execution::keep_tail, identity::Author, tasks::Tasks};
 
 pub(crate) use address::{relay_url, resolve, same, spellings};
-pub(crate) use message::{Answer, Request};
-use tries::Tries;
+pub(crate) use kept::{BRANCH, ELSEWHERE};
+use ledger::{Ledger, Places};
+pub(crate) use message::{Answer, Collect, Collected, Fetched, Raw, Request, Settle};
 
 /// The worker's name.
 const WORKER: &str = "git";
@@ -47,8 +51,9 @@ struct Inner {
     relay: SocketAddr,
     clone_stall: Duration,
     tasks: Tasks,
-    /// What was cloned. The workspace says so as well, but there the agent may write.
-    cloned: Mutex<Option<String>>,
+    places: Places,
+    /// What has become of the work.
+    ledger: Mutex<Ledger>,
     /// Held by what changes the workspace alone, by what only reads it together.
     turn: RwLock<()>,
 }
@@ -56,16 +61,33 @@ struct Inner {
 impl Git {
     /// Git in the workspace, with the relay as the way out.
     pub(crate) fn new(config: &Config, account: Account, relay: SocketAddr, tasks: Tasks) -> Self {
+        let places = Places::of(&config.spool);
         Self(Arc::new(Inner {
+            ledger: Mutex::new(places.read()),
+            places,
             account,
             workspace: config.workspace.clone(),
             home: config.agent_home.clone(),
             relay,
             clone_stall: Duration::from_secs(config.clone_stall_seconds),
             tasks,
-            cloned: Mutex::new(None),
             turn: RwLock::new(()),
         }))
+    }
+
+    /// What has become of the work so far.
+    fn ledger(&self) -> Ledger {
+        self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes something, on disk first.
+    fn change(&self, change: impl FnOnce(&mut Ledger)) -> Result<(), GitFailure> {
+        let mut ledger = self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = ledger.clone();
+        change(&mut changed);
+        self.0.places.write(&changed).map_err(kept::system)?;
+        *ledger = changed;
+        Ok(())
     }
 
     /// Clones; goes on when nobody listens, so that the next call finds it done.
@@ -75,8 +97,10 @@ impl Git {
         self.0.tasks.spawn("git clone", async move {
             let _turn = git.0.turn.write().await;
             let last = match git.clone_now(clone, &lines).await {
-                Ok(Answer::Cloned { commit, branch }) => CloneLine::Done { commit, branch },
-                Ok(answer) => CloneLine::Failed(unexpected(&answer)),
+                Ok(ledger) => CloneLine::Done {
+                    commit: ledger.base,
+                    branch: ledger.branch.unwrap_or_else(|| "HEAD".to_owned()),
+                },
                 Err(failure) => CloneLine::Failed(failure),
             };
             // The listener may be gone.
@@ -89,31 +113,79 @@ impl Git {
         &self,
         clone: GitClone,
         lines: &mpsc::Sender<CloneLine>,
-    ) -> Result<Answer, GitFailure> {
-        let workspace = self.0.workspace.clone();
-        let repository = clone.repository_url.clone();
-        let request = Request::Clone { workspace: workspace.clone(), clone, relay: self.0.relay };
-        let mut notices = Vec::new();
-        let clear = Request::Clear { workspace };
-        let mut tries = Tries::default();
-        let done = loop {
-            notices.clear();
-            let done = self.work(&request, self.0.clone_stall, |line| match line {
-                CloneLine::Notice { .. } if notices.len() < NOTICES => notices.push(line),
-                // A listener that does not keep up misses some of it.
-                line => drop(lines.try_send(line)),
-            });
-            match done.await {
-                Ok(done) => break done,
-                Err(failure) => {
-                    self.work(&clear, LOCAL_STALL, |_| {}).await?;
-                    if !tries.another(&failure).await {
-                        return Err(failure);
-                    }
-                }
-            }
+    ) -> Result<Ledger, GitFailure> {
+        let ledger = self.ledger();
+        if ledger.repository.as_ref() == Some(&clone.repository_url) {
+            return Ok(ledger);
+        }
+        if ledger.is_cloning {
+            self.clear().await?;
+        }
+        let (vault, relay) = (self.0.places.vault(), self.0.relay);
+        let fetch = Request::Fetch { vault, clone: clone.clone(), relay };
+        let fetched = match self.telling(&fetch, lines).await? {
+            Answer::Fetched(fetched) => fetched,
+            answer => return Err(unexpected(&answer)),
         };
-        *self.0.cloned.lock().unwrap_or_else(PoisonError::into_inner) = Some(repository);
+        let is_shallow = clone.depth.is_some_and(|depth| 0 < depth);
+        let ledger = Ledger {
+            base: fetched.commit.clone(),
+            branch: clone.work_branch.clone().or_else(|| fetched.branch.clone()),
+            only: fetched.branch.clone().filter(|_| is_shallow),
+            ..Ledger::default()
+        };
+        let settle = Settle {
+            head: Some(fetched.commit.clone()),
+            branch: ledger.branch.clone(),
+            only: ledger.only.clone(),
+            repository: clone.repository_url.clone(),
+            ..self.settle(&PathBuf::new())
+        };
+        self.change(|noted| *noted = Ledger { is_cloning: true, ..ledger.clone() })?;
+        let checkout = Request::Checkout { clone: clone.clone(), fetched, settle };
+        match self.telling(&checkout, lines).await {
+            Ok(Answer::Done) => {}
+            Ok(Answer::Occupied) => {
+                // Somebody's files, which no later clone may clear away.
+                self.change(|noted| *noted = Ledger::default())?;
+                let text = "the workspace is not empty and holds no clone of this repository";
+                return Err(failed(text.to_owned()));
+            }
+            Ok(answer) => return Err(unexpected(&answer)),
+            Err(failure) => {
+                self.clear().await?;
+                return Err(failure);
+            }
+        }
+        self.change(|noted| *noted = Ledger { repository: Some(clone.repository_url), ..ledger })?;
+        Ok(self.ledger())
+    }
+
+    /// Empties the workspace after a clone that was not finished.
+    async fn clear(&self) -> Result<(), GitFailure> {
+        let clear = Request::Clear { workspace: self.0.workspace.clone() };
+        self.work(&clear, LOCAL_STALL, |_| {}).await?;
+        self.change(|noted| *noted = Ledger::default())
+    }
+
+    /// Runs a worker of the clone, and passes on what it says meanwhile.
+    async fn telling(
+        &self,
+        request: &Request,
+        lines: &mpsc::Sender<CloneLine>,
+    ) -> Result<Answer, GitFailure> {
+        let (mut notices, mut told) = (Vec::new(), 0);
+        let done = self.work(request, self.0.clone_stall, |line| match line {
+            CloneLine::Notice { .. } if told == NOTICES => {}
+            CloneLine::Notice { .. } => {
+                told += 1;
+                // At once where there is room, and never lost.
+                notices.extend(lines.try_send(line).err().map(TrySendError::into_inner));
+            }
+            // A listener that does not keep up misses some of it.
+            line => drop(lines.try_send(line)),
+        });
+        let done = done.await?;
         for notice in notices {
             // The listener may be gone.
             let _ = lines.send(notice).await;
@@ -121,13 +193,22 @@ impl Git {
         Ok(done)
     }
 
-    /// Commits everything that is not committed.
-    pub(crate) async fn commit(&self, commit: Commit, author: Author) -> Result<Option<String>, GitFailure> {
-        let (workspace, message) = (self.0.workspace.clone(), commit.message);
-        let request = Request::Commit { workspace, message, name: author.name, email: author.email };
-        match self.detached(request, LOCAL_STALL).await? {
-            Answer::Committed(commit) => Ok(commit),
-            answer => Err(unexpected(&answer)),
+    /// What a worker is told that brings the workspace's repository up to date.
+    fn settle(&self, stage: &std::path::Path) -> Settle {
+        let ledger = self.ledger();
+        Settle {
+            workspace: self.0.workspace.clone(),
+            vault: self.0.places.vault(),
+            stage: stage.to_owned(),
+            head: None,
+            own: String::new(),
+            is_clean: true,
+            replace: false,
+            hidden: Vec::new(),
+            branch: ledger.branch,
+            repository: ledger.repository.unwrap_or_default(),
+            relay: self.0.relay,
+            only: ledger.only,
         }
     }
 
@@ -136,7 +217,12 @@ impl Git {
     pub(crate) async fn diff(&self, diff: Diff) -> Result<DiffResult, GitFailure> {
         let mut tries = DIFF_TRIES;
         loop {
-            let request = Request::Diff { workspace: self.0.workspace.clone(), diff: diff.clone() };
+            if self.ledger().repository.is_none() {
+                return Err(failed("there is no clone to compare".to_owned()));
+            }
+            let nobody = Author { name: "Caisson".to_owned(), email: "caisson@localhost".to_owned() };
+            let collect = self.collect(String::new(), nobody, true);
+            let request = Request::Diff { collect, diff: diff.clone() };
             tries -= 1;
             match self.detached(request, LOCAL_STALL).await {
                 Ok(Answer::Compared(result)) => return Ok(result),
@@ -147,14 +233,23 @@ impl Git {
         }
     }
 
-    /// Pushes `HEAD` to the branch, unless nothing was committed since the base.
+    /// Pushes what was taken out of the workspace, unless nothing was committed since the base.
     pub(crate) async fn push(&self, push: Push) -> Result<PushResult, GitFailure> {
         let stall = Duration::from_secs(push.stall_seconds.max(1));
-        let repository = self.0.cloned.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (workspace, relay) = (self.0.workspace.clone(), self.0.relay);
-        let request = Request::Push { workspace, push, relay, repository };
+        let ledger = self.ledger();
+        let Some(repository) = ledger.repository else {
+            return Err(failed("there is no clone to push from".to_owned()));
+        };
+        let head = ledger.head.unwrap_or(ledger.base);
+        let (vault, relay) = (self.0.places.vault(), self.0.relay);
+        let request = Request::Push { vault, head: head.clone(), push, relay, repository };
         match self.detached(request, stall).await? {
-            Answer::Pushed(result) => Ok(result),
+            Answer::Pushed(result) => {
+                if 0 < result.commits {
+                    self.change(|ledger| ledger.pushed = Some(head))?;
+                }
+                Ok(result)
+            }
             answer => Err(unexpected(&answer)),
         }
     }
@@ -179,13 +274,7 @@ impl Git {
             } else {
                 (None, Some(git.0.turn.write().await))
             };
-            let mut tries = Tries::default();
-            loop {
-                match git.work(&request, stall, |_| {}).await {
-                    Err(failure) if tries.another(&failure).await => {}
-                    done => return done,
-                }
-            }
+            git.work(&request, stall, |_| {}).await
         });
         work.await.unwrap_or_else(|error| Err(failed(format!("the git task failed: {error}"))))
     }
@@ -226,7 +315,10 @@ impl Git {
     }
 
     async fn start(&self, request: &Request) -> std::io::Result<Child> {
-        let mut child = self.0.account.worker(WORKER).spawn()?;
+        let account = &self.0.account;
+        let mut worker =
+            if request.is_own() { account.own_worker(WORKER) } else { account.git_worker(WORKER) };
+        let mut child = worker.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(&serde_json::to_vec(request)?).await?;
         }
@@ -234,17 +326,19 @@ impl Git {
     }
 }
 
-/// Why a worker ended without an answer.
+/// A worker ended without an answer. Why, is for the log: people can do nothing with it.
 async fn died(mut child: Child) -> GitFailure {
     let mut stderr = String::new();
     if let Some(pipe) = child.stderr.take() {
         let _ = pipe.take(64 << 10).read_to_string(&mut stderr).await;
     }
     keep_tail(&mut stderr, 1000);
-    match child.wait().await {
-        Ok(status) => failed(format!("the git worker ended with {status}: {}", stderr.trim())),
-        Err(error) => failed(format!("the git worker is gone: {error}")),
-    }
+    let status = child.wait().await.map(|status| status.to_string());
+    tracing::error!(?status, stderr = stderr.trim(), "the git worker ended without an answer");
+    failed(
+        "git stopped without a result, through a fault of Caisson: the container's log has the reason"
+            .to_owned(),
+    )
 }
 
 pub(crate) const fn failed(message: String) -> GitFailure {
@@ -253,4 +347,21 @@ pub(crate) const fn failed(message: String) -> GitFailure {
 
 fn unexpected(answer: &Answer) -> GitFailure {
     failed(format!("the git worker answered something else: {answer:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_worker_says_in_its_last_moment_is_for_the_log() {
+        let mut worker = tokio::process::Command::new("sh");
+        worker.args(["-c", "echo 'thread main panicked at src/x.rs:1:2' >&2; exit 101"]);
+        let child = worker.stderr(Stdio::piped()).spawn().unwrap();
+        let told = died(child).await.message;
+        assert!(told.starts_with("git stopped without a result"), "{told}");
+        assert!(!told.contains("panicked") && !told.contains("101"), "{told}");
+    }
 }

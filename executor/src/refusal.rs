@@ -19,6 +19,9 @@ pub(crate) enum Refusal {
     /// There is no such execution.
     #[error("no execution with id {0}")]
     NoExecution(String),
+    /// Nothing is kept under this name.
+    #[error("nothing is kept under the name {0:?}")]
+    NotKept(String),
     /// Not now.
     #[error("{0}")]
     Conflict(String),
@@ -51,7 +54,7 @@ impl Refusal {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NoExecution(_) => StatusCode::NOT_FOUND,
+            Self::NoExecution(_) | Self::NotKept(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Gone(_) => StatusCode::GONE,
             Self::Git(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use api::executor::{
     Ack, Checks, ChecksResult, Commit, CommitResult, Diff, DiffResult, EgressReport, Execute,
-    ExecutionStatus, GitClone, Health, InitGit, InitGitResult, Input, Push, PushResult, SetEgress,
+    ExecutionStatus, GitClone, Health, InitGit, InitGitResult, Input, Kept, Push, PushResult, SetEgress,
 };
 use axum::{
     Json, Router,
@@ -42,6 +42,8 @@ pub(crate) fn router(state: Arc<Shared>) -> Router {
         .route("/executions/{id}/cancel", post(cancel))
         .route("/checks", post(run_checks))
         .route("/commit", post(commit))
+        .route("/kept", get(kept))
+        .route("/kept/{name}", get(download))
         .route("/diff", post(diff))
         .route("/push", post(push))
         .route("/egress", get(egress).put(set_egress))
@@ -129,13 +131,14 @@ async fn cancel(State(state): Parts, Path(id): Path<String>) -> Result<StatusCod
 /// Who goes away does not want the answer: the check that runs is then killed.
 async fn run_checks(State(state): Parts, Fields(request): Fields<Checks>) -> Answer<ChecksResult> {
     let expectations = checks::expectations(&request)?;
+    let commit = checks::Commit::of(&state.config, request.commit.as_deref())?;
     state.executions.check_idle()?;
     let stop = state.tasks.stop().child_token();
     let _gone = stop.clone().drop_guard();
     let (account, disk) = (state.account.clone(), state.disk.clone());
-    let work = state
-        .tasks
-        .spawn("checks", async move { checks::run(&account, &disk, &request, &expectations, &stop).await });
+    let work = state.tasks.spawn("checks", async move {
+        checks::run(&account, &disk, &commit, &request, &expectations, &stop).await
+    });
     let results =
         work.await.map_err(|error| Refusal::system("running the checks")(std::io::Error::other(error)))?;
     Ok(Json(ChecksResult { results }))
@@ -145,7 +148,7 @@ async fn commit(State(state): Parts, Fields(request): Fields<Commit>) -> Answer<
     state.executions.check_idle()?;
     let author = state.identity.author();
     let author = author.ok_or_else(|| Refusal::Conflict("whose commit? call /init-git first".to_owned()))?;
-    Ok(Json(CommitResult { commit: state.git.commit(request, author).await? }))
+    Ok(Json(state.git.commit(request, author).await?))
 }
 
 /// Also while the agent works: it reads only.
@@ -155,6 +158,16 @@ async fn diff(State(state): Parts, Fields(request): Fields<Diff>) -> Answer<Diff
 
 async fn push(State(state): Parts, Fields(request): Fields<Push>) -> Answer<PushResult> {
     Ok(Json(state.git.push(request).await?))
+}
+
+async fn kept(State(state): Parts) -> Answer<Kept> {
+    Ok(Json(state.git.kept().await))
+}
+
+async fn download(State(state): Parts, Path(name): Path<String>) -> Result<Body, Refusal> {
+    let file = state.git.open_kept(&name).await;
+    let file = file.ok_or(Refusal::NotKept(name))?;
+    Ok(Body::from_stream(tokio_util::io::ReaderStream::new(file)))
 }
 
 async fn set_egress(State(state): Parts, Fields(request): Fields<SetEgress>) -> Answer<EgressReport> {

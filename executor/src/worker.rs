@@ -19,6 +19,8 @@ const LONGEST: u64 = 64 << 10;
 pub fn worker(name: &str) -> Option<io::Result<()>> {
     match name {
         "git" => Some(workspace::worker()),
+        "git-raw" => Some(workspace::raw_worker()),
+        "git-take" => Some(workspace::take_worker()),
         "owner" => Some(answer(egress::owner_of)),
         "disk" => Some(answer(disk::count)),
         _ => None,

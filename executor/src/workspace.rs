@@ -5,14 +5,19 @@
 
 mod checkout;
 mod clone;
-mod commit;
+mod collect;
 mod diff;
 mod failure;
 mod fetch;
+mod heard;
 mod lfs;
+mod names;
 mod push;
 mod report;
+mod sealed;
 mod submodules;
+mod tries;
+mod vault;
 
 use std::{
     fs,
@@ -22,7 +27,8 @@ use std::{
 
 use api::executor::GitFailure;
 
-use crate::git::{Answer, Request};
+use crate::git::{Answer, Raw, Request};
+pub(crate) use collect::{InnerBundle, slug};
 use report::Report;
 
 /// The worker: one request on standard input, answers on standard output.
@@ -41,25 +47,41 @@ pub(crate) fn worker() -> io::Result<()> {
 
 fn answer(request: Request, report: &Report) -> Result<Answer, GitFailure> {
     match request {
-        Request::Clone { workspace, clone, relay } => clone::run(&workspace, &clone, relay, report),
-        Request::Clear { workspace } => clear(&workspace),
-        Request::Commit { workspace, message, name, email } => {
-            commit::run(&workspace, &message, &name, &email)
+        Request::Fetch { vault, clone, relay } => clone::fetch_all(&vault, &clone, relay, report),
+        Request::Checkout { clone, fetched, settle } => {
+            clone::check_out_all(&clone, &fetched, &settle, report)
         }
-        Request::Diff { workspace, diff } => diff::run(&workspace, &diff, report),
-        Request::Push { workspace, push, relay, repository } => {
-            push::run(&workspace, &push, relay, repository, report)
+        Request::Clear { workspace } => {
+            empty(&workspace).map(|()| Answer::Done).map_err(failure::system("emptying the workspace"))
+        }
+        Request::Collect(collect) => collect::run(&collect, report),
+        Request::Settle(settle) => collect::settle(&settle, report),
+        Request::Note { vault, refs, replace } => vault::note(&vault, &refs, replace),
+        Request::Diff { collect, diff } => diff::run(&collect, &diff, report),
+        Request::Push { vault, head, push, relay, repository } => {
+            push::run(&vault, &head, &push, relay, &repository, report)
         }
         Request::Identify { home, name, email } => identify(&home, &name, &email),
     }
 }
 
-/// Removes what a clone that failed has left; what was there before it is not touched.
-fn clear(workspace: &Path) -> Result<Answer, GitFailure> {
-    if clone::is_unfinished(workspace) {
-        empty(workspace).map_err(failure::system("emptying the workspace"))?;
-    }
-    Ok(Answer::Done)
+/// The worker that hands over bytes: one request on standard input, the bytes on standard output.
+///
+/// # Errors
+/// When there is no request, or something that it needs cannot be read.
+pub(crate) fn raw_worker() -> io::Result<()> {
+    let mut request = String::new();
+    io::stdin().read_to_string(&mut request)?;
+    let request: Raw = serde_json::from_str(&request)?;
+    collect::write_raw(&request)
+}
+
+/// The worker that takes a pack into the executor's repository.
+///
+/// # Errors
+/// When the pack is not whole, or the disk full.
+pub(crate) fn take_worker() -> io::Result<()> {
+    vault::take(io::stdin().lock())
 }
 
 /// Removes everything in a folder, but not the folder.

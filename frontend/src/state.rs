@@ -15,6 +15,7 @@ pub(crate) mod activity;
 pub(crate) mod egress;
 pub(crate) mod gate;
 pub(crate) mod item;
+pub(crate) mod kept;
 pub(crate) mod log;
 pub(crate) mod rows;
 pub(crate) mod say;

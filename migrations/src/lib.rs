@@ -17,6 +17,7 @@ mod m0011_run_indexes;
 mod m0012_egress;
 mod m0013_secrets;
 mod m0014_audit;
+mod m0015_work;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_egress::Migration),
             Box::new(m0013_secrets::Migration),
             Box::new(m0014_audit::Migration),
+            Box::new(m0015_work::Migration),
         ]
     }
 }

@@ -9,6 +9,8 @@ mod engine;
 mod fuzz;
 mod image;
 mod machine;
+#[cfg(test)]
+mod promises;
 mod run;
 mod steps;
 mod test;

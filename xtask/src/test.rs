@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub(crate) mod postgres;
+mod room;
 
 /// The tests of the whole, from the browser down to the container. They run last.
 const WHOLE: &str = "e2e";
@@ -30,6 +31,7 @@ const BROWSER: &str = "frontend";
 /// # Errors
 /// When something that the tests need is missing and cannot be installed.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    room::say(root);
     machine::ensure(&Need::ALL)?;
     let mut steps = Steps::default();
     // First: the server embeds its output.

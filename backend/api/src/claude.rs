@@ -3,10 +3,12 @@
 //! The format is that of `--output-format stream-json` of CLI 2.1.329. Unknown types are kept as `Other`.
 
 mod ask;
+mod denials;
 
 use serde_json::Value;
 
 pub use ask::{Ask, Decision};
+pub use denials::{Denial, denials};
 
 use crate::{event::AgentLineType, executor::AgentResult, run::Usage};
 

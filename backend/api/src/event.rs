@@ -143,6 +143,18 @@ pub struct CheckRun {
     pub attempt: u32,
 }
 
+impl CheckRun {
+    /// Why a check passed of which there is nothing else to say.
+    pub const PLAIN: &str = "exit code 0";
+
+    /// What a reader should see beside the verdict; `None` when the verdict says it all.
+    #[must_use]
+    pub fn remark(&self) -> Option<&str> {
+        let plain = self.verdict == Verdict::Passed && self.why == Self::PLAIN;
+        (!plain && !self.why.is_empty()).then_some(self.why.as_str())
+    }
+}
+
 /// How a check is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]

@@ -5,7 +5,10 @@
 mod egress;
 mod execution;
 mod git;
+mod pauses;
 mod remote;
+mod told;
+mod words;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -17,9 +20,13 @@ pub use crate::claude::Decision;
 pub use egress::{EGRESS_WAIT_SECONDS, EgressReport, Refused, SetEgress};
 pub use execution::{Ack, AgentResult, Execute, ExecutionLine, ExecutionStatus, Exit, ExitCause, Input};
 pub use git::{
-    CloneLine, Commit, CommitResult, Diff, DiffResult, GitClone, GitFailure, GitFailureCode, Push, PushResult,
+    CloneLine, Commit, CommitResult, Diff, DiffResult, Elsewhere, GitClone, GitFailure, GitFailureCode, Kept,
+    Objection, ObjectionKind, Push, PushResult,
 };
+pub use pauses::{GIT_PATIENCE, Pauses};
 pub use remote::{SshRemote, git_relay_path};
+pub use told::Told;
+pub use words::{MOST_WORDS, words};
 
 /// The port the executor listens on inside its container.
 pub const PORT: u16 = 7335;
@@ -73,14 +80,18 @@ pub struct Checks {
     /// Environment of the checks.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The commit they judge, in full; `null` is the newest one of the workspace.
+    #[serde(default)]
+    pub commit: Option<String>,
 }
 
 impl fmt::Debug for Checks {
     /// Without the values of its environment.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { checks, attempt, env } = self;
-        let env = env.keys();
-        f.debug_struct("Checks").field("checks", checks).field("attempt", attempt).field("env", &env).finish()
+        let Self { checks, attempt, env, commit } = self;
+        let mut shown = f.debug_struct("Checks");
+        shown.field("checks", checks).field("attempt", attempt).field("env", &env.keys());
+        shown.field("commit", commit).finish()
     }
 }
 

@@ -9,10 +9,12 @@ use crate::{
 };
 
 mod gate;
+mod kept;
 mod reason;
 mod state;
 
 pub use gate::{Gate, GateKind};
+pub use kept::{Artifact, Denials, DeniedHost, DeniedTool, NotCommitted};
 pub use reason::{Outcome, Reason};
 pub use state::{Illegal, RunState, Transition};
 
@@ -75,6 +77,12 @@ pub struct Run {
     pub gate: Option<Gate>,
     /// What was kept of it beside its events and its branch.
     pub artifacts: Vec<Artifact>,
+    /// Files of its workspace that are in no commit, as of its newest commit or its end.
+    #[serde(default)]
+    pub not_committed: Vec<NotCommitted>,
+    /// What it was denied.
+    #[serde(default)]
+    pub denied: Denials,
     /// When its events were removed because they were older than the server keeps them.
     pub events_removed_at: Option<Timestamp>,
     /// Counts changes.
@@ -125,6 +133,8 @@ impl Run {
             last_seq: 0,
             gate: None,
             artifacts: Vec::new(),
+            not_committed: Vec::new(),
+            denied: Denials::default(),
             events_removed_at: None,
             version: 1,
             created_at,
@@ -193,17 +203,6 @@ pub struct Overrides {
     pub step_timeout_seconds: Option<u64>,
     /// Which runs of the queue go first, from -100 to 100: higher before lower; 0 unless set.
     pub priority: Option<i32>,
-}
-
-/// Something kept of a run; `GET /api/runs/{id}/artifacts/{name}` downloads it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-pub struct Artifact {
-    /// `uncommitted.patch`: what the agent had not committed at the run's end. `changes.patch`: everything
-    /// since the base commit.
-    pub name: String,
-    /// Its size.
-    pub bytes: u64,
 }
 
 /// The answer of `runs.diff`.

@@ -138,17 +138,20 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// The command line, given to `bash -c` in the workspace.
+    /// The command line, given to `bash -c`.
     pub run: String,
     /// How long it may take, in seconds; `null` is the executor's default of 600.
     pub timeout_seconds: Option<u64>,
     /// A regular expression that its output must match, beside exit code 0.
     pub expect: Option<String>,
+    /// Whether it runs in a clean checkout of the commit it judges, where no other file is. `false`: in the
+    /// workspace, where ignored and left out files are as well.
+    pub clean: bool,
 }
 
 impl From<&str> for Check {
     fn from(run: &str) -> Self {
-        Self { run: run.to_owned(), timeout_seconds: None, expect: None }
+        Self { run: run.to_owned(), timeout_seconds: None, expect: None, clean: false }
     }
 }
 
@@ -160,6 +163,7 @@ struct CheckFull {
     run: String,
     timeout_seconds: Option<u64>,
     expect: Option<String>,
+    clean: Option<bool>,
 }
 
 /// Reads both spellings. Not serde's `untagged`, which does not say which field is wrong.
@@ -169,7 +173,7 @@ impl<'de> Visitor<'de> for CheckVisitor {
     type Value = Check;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a command line, or {run, timeoutSeconds, expect}")
+        f.write_str("a command line, or {run, timeoutSeconds, expect, clean}")
     }
 
     fn visit_str<E: de::Error>(self, run: &str) -> Result<Check, E> {
@@ -178,7 +182,12 @@ impl<'de> Visitor<'de> for CheckVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Check, A::Error> {
         let full = CheckFull::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Check { run: full.run, timeout_seconds: full.timeout_seconds, expect: full.expect })
+        Ok(Check {
+            run: full.run,
+            timeout_seconds: full.timeout_seconds,
+            expect: full.expect,
+            clean: full.clean.unwrap_or_default(),
+        })
     }
 }
 

@@ -82,13 +82,13 @@ impl Http {
     /// Asks, and reads the whole answer `within` this time.
     pub(super) async fn call<T: DeserializeOwned>(&self, ask: Ask<'_>, within: Duration) -> Result<T, Error> {
         let name = ask.path.join("/");
-        let answer = self.finish(ask, within).await?;
+        let answer = self.bytes(ask, within, ANSWER).await?;
         serde_json::from_slice(&answer).map_err(|error| Error::Protocol(format!("/{name}: {error}")))
     }
 
     /// Asks for something that has no answer but that it is done.
     pub(super) async fn tell(&self, ask: Ask<'_>, within: Duration) -> Result<(), Error> {
-        self.finish(ask, within).await.map(drop)
+        self.bytes(ask, within, ANSWER).await.map(drop)
     }
 
     /// Asks for a stream. It has no time limit once it has begun.
@@ -97,8 +97,9 @@ impl Http {
         Ok(answer.into_body())
     }
 
-    async fn finish(&self, ask: Ask<'_>, within: Duration) -> Result<Bytes, Error> {
-        let asked = async { whole(self.send(ask).await?).await };
+    /// Asks, and reads an answer of at most `limit` bytes `within` this time.
+    pub(super) async fn bytes(&self, ask: Ask<'_>, within: Duration, limit: usize) -> Result<Bytes, Error> {
+        let asked = async { whole(self.send(ask).await?, limit).await };
         tokio::time::timeout(within, asked).await.map_err(|_| late(within))?
     }
 
@@ -129,7 +130,7 @@ impl Http {
 /// What a status other than the expected one says.
 pub(super) async fn refused(answer: Response<Incoming>) -> Error {
     let status = answer.status();
-    let body = match tokio::time::timeout(CONNECT, whole(answer)).await {
+    let body = match tokio::time::timeout(CONNECT, whole(answer, ANSWER)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => return error,
         Err(_) => return late(CONNECT),
@@ -150,11 +151,11 @@ fn failure(status: StatusCode, body: &[u8]) -> Failure {
     Failure { error, git: None }
 }
 
-async fn whole(answer: Response<Incoming>) -> Result<Bytes, Error> {
-    match Limited::new(answer.into_body(), ANSWER).collect().await {
+async fn whole(answer: Response<Incoming>, limit: usize) -> Result<Bytes, Error> {
+    match Limited::new(answer.into_body(), limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            Err(Error::Protocol(format!("an answer of more than {ANSWER} bytes")))
+            Err(Error::Protocol(format!("an answer of more than {limit} bytes")))
         }
         Err(error) => Err(unreachable(error.as_ref())),
     }

@@ -50,8 +50,9 @@ impl App {
     /// # Errors
     /// `Invalid` for what cannot be, naming every bad repository at once; `NotFound` or `Conflict` for the
     /// task; `Limit` when the queue has no room for all of them.
-    pub async fn batch_create(&self, create: CreateBatch) -> Result<Batch, Error> {
+    pub async fn batch_create(&self, mut create: CreateBatch) -> Result<Batch, Error> {
         check(&create)?;
+        create.repositories = targets::addresses(&create.repositories)?;
         self.check_reachable(&create.repositories)?;
         let key = create.idempotency_key.as_deref();
         // Before the key is looked up: a full queue may be full of this very batch.

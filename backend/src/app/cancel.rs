@@ -1,5 +1,5 @@
-//! Cancelling works also while the database cannot be written: a run stops after at most 5 s, the runs of a batch
-//! after at most 60 s. The call succeeds only when the cancellation is stored; otherwise it returns an error that
+//! Cancelling works also while the database cannot be written: a run, and those of a batch, stop after at most 5 s. The
+//! call succeeds only when the cancellation is stored; otherwise it returns an error that
 //! says so, and the cancellation is stored as soon as possible.
 
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::store::{Error as StoreError, RunWrite};
 
 /// Why a batch that was cancelled begins no further run.
 const CANCELLED: &str = "It was cancelled.";
-/// How long it may take to store that a run is cancelled.
-const RUN: Duration = Duration::from_secs(5);
-/// How long it may take to store that all runs of a batch are.
+/// How long it may take to store that a run or a batch is cancelled.
+const FIRST: Duration = Duration::from_secs(5);
+/// How long it may take then to store that all runs of the batch are.
 const BATCH: Duration = Duration::from_secs(60);
 /// Between two tries to store it later.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ impl App {
     /// # Errors
     /// `NotFound`; `Unavailable` when it stops but this could not be stored yet.
     pub async fn run_cancel(&self, id: RunId) -> Result<Run, Error> {
-        let stored = within(RUN, self.store_run_cancel(id)).await;
+        let stored = within(FIRST, self.store_run_cancel(id)).await;
         self.stop_driver(id);
         match stored {
             Some(result) => result.and(self.run_by_id(id).await),
@@ -48,7 +48,11 @@ impl App {
     /// # Errors
     /// `NotFound`; `Unavailable` when its runs stop but this could not be stored yet.
     pub async fn batch_cancel(&self, id: BatchId) -> Result<Batch, Error> {
-        match within(BATCH, self.store_batch_cancel(id)).await {
+        let stored = match within(FIRST, self.store_batch_stop(id)).await {
+            Some(Ok(true)) => within(BATCH, self.store_batch_runs(id)).await,
+            stored => stored.map(|stopped| stopped.map(drop)),
+        };
+        match stored {
             Some(result) => result.and(self.batch_by_id(id).await),
             None => {
                 for (run, _) in self.store.batch_list_active(id).await? {
@@ -82,11 +86,24 @@ impl App {
     }
 
     async fn store_batch_cancel(&self, id: BatchId) -> Result<(), Error> {
-        if !self.batch_by_id(id).await?.active {
-            return Ok(());
+        if self.store_batch_stop(id).await? {
+            self.store_batch_runs(id).await?;
         }
-        // Written down first: what is left of this after a crash is done by the dispatcher and the drivers.
-        self.store.batch_stop(id, CANCELLED, true).await?;
+        Ok(())
+    }
+
+    /// Stores that a batch begins no further run. Returns whether it was active.
+    async fn store_batch_stop(&self, id: BatchId) -> Result<bool, Error> {
+        let active = self.batch_by_id(id).await?.active;
+        if active {
+            // Written down first: what is left of this after a crash is done by the dispatcher and the drivers.
+            self.store.batch_stop(id, CANCELLED, true).await?;
+        }
+        Ok(active)
+    }
+
+    /// Stores that every run of a batch is cancelled, and stops them.
+    async fn store_batch_runs(&self, id: BatchId) -> Result<(), Error> {
         let active = self.store.batch_list_active(id).await?;
         let (queued, live): (Vec<_>, Vec<_>) =
             active.into_iter().partition(|(_, state)| *state == RunState::Queued);

@@ -1,5 +1,7 @@
 //! Which repositories a run may be asked to work on; pure.
 
+mod pasted;
+pub(crate) mod refs;
 mod ssh;
 
 use api::error::ApiError;
@@ -8,6 +10,38 @@ use url::Url;
 const OPTION: &str = "looks like a command line option, not like a repository";
 const TOO_LONG: &str = "is longer than 2,000 characters";
 
+/// A repository, and where to start in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The repository, as [`parse`] reads it; as it was given, unless that was the address of a page.
+    pub repository: String,
+    /// The branch, tag or commit.
+    pub r#ref: Option<String>,
+}
+
+/// Reads a repository as people write or paste it, and the ref they give beside it: the address of a page names
+/// one as well.
+///
+/// # Errors
+/// `Invalid`, for the field `repository` or `ref`, with what is wrong and what would be right.
+pub fn place(repository: &str, r#ref: Option<&str>) -> Result<Place, ApiError> {
+    let refuse = |why: String| ApiError::invalid("repository", why);
+    let pasted = pasted::read(repository).map_err(refuse)?;
+    parse(&pasted.address)?;
+    r#ref.map(check_ref).transpose()?;
+    if let Some(shown) = &pasted.r#ref {
+        check_ref(shown)
+            .map_err(|_| refuse(format!("names {shown:?}, which no branch, tag or commit is called")))?;
+        if r#ref.is_some_and(|given| given != shown) {
+            return Err(ApiError::invalid(
+                "ref",
+                format!("is not {shown}, which the repository's address names: leave one of them out"),
+            ));
+        }
+    }
+    Ok(Place { repository: pasted.address, r#ref: r#ref.map(str::to_owned).or(pasted.r#ref) })
+}
+
 /// Reads a repository as people write it and answers the URL to clone: `https://…`, `http://…`, or
 /// `ssh://user@host/path`, where a path from the user's own place begins with `/~/`.
 ///
@@ -15,6 +49,8 @@ const TOO_LONG: &str = "is longer than 2,000 characters";
 /// `Invalid`, for the field `repository`, with what is wrong and what would be right.
 pub fn parse(repository: &str) -> Result<Url, ApiError> {
     let refuse = |why: &str| Err(ApiError::invalid("repository", why));
+    let pasted = pasted::read(repository).map_err(|why| ApiError::invalid("repository", why))?;
+    let repository = pasted.address.as_str();
     if repository.trim().is_empty() {
         return refuse("is blank: give `owner/repo` or an https:// URL");
     }
@@ -28,14 +64,15 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
         return refuse(OPTION);
     }
     if is_owner_and_name(repository) {
-        return parse(&format!("https://github.com/{}.git", repository.trim_end_matches(".git")));
+        let name = repository.trim_end_matches('/').trim_end_matches(".git");
+        return parse(&format!("https://github.com/{name}.git"));
     }
     if !repository.contains("://") {
         return match ssh::parse_short(repository) {
             Some(parsed) => parsed.and_then(written_out).or_else(|why| refuse(&why)),
-            None => {
-                refuse("is neither `owner/repo` nor a URL: use for example https://github.com/owner/repo")
-            }
+            None => refuse(
+                "is neither `owner/repo` nor a URL: use for example https://github.com/owner/repo, or user@host:path",
+            ),
         };
     }
     if let Some(("ssh" | "git+ssh" | "ssh+git", rest)) = repository.split_once("://") {
@@ -56,7 +93,7 @@ pub fn parse(repository: &str) -> Result<Url, ApiError> {
         );
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return refuse("must not have a query or a fragment");
+        return refuse("must not have a query or a fragment: leave out what follows `?` or `#`");
     }
     let bad_host = |host: &str| host.is_empty() || host.starts_with('-');
     if url.host_str().is_none_or(bad_host) || url.path().trim_matches('/').is_empty() {

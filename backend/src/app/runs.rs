@@ -39,12 +39,12 @@ impl App {
     /// # Errors
     /// `Invalid` for what cannot be, `NotFound` or `Conflict` for the task, `Limit` when the queue is full.
     pub async fn run_create(&self, create: CreateRun) -> Result<Run, Error> {
-        self.broker.check_repository(&repository::parse(&create.repository)?)?;
-        create.r#ref.as_deref().map(repository::check_ref).transpose()?;
+        let place = repository::place(&create.repository, create.r#ref.as_deref())?;
+        self.broker.check_repository(&repository::parse(&place.repository)?)?;
         check_key(create.idempotency_key.as_deref())?;
         let task = self.task_to_run(create.task_id).await?;
         let (spec, priority) = with_overrides(task.spec, create.overrides)?;
-        let mut run = new_run(create.task_id, spec, create.repository, create.r#ref, None);
+        let mut run = new_run(create.task_id, spec, place.repository, place.r#ref, None);
         run.priority = priority;
         self.run_enqueue(run, create.idempotency_key.as_deref()).await
     }

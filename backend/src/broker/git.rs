@@ -1,17 +1,29 @@
 //! The git gateway: a run reads its repositories and pushes to its own branch, with a credential that
 //! never enters its container. The container speaks smart HTTP; the git server HTTP or SSH.
 
+mod body;
 mod credentials;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
+mod page;
 mod pkt_line;
 mod push;
 mod report;
 mod ssh;
+mod survey;
 mod target;
+mod trouble;
+mod upstream;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use api::executor::GitFailureCode;
 use axum::{
     Router,
     extract::{Request, State},
@@ -21,15 +33,18 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use tokio::sync::Mutex;
 use url::Url;
 
 pub(super) use self::credentials::Credentials;
-pub use self::credentials::Error;
+pub use self::{credentials::Error, survey::Survey};
 use self::{
     ssh::BodyError,
     target::{Part, Service, Target},
+    trouble::Trouble,
+    upstream::Ask,
 };
-use super::{Access, Broker, Parts, headers, redact::Redactor};
+use super::{Access, Broker};
 
 /// What a request or an answer carries.
 type Pieces = BoxStream<'static, Result<Bytes, BodyError>>;
@@ -37,11 +52,13 @@ type Pieces = BoxStream<'static, Result<Bytes, BodyError>>;
 struct Gateway {
     broker: Broker,
     access: Access,
+    /// Whether the repository's server has said that it takes nothing without its length.
+    wants_length: AtomicBool,
 }
 
 /// The git requests of one run.
 pub(super) fn router(broker: Broker, access: Access) -> Router {
-    Router::new().route("/git/{*rest}", any(answer)).with_state(Arc::new(Gateway { broker, access }))
+    Router::new().route("/git/{*rest}", any(answer)).with_state(Arc::new(Gateway::new(broker, access)))
 }
 
 async fn answer(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -75,6 +92,10 @@ impl Access {
 }
 
 impl Gateway {
+    fn new(broker: Broker, access: Access) -> Self {
+        Self { broker, access, wants_length: AtomicBool::new(false) }
+    }
+
     /// Reads which branches a push wants to change before anything of it leaves.
     async fn push(&self, target: &Target, headers: &HeaderMap, mut body: Pieces) -> Response {
         // What is packed cannot be judged, and git does not pack pushes.
@@ -86,12 +107,19 @@ impl Gateway {
             Err(error) => return refuse(StatusCode::BAD_REQUEST, error),
         };
         if head.is_allowed(&self.access.branch) {
-            let whole = stream::once(async { Ok(read) }).chain(body).boxed();
-            return self.forward(target, &self.access.repository, headers, Some(whole)).await;
+            let rest = Arc::new(Mutex::new(body));
+            let whole = stream::once(async { Ok(read) }).chain(pieces_of(Arc::clone(&rest))).boxed();
+            return match self.ask(target, &self.access.repository, headers, Some(whole)).await {
+                Ok(answer) => answer,
+                Err(trouble) => {
+                    push::discard(&mut *rest.lock().await).await;
+                    report::failed_push(&head, &self.wanting_length(trouble))
+                }
+            };
         }
         tracing::info!(run.id = %self.access.run, "a push to another branch than the run's was refused");
         // A client that is still sending would not read the answer.
-        push::discard(body).await;
+        push::discard(&mut body).await;
         report::refusal(&head, &self.access.branch)
     }
 
@@ -103,91 +131,45 @@ impl Gateway {
         headers: &HeaderMap,
         body: Option<Pieces>,
     ) -> Response {
-        match repository.scheme() {
-            "ssh" => self.over_ssh(target, repository, headers, body).await,
-            _ => self.over_http(target, repository, headers, body).await,
-        }
-    }
-
-    async fn over_ssh(
-        &self,
-        target: &Target,
-        repository: &Url,
-        headers: &HeaderMap,
-        body: Option<Pieces>,
-    ) -> Response {
-        let Some(identity) = self.broker.0.git.identity(repository) else {
-            let host = repository.host_str().unwrap_or_default();
-            return refuse(StatusCode::FORBIDDEN, format_args!("there is no SSH key for {host}"));
-        };
-        let body = body.unwrap_or_else(|| stream::empty().boxed());
-        match ssh::answer(identity, repository, target, headers, body).await {
+        match self.ask(target, repository, headers, body).await {
             Ok(answer) => answer,
-            Err(error) => {
-                let host = repository.host_str().unwrap_or_default();
-                tracing::warn!(run.id = %self.access.run, git.host = host, %error, "git over SSH failed");
-                match target.part {
-                    Part::References => report::no_references(target.service, error),
-                    Part::Exchange => refuse(error.status(), error),
-                }
-            }
+            Err(trouble) => report::failed(target, headers, &trouble),
         }
     }
 
-    /// What it answers is passed on as it is, except for a redirect and what repeats a credential.
-    async fn over_http(
+    async fn ask(
         &self,
         target: &Target,
         repository: &Url,
         headers: &HeaderMap,
         body: Option<Pieces>,
-    ) -> Response {
-        let url = target.upstream(repository);
-        let host = url.host_str().unwrap_or_default().to_owned();
-        match self.call(url, headers, body.map(reqwest::Body::wrap_stream)).send().await {
-            Ok(answer) if answer.status().is_redirection() => self.moved(target, answer.headers()),
-            Ok(answer) => {
-                let (status, headers) = (answer.status(), headers::of_response(answer.headers()));
-                // Packs are not searched: there is nothing of the request in them.
-                let is_pack = status.is_success();
-                let filter = if is_pack { Redactor::default() } else { self.broker.0.git.redactor() };
-                let headers = self.broker.0.git.redactor().headers(headers);
-                (status, headers, filter.body(answer.bytes_stream())).into_response()
-            }
-            Err(error) => {
-                let error = error.without_url();
-                tracing::warn!(run.id = %self.access.run, git.host = host, %error, "a git server does not answer");
-                refuse(StatusCode::BAD_GATEWAY, format_args!("the git server {host} could not be reached"))
-            }
-        }
+    ) -> Result<Response, Trouble> {
+        let with_length = self.wants_length.load(Ordering::Relaxed);
+        let asked = self.broker.ask(Ask { target, repository, headers, body, with_length }).await;
+        asked.inspect_err(|trouble| {
+            let failure = trouble.failure();
+            tracing::warn!(run.id = %self.access.run, why = failure.message, "a git request failed");
+        })
     }
 
-    /// A redirect is not followed: it would take the credential, and the run, to a place nobody chose.
-    fn moved(&self, target: &Target, headers: &HeaderMap) -> Response {
-        let place = headers.get(header::LOCATION).and_then(|place| place.to_str().ok());
-        let place = place.unwrap_or("another place").split("/info/refs").next().unwrap_or_default();
-        let place = self.broker.0.git.redactor().text(place);
-        let why = format!("the repository has moved to {place}; use that address");
-        match target.part {
-            Part::References => report::no_references(target.service, why),
-            Part::Exchange => refuse(StatusCode::BAD_GATEWAY, why),
+    /// A push that failed for want of its length is sent with it the next time, and may be repeated for that.
+    fn wanting_length(&self, trouble: Trouble) -> Trouble {
+        if trouble.answered == Some(StatusCode::LENGTH_REQUIRED)
+            && !self.wants_length.swap(true, Ordering::Relaxed)
+        {
+            return Trouble { code: GitFailureCode::Interrupted, ..trouble };
         }
+        trouble
     }
+}
 
-    /// The request to the git server, with the credential that is for it.
-    fn call(&self, url: Url, headers: &HeaderMap, body: Option<reqwest::Body>) -> reqwest::RequestBuilder {
-        let Parts { client, git, .. } = &*self.broker.0;
-        let shown = git.authorization(&url).cloned();
-        let call = match body {
-            Some(body) => client.post(url).body(body),
-            None => client.get(url),
-        };
-        let call = call.headers(headers::of_git_request(headers));
-        match shown {
-            Some(shown) => call.header(header::AUTHORIZATION, shown),
-            None => call,
-        }
-    }
+/// A body that somebody else goes on reading when it is no longer wanted here.
+fn pieces_of(body: Arc<Mutex<Pieces>>) -> Pieces {
+    let next = |body: Arc<Mutex<Pieces>>| async move {
+        let piece = body.lock().await.next().await;
+        piece.map(|piece| (piece, body))
+    };
+    stream::unfold(body, next).boxed()
 }
 
 /// A refusal as git shows it: it prints plain text as `remote: …`.

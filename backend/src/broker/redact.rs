@@ -22,9 +22,13 @@ impl Redactor {
 
     /// The text without them.
     pub(super) fn text(&self, text: &str) -> String {
-        let mut bytes = text.as_bytes().to_vec();
+        String::from_utf8_lossy(&self.bytes(text.as_bytes().to_vec())).into_owned()
+    }
+
+    /// The bytes without them.
+    pub(super) fn bytes(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         self.blank(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
+        bytes
     }
 
     /// The headers that repeat none.

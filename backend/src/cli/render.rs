@@ -192,14 +192,15 @@ fn check_lines(check: &CheckRun) -> Vec<Line> {
         .span(tone, mark)
         .span(Tone::Plain, first_line(&check.run))
         .span(Tone::Dim, format!("  {took}{attempt}"));
+    let why_tone = if passed { Tone::Dim } else { Tone::Bad };
+    let why = check.remark().map(|why| Line::new().indented(2).span(why_tone, why));
     if passed {
-        return vec![head];
+        return [head].into_iter().chain(why).collect();
     }
-    let why = Line::new().indented(2).span(Tone::Bad, &check.why);
     let output: Vec<&str> = text::lines(&check.output).collect();
     let skipped = output.len().saturating_sub(CHECK_TAIL_LINES);
     let tail = output[skipped..].iter().map(|row| Line::new().indented(4).span(Tone::Dim, row).one_row());
-    [head, why].into_iter().chain(tail).collect()
+    [head].into_iter().chain(why).chain(tail).collect()
 }
 
 fn git_line(action: &GitAction) -> Line {

@@ -6,13 +6,14 @@ use api::{
     id::{RunId, TaskId},
     rpc::runs::RunsApiClient,
     run::{Outcome, Overrides, Run, RunState},
-    task::{Check, EnvValue, Step, TaskSpec},
+    task::{EnvValue, Step, TaskSpec},
 };
 use clap::{ArgGroup, Args};
 use futures::StreamExt;
 use jiff::tz::TimeZone;
 
 use super::{
+    checks::Checks,
     client::Client,
     failure::{FAILED, Failure},
     follow::{self, Followed, follow},
@@ -36,14 +37,13 @@ pub(super) struct Start {
     #[arg(long, value_name = "URL")]
     repo: String,
     /// A stored task: its name, its id, or a part of its id.
-    #[arg(long, group = "what", value_name = "TASK")]
+    #[arg(long, group = "what", value_name = "TASK", conflicts_with_all = ["checks", "clean_checks"])]
     task: Option<String>,
     /// What the agent is told; makes a task of one step, named after the first line.
     #[arg(long, group = "what", value_name = "TEXT")]
     prompt: Option<String>,
-    /// A command that must succeed when the prompt is done; may be repeated.
-    #[arg(long = "check", conflicts_with = "task", value_name = "CMD")]
-    checks: Vec<String>,
+    #[command(flatten)]
+    checks: Checks,
     /// The branch, tag or commit to start from.
     #[arg(long = "ref", value_name = "REF")]
     reference: Option<String>,
@@ -82,8 +82,7 @@ async fn task_of(client: &Client, start: &Start) -> Result<TaskId, Failure> {
     let Some(prompt) = &start.prompt else {
         return ids::task(client, start.task.as_deref().unwrap_or_default()).await;
     };
-    let checks = start.checks.iter().map(|check| Check::from(check.as_str())).collect();
-    let step = Step { instructions: prompt.clone(), checks };
+    let step = Step { instructions: prompt.clone(), checks: start.checks.wire() };
     let name = step.title();
     let env = start.secret_env.iter().cloned().collect();
     let spec = TaskSpec { max_turns: start.max_turns, env, ..TaskSpec::new(name, vec![step]) };

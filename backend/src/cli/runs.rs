@@ -1,6 +1,7 @@
 //! `caisson runs`: lists, shows, follows, answers, stops and repeats runs.
 
 mod fetch;
+mod work;
 
 use std::process::ExitCode;
 
@@ -70,7 +71,7 @@ pub(super) enum Verb {
     Diff { id: String },
     /// Prints all events of a run so far, one JSON object a line.
     Log { id: String },
-    /// Prints what is kept of a run under a name: `changes.patch`, `uncommitted.patch`.
+    /// Prints what is kept of a run under a name; `caisson runs show ID` lists the names.
     Artifact { id: String, name: String },
 }
 
@@ -238,5 +239,7 @@ fn details(run: &Run) -> Vec<Line> {
         ("ended", run.ended_at.map(time)),
         ("events", Some(text::count(run.last_seq))),
     ];
-    facts(known.into_iter().chain(summary::results(run)))
+    let mut lines = facts(known.into_iter().chain(summary::results(run)));
+    lines.extend(work::lines(run));
+    lines
 }

@@ -5,12 +5,13 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use api::{
     page::Page,
     rpc::tasks::TasksApiClient,
-    task::{Check, Step, Task, TaskSpec},
+    task::{Step, Task, TaskSpec},
 };
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::Value;
 
 use super::{
+    checks::Checks,
     client::Client,
     failure::Failure,
     ids,
@@ -46,7 +47,7 @@ pub(super) enum Verb {
 #[command(group = ArgGroup::new("from").required(true))]
 pub(super) struct Create {
     /// A JSON file with the parameters of `tasks.create`: name, steps, and what else differs from the defaults.
-    #[arg(long, group = "from", value_name = "FILE")]
+    #[arg(long, group = "from", value_name = "FILE", conflicts_with_all = ["checks", "clean_checks"])]
     file: Option<PathBuf>,
     /// The task's name.
     #[arg(long, group = "from", requires = "steps")]
@@ -54,9 +55,8 @@ pub(super) struct Create {
     /// The instructions of a step; repeat for more steps.
     #[arg(long = "step", conflicts_with = "file", value_name = "TEXT")]
     steps: Vec<String>,
-    /// A command that must succeed after the last step; may be repeated.
-    #[arg(long = "check", conflicts_with = "file", value_name = "CMD")]
-    checks: Vec<String>,
+    #[command(flatten)]
+    checks: Checks,
 }
 
 /// Does it.
@@ -90,7 +90,7 @@ impl Create {
         let steps = self.steps.into_iter().map(|instructions| Step { instructions, checks: Vec::new() });
         let mut steps: Vec<Step> = steps.collect();
         if let Some(last) = steps.last_mut() {
-            last.checks = self.checks.iter().map(|check| Check::from(check.as_str())).collect();
+            last.checks = self.checks.wire();
         }
         Ok(TaskSpec::new(self.name.unwrap_or_default(), steps))
     }
@@ -202,7 +202,8 @@ fn details(task: &Task) -> Vec<Line> {
         lines.extend(step.checks.iter().map(|check| {
             let expect =
                 check.expect.as_deref().map(|expect| format!("  expects /{expect}/")).unwrap_or_default();
-            Line::flush().indented(2).span(Tone::Accent, format!("check  {}{expect}", check.run))
+            let clean = if check.clean { "  in a clean checkout" } else { "" };
+            Line::flush().indented(2).span(Tone::Accent, format!("check  {}{expect}{clean}", check.run))
         }));
     }
     lines
@@ -210,6 +211,8 @@ fn details(task: &Task) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
+    use api::task::Check;
+
     use super::*;
 
     #[test]

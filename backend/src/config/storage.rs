@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Error, secret, within};
+use super::{Error, Size, secret, within};
 use crate::{
     auth,
     secret::Secret,
@@ -40,6 +40,10 @@ pub struct StorageArgs {
     /// Days for which the artifacts of a run, its patches, are kept after its end (0 to 36500); 0 is for ever
     #[arg(long, env = "CAISSON_KEEP_ARTIFACTS_DAYS", value_name = "DAYS", default_value_t = 0)]
     pub keep_artifacts_days: u32,
+    /// How much is kept of a run beside its branch and its patches, all in all: commits that could not be pushed or
+    /// are elsewhere, files that were left out (at most 512m)
+    #[arg(long, env = "CAISSON_KEEP_BYTES", value_name = "SIZE", default_value = "64m")]
+    pub keep_bytes: Size,
     /// Days for which the audit log is kept (0 to 36500); 0 is for ever
     #[arg(long, env = "CAISSON_AUDIT_DAYS", value_name = "DAYS", default_value_t = 365)]
     pub audit_days: u32,
@@ -73,6 +77,8 @@ pub struct Storage {
     pub keep_events_days: u32,
     /// Days for which artifacts are kept; 0 is for ever.
     pub keep_artifacts_days: u32,
+    /// How many bytes are kept of a run beside its branch and its patches.
+    pub keep_bytes: u64,
     /// Days for which the audit log is kept; 0 is for ever.
     pub audit_days: u32,
     /// The keys that were given for secrets, newest first.
@@ -83,6 +89,8 @@ pub struct Storage {
 
 /// The longest time for which anything is kept, in days.
 const MAX_DAYS: u32 = 36_500;
+/// The most that is kept of a run, in bytes: each artifact is a value in the database, and in memory while it is stored.
+const MAX_KEPT: Size = Size(512 << 20);
 
 impl StorageArgs {
     pub(super) fn validate(self) -> Result<Storage, Error> {
@@ -93,6 +101,7 @@ impl StorageArgs {
         let days = |flag, days| within(flag, days, 0, MAX_DAYS, "days; 0 is for ever");
         let keep_events_days = days("--keep-events-days", self.keep_events_days)?;
         let keep_artifacts_days = days("--keep-artifacts-days", self.keep_artifacts_days)?;
+        let keep_bytes = within("--keep-bytes", self.keep_bytes, Size(0), MAX_KEPT, "kept of one run")?.0;
         let audit_days = days("--audit-days", self.audit_days)?;
         let given = secret("--secrets-key", self.secrets_key, self.secrets_key_file)?;
         let secrets_keys = given.map(|text| secrets::read_keys(text.expose())).transpose();
@@ -119,6 +128,7 @@ impl StorageArgs {
             key_file: self.key_file.unwrap_or_else(|| data_dir.join("server.key")),
             keep_events_days,
             keep_artifacts_days,
+            keep_bytes,
             audit_days,
             secrets_keys,
             admin_token,

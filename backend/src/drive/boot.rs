@@ -41,6 +41,8 @@ impl Driver {
                 End::new(Reason::CancelledByUser, "It was cancelled before its container was made.").into()
             );
         }
+        self.engine_has_image().await?;
+        self.survey().await?;
         let live = self.create().await?;
         let agent = self.executor_of(&live).await?;
         let ready = tokio::select! {

@@ -8,7 +8,7 @@ use api::{
     executor::EgressReport,
     id::{InstanceId, RunId},
     instance::Denied,
-    run::Reason,
+    run::{DeniedHost, Reason},
 };
 use tokio::sync::Notify;
 
@@ -101,6 +101,11 @@ impl Watch {
         if let Ok(Ok(report)) = tokio::time::timeout(PAUSE, self.agent.egress()).await {
             drop(self.note(report).await);
         }
+    }
+
+    /// What was refused so far, by host.
+    pub(super) fn refused_hosts(&self) -> Vec<DeniedHost> {
+        store::denied_hosts(&self.denied)
     }
 
     async fn tell(&self) {

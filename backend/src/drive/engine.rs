@@ -36,6 +36,19 @@ impl Driver {
         self.record.run.task.image.clone().unwrap_or_else(|| self.app.config.containers.image.clone())
     }
 
+    /// Whether the engine answers and has the run's image. Without them no git server need be asked anything.
+    ///
+    /// # Errors
+    /// The run's end, when there is none.
+    pub(super) async fn engine_has_image(&self) -> Result<(), Halt> {
+        let image = self.image();
+        match patiently(|| self.app.containers.image_exists(&image)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(end_of(&containers::Error::ImageMissing { image }).into()),
+            Err(error) => Err(end_of(&error).into()),
+        }
+    }
+
     pub(super) async fn create(&mut self) -> Result<Live, Halt> {
         let run = self.record.run.id;
         let instance = Instance {

@@ -9,7 +9,7 @@ use api::{
 };
 use futures::{Stream, StreamExt, stream::FuturesUnordered};
 
-use super::{Driver, End, Halt, lines, silence::Silence, wait};
+use super::{Driver, End, Halt, heed::heed, lines, silence::Silence, wait};
 use crate::{
     agent::{Agent, Error},
     store::{NewEvent, Partial, RunPatch},
@@ -167,6 +167,7 @@ impl Driver {
     ) -> Result<(), Halt> {
         let step = Some(self.record.run.step);
         let mut patch = RunPatch { execution: Some((id.to_owned(), last)), ..RunPatch::default() };
+        let mut work = self.record.work.clone();
         let mut write = self.change();
         write.execution = Some(id.to_owned());
         for line in lines {
@@ -175,6 +176,7 @@ impl Driver {
                     if line.r#type == AgentLineType::Init {
                         note_session(&line.raw, &mut patch);
                     }
+                    heed(&mut work, id, &line);
                     NewEvent { at, step, body: EventBody::Agent(line), n: Some(n) }
                 }
                 ExecutionLine::Stderr { n, at, text } => {
@@ -185,6 +187,7 @@ impl Driver {
             };
             write.events.push(event);
         }
+        patch.work = Some(work).filter(|work| *work != self.record.work);
         write.patch = patch;
         self.write(write).await
     }

@@ -1,39 +1,41 @@
 //! The way out: work is saved, the run ends, once, and its container goes.
 
-use api::{
-    instance::InstanceState,
-    run::{Outcome, Reason},
-};
+use api::{instance::InstanceState, run::Reason};
 
-use super::{Driver, End, Halt, boot::Booted};
+use super::{Driver, End, Halt, boot::Booted, whereabouts};
 use crate::{app, store};
 
 impl Driver {
-    /// Ends the run. Its container goes after that; one that cannot go yet is removed by the reconciler.
-    ///
-    /// A process that stops in here leaves the run as it is: the next one adopts it and comes here again.
-    pub(super) async fn finish(&mut self, booted: Option<Booted>, end: End) {
-        let booted = match booted {
-            Some(booted) => match self.save_and_end(booted, end).await {
-                Ok(booted) => booted,
-                Err(_) => return,
-            },
-            None => return drop(self.write_end(end).await),
-        };
-        self.remove(booted).await;
+    /// Ends a run that has no container.
+    pub(super) async fn finish_without(&mut self, end: End) {
+        drop(self.write_end(end).await);
     }
 
-    async fn save_and_end(&mut self, booted: Booted, end: End) -> Result<Booted, Halt> {
-        let booted = if end.reason == Reason::InstanceLost || end.reason == Reason::OutOfMemory {
-            self.revived(booted).await?
-        } else {
-            booted
-        };
-        if end.reason.outcome() == Outcome::Succeeded {
-            self.keep_changes(&booted.agent).await?;
-        } else {
-            self.rescue(&booted.agent, &end).await?;
+    /// Ends the run: well, when all its steps are done. Its container goes after that; one that cannot go yet is removed by the reconciler.
+    ///
+    /// A process that stops in here leaves the run as it is: the next one adopts it and comes here again.
+    pub(super) async fn finish(&mut self, booted: Booted, outcome: Result<(), End>) {
+        if let Ok(booted) = self.save_and_end(booted, outcome).await {
+            self.remove(booted).await;
         }
+    }
+
+    async fn save_and_end(&mut self, mut booted: Booted, outcome: Result<(), End>) -> Result<Booted, Halt> {
+        let end = match outcome {
+            Ok(()) => {
+                self.keep_changes(&booted.agent).await?;
+                self.keep_kept(&booted.agent).await?;
+                whereabouts::done(&self.record.run, &self.record.work)
+            }
+            Err(mut end) => {
+                if end.reason == Reason::InstanceLost || end.reason == Reason::OutOfMemory {
+                    booted = self.revived(booted).await?;
+                }
+                self.rescue(&booted.agent, &end).await?;
+                end.detail = whereabouts::stopped(&self.record.run, &self.record.work, &end.detail);
+                end
+            }
+        };
         self.write_end(end).await?;
         Ok(booted)
     }

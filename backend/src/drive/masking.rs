@@ -4,10 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use api::{
     event::{EventBody, GitAction},
-    executor::EgressReport,
+    executor::{CommitResult, EgressReport, Elsewhere},
     id::{InstanceId, RunId},
     instance::Denied,
-    run::Gate,
+    run::{Gate, NotCommitted},
     task::EnvValue,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -19,7 +19,7 @@ use crate::{
     mask::Mask,
     secret::Secret,
     secrets::{KeyRing, MAX_OF_RUN, Sealed, Unopened, label},
-    store::{self, Partial, RunWrite, StoredSecret},
+    store::{self, Partial, RunWrite, StoredSecret, Work},
 };
 
 /// Begins an agent's request that is kept sealed, because it holds a secret.
@@ -157,6 +157,10 @@ pub(super) fn apply(mask: &Mask, write: &mut RunWrite) {
         gate(mask, shown);
     }
     patch.denied.iter_mut().flatten().for_each(|one| denied(mask, one));
+    for artifact in patch.artifacts.iter_mut().flatten() {
+        mask.apply(&mut artifact.what);
+    }
+    patch.work.iter_mut().for_each(|it| work(mask, it));
 }
 
 fn body(mask: &Mask, body: &mut EventBody) {
@@ -185,9 +189,29 @@ pub(super) fn gate(mask: &Mask, gate: &mut Gate) {
     gate.options.iter_mut().chain(&mut gate.answer).for_each(|text| mask.apply(text));
 }
 
+fn work(mask: &Mask, work: &mut Work) {
+    let Work { not_committed, elsewhere, denied, outside, cut: _, told } = work;
+    beside(mask, not_committed, elsewhere);
+    denied.values_mut().chain(outside.values_mut()).chain(told).for_each(|text| mask.apply(text));
+}
+
+fn beside(mask: &Mask, not_committed: &mut [NotCommitted], elsewhere: &mut [Elsewhere]) {
+    for file in not_committed {
+        [&mut file.path, &mut file.why].into_iter().for_each(|text| mask.apply(text));
+    }
+    elsewhere.iter_mut().for_each(|it| mask.apply(&mut it.place));
+}
+
 fn denied(mask: &Mask, denied: &mut Denied) {
     [&mut denied.host, &mut denied.why].into_iter().for_each(|text| mask.apply(text));
     denied.process.iter_mut().for_each(|text| mask.apply(text));
+}
+
+/// Masks what an executor says of the work.
+pub(super) fn taken(mask: &Mask, done: &mut CommitResult) {
+    beside(mask, &mut done.not_committed, &mut done.elsewhere);
+    let objections = done.objections.iter_mut().map(|it| &mut it.text);
+    objections.chain(&mut done.notices).for_each(|text| mask.apply(text));
 }
 
 /// Masks what a container says of its refusals.

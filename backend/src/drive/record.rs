@@ -73,6 +73,7 @@ impl Driver {
             head_commit,
             gate,
             artifacts,
+            work,
             execution,
             denied: _,
         } = write.patch.clone();
@@ -88,6 +89,11 @@ impl Driver {
         run.gate = gate.unwrap_or_else(|| run.gate.take());
         if let Some(artifacts) = artifacts {
             run.artifacts = artifacts;
+        }
+        if let Some(work) = work {
+            run.not_committed.clone_from(&work.not_committed);
+            run.denied.tools = work.denied_tools();
+            self.record.work = work;
         }
         if let Some((execution, n)) = execution {
             self.record.execution = Some(execution);

@@ -1,24 +1,30 @@
-//! Rescue: on every way out commits reach the run's branch, and what is not committed is kept as a patch.
+//! Rescue: on every way out commits reach the run's branch or are kept, and so is what is not committed.
 
 use std::{borrow::Cow, time::Duration};
 
 use api::{
-    executor::{Diff, ExecutionLine},
-    run::{Artifact, Reason, RunDiff},
+    executor::{Commit, Diff, ExecutionLine},
+    run::{Reason, RunDiff},
 };
 use futures::StreamExt;
 
-use super::{Driver, End, Halt, boot::Booted};
+use super::{
+    Driver, End, Halt,
+    boot::Booted,
+    whereabouts::{self, UNCOMMITTED, but_for},
+};
 use crate::{
     agent::{Agent, Error},
     app::talk::{CHANGED_FILES, CHANGES, MAX_PATCH, decode},
     store::RunPatch,
 };
 
-/// What the agent had not committed.
-const UNCOMMITTED: &str = "uncommitted.patch";
 /// How long the agent's processes may take to end, and its last lines to arrive.
 const LAST_LINES: Duration = Duration::from_secs(7);
+/// How long the executor may take to take out what is in the workspace.
+const TAKING: Duration = Duration::from_secs(60);
+/// How long one that does not answer may take to come back.
+const READY: Duration = Duration::from_secs(5);
 /// How long a patch may take to make.
 const PATCH: Duration = Duration::from_secs(60);
 /// How long pushing may take when a person waits for the run to stop.
@@ -38,24 +44,72 @@ impl Driver {
         }
     }
 
-    /// Stops the agent, takes its last lines, pushes what it has committed and keeps the rest.
+    /// Stops the agent, takes its last lines and its work out, pushes what is committed and keeps the rest.
     pub(super) async fn rescue(&mut self, agent: &Agent, end: &End) -> Result<(), Halt> {
         self.last_lines(agent).await?;
         if self.record.run.base_commit.is_none() {
             return Ok(());
         }
+        // What is being pushed was taken out before.
+        if !self.pushing && !self.take_the_rest(agent).await? {
+            return Ok(());
+        }
         // Before the push: that may fail for reasons that have nothing to do with the work.
         self.keep_changes(agent).await?;
         self.keep_uncommitted(agent).await?;
-        let time = if end.reason == Reason::CancelledByUser { PUSH_CANCELLED } else { PUSH };
-        let failed = match tokio::time::timeout(time, self.push(agent, time.as_secs())).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(Halt::Leave)) => return Err(Halt::Leave),
-            Ok(Err(Halt::End(end))) => end.detail,
-            Err(_) => format!("it took longer than {} s", time.as_secs()),
+        let unpushed = self.push_the_rest(agent, end).await?;
+        // Nobody who has cancelled waits for a push that stands still.
+        if !self.pushing || end.reason != Reason::CancelledByUser {
+            self.keep_kept(agent).await?;
+        }
+        match unpushed {
+            Some(why) => {
+                let text = whereabouts::unpushed(&self.record.run, &self.record.work, &why);
+                self.notice("rescue", text).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Has the executor take out what is in the workspace. Answers whether there is an executor.
+    async fn take_the_rest(&mut self, agent: &Agent) -> Result<bool, Halt> {
+        let body = Commit { message: "Unfinished work".to_owned(), rescue: true };
+        let mut taken = tokio::time::timeout(TAKING, self.take_out(agent, &body)).await;
+        // It may have been started again a moment ago.
+        if matches!(taken, Ok(Err(Error::Unreachable(_)))) && agent.wait_ready(READY).await.is_ok() {
+            taken = tokio::time::timeout(TAKING, self.take_out(agent, &body)).await;
+        }
+        let why = match taken {
+            Ok(Ok(done)) => {
+                self.took_out(done, &body.message).await?;
+                return Ok(true);
+            }
+            Ok(Err(Error::Unreachable(_))) => {
+                let text =
+                    "The container does not answer any more, so what was not pushed could not be saved.";
+                self.notice("rescue", text).await?;
+                return Ok(false);
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it took longer than {} s", TAKING.as_secs()),
         };
-        let text = format!("The run's commits could not be pushed ({failed}); the patch {CHANGES} has them.");
-        self.notice("rescue", text).await
+        self.notice("rescue", format!("The work could not be taken out of the workspace: {why}")).await?;
+        Ok(true)
+    }
+
+    /// Pushes what was not pushed yet, once: a remote that has refused the branch is not asked again. Answers why it
+    /// could not be pushed.
+    async fn push_the_rest(&mut self, agent: &Agent, end: &End) -> Result<Option<String>, Halt> {
+        if self.refused {
+            return Ok(Some("the remote has refused the branch".to_owned()));
+        }
+        let time = if end.reason == Reason::CancelledByUser { PUSH_CANCELLED } else { PUSH };
+        match tokio::time::timeout(time, self.push(agent, time.as_secs())).await {
+            Ok(Ok(())) => Ok(None),
+            Ok(Err(Halt::Leave)) => Err(Halt::Leave),
+            Ok(Err(Halt::End(end))) => Ok(Some(end.detail)),
+            Err(_) => Ok(Some(format!("it took longer than {} s", time.as_secs()))),
+        }
     }
 
     async fn last_lines(&mut self, agent: &Agent) -> Result<(), Halt> {
@@ -83,32 +137,42 @@ impl Driver {
         let files = self.mask.json(&files).into_owned().into_bytes();
         let (store, run) = (self.app.store.clone(), self.record.run.id);
         self.patiently(|| store.artifact_put(run, CHANGED_FILES, files.clone())).await?;
-        self.keep(CHANGES, patch).await
+        self.keep_patch(CHANGES, "Everything since the base commit", patch, diff.left_out).await
     }
 
     async fn keep_uncommitted(&mut self, agent: &Agent) -> Result<(), Halt> {
         match self.diff(agent, None).await? {
-            Some((_, patch)) => self.keep(UNCOMMITTED, patch).await,
+            Some((diff, patch)) => {
+                let what = "What was not committed, on top of the newest commit";
+                self.keep_patch(UNCOMMITTED, what, patch, diff.left_out).await
+            }
             None => Ok(()),
         }
     }
 
-    async fn keep(&mut self, name: &str, content: Vec<u8>) -> Result<(), Halt> {
-        if content.is_empty() {
+    /// Keeps a patch, without the secrets in it, unless it is empty.
+    async fn keep_patch(
+        &mut self,
+        name: &str,
+        what: &str,
+        patch: Vec<u8>,
+        left_out: u64,
+    ) -> Result<(), Halt> {
+        if self.record.work.cut.get(name).copied().unwrap_or_default() != left_out {
+            let mut work = self.record.work.clone();
+            work.cut.insert(name.to_owned(), left_out);
+            let write = self.change().patch(RunPatch { work: Some(work), ..RunPatch::default() });
+            self.write(write).await?;
+        }
+        if patch.is_empty() {
             return Ok(());
         }
-        let content = match self.mask.bytes(&content) {
+        let what = format!("{what}{}.", but_for(&self.record.work, name));
+        let patch = match self.mask.bytes(&patch) {
             Cow::Owned(masked) => masked,
-            Cow::Borrowed(_) => content,
+            Cow::Borrowed(_) => patch,
         };
-        let artifact = Artifact { name: name.to_owned(), bytes: content.len() as u64 };
-        let (store, run) = (self.app.store.clone(), self.record.run.id);
-        self.patiently(|| store.artifact_put(run, name, content.clone())).await?;
-        let mut artifacts = self.record.run.artifacts.clone();
-        artifacts.retain(|known| known.name != name);
-        artifacts.push(artifact);
-        let write = self.change().patch(RunPatch { artifacts: Some(artifacts), ..RunPatch::default() });
-        self.write(write).await
+        self.keep(name, what, patch).await
     }
 
     /// What has changed, and the patch's bytes. `None`, with a notice, when it cannot be had.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use api::{
-    event::{CheckRun, EventBody, GitAction, Verdict},
-    executor::{Commit, Execute, Exit, GitFailure, GitFailureCode, InitGit, Push},
+    event::{CheckRun, EventBody, Verdict},
+    executor::{Execute, Exit, GitFailure, GitFailureCode, InitGit},
     instance::InstanceState,
     run::{Reason, RunState, Transition},
     task::Step,
 };
 
-use super::{Driver, End, Halt, boot::Booted, execution::insist, verdict};
+use super::{Driver, End, Halt, boot::Booted, execution::insist, feedback::Feedback, verdict};
 use crate::{
     agent::{Agent, Error},
     store::RunPatch,
@@ -25,8 +25,8 @@ const AT_THE_LINE: Duration = Duration::from_secs(30 * 24 * 3600);
 const EXECUTOR_FIRST: Duration = Duration::from_secs(15);
 
 impl Driver {
-    /// Does everything the task asks for.
-    pub(super) async fn work(&mut self, booted: &Booted) -> Result<End, Halt> {
+    /// Does everything the task asks for. What it comes to is said when its work is kept, see `whereabouts`.
+    pub(super) async fn work(&mut self, booted: &Booted) -> Result<(), Halt> {
         let agent = &booted.agent;
         self.open_egress(booted).await?;
         self.prepare(agent).await?;
@@ -35,27 +35,13 @@ impl Driver {
         for (at, step) in steps.iter().enumerate().skip(first - 1) {
             self.step(booted, at as u32 + 1, step).await?;
         }
-        match self.record.run.head_commit.clone() {
-            Some(_) => Ok(End::new(
-                Reason::Completed,
-                format!("All done; the work is on branch {}.", self.record.run.branch),
-            )),
-            None => {
-                Ok(End::new(Reason::NoChanges, "All done; nothing had to be changed, so nothing was pushed."))
-            }
-        }
+        Ok(())
     }
 
     /// Git's settings and the repository. What is there already is left as it is.
     async fn prepare(&mut self, agent: &Agent) -> Result<(), Halt> {
-        let config = &self.app.config;
-        let init = InitGit {
-            github_username: config.git.name.clone(),
-            email: config.git.email.clone(),
-            ssh_private_key: None,
-            ssh_public_key: None,
-        };
-        insist(|| agent.init_git(&init))
+        let identity = self.identity();
+        insist(|| agent.init_git(&identity))
             .await
             .map_err(|error| broken(Reason::InvalidConfiguration, "git could not be set up", &error))?;
         self.clone_repository(agent).await?;
@@ -68,14 +54,25 @@ impl Driver {
         Ok(())
     }
 
+    /// Whose commits the executor makes.
+    pub(super) fn identity(&self) -> InitGit {
+        let git = &self.app.config.git;
+        InitGit {
+            github_username: git.name.clone(),
+            email: git.email.clone(),
+            ssh_private_key: None,
+            ssh_public_key: None,
+        }
+    }
+
     /// One step: the agent works until its checks pass or the attempts are used up.
     async fn step(&mut self, booted: &Booted, number: u32, step: &Step) -> Result<(), Halt> {
         let agent = &booted.agent;
         let resumed = self.record.run.step == number && 0 < self.record.run.attempt;
         let mut attempt = if resumed { self.record.run.attempt } else { 1 };
-        // After a restart in a later attempt: what the checks say now is what the agent is told.
-        let mut feedback =
-            if resumed && 1 < attempt { self.checks(agent, step, attempt - 1).await? } else { None };
+        // After a restart in a later attempt: what the agent is told is found out again, unless it was told already.
+        let untold = resumed && 1 < attempt && agent.status(&execution_id(number, attempt)).await.is_err();
+        let mut feedback = if untold { self.review(agent, step, attempt - 1).await? } else { None };
         loop {
             if self.record.run.step != number || self.record.run.attempt != attempt {
                 let patch = RunPatch { step: Some(number), attempt: Some(attempt), ..RunPatch::default() };
@@ -83,8 +80,7 @@ impl Driver {
                 let write = self.change().patch(patch);
                 self.write(write).await?;
             }
-            let prompt =
-                feedback.take().map_or_else(|| step.instructions.clone(), |failed| give_back(&failed));
+            let prompt = feedback.take().map_or_else(|| step.instructions.clone(), |failed| failed.prompt());
             let exit = self.attempt(agent, number, attempt, prompt).await?;
             let exit = self.with_engine_word(&booted.container_id, exit).await;
             self.account(&exit).await?;
@@ -94,20 +90,27 @@ impl Driver {
                 self.notice("memory", text).await?;
             }
             verdict::judge(&exit)?;
-            // Before the checks, so that they judge what is committed and leave nothing of their own in it.
-            self.commit(agent, &step.title()).await?;
-            let Some(failed) = self.checks(agent, step, attempt).await? else { break };
+            let Some(failed) = self.review(agent, step, attempt).await? else { break };
             if self.app.config.runs.check_attempts < attempt {
-                let detail = format!(
-                    "`{}` failed after {attempt} attempts at step {number}: {}",
-                    failed.run, failed.why
-                );
-                return Err(End::new(Reason::CheckFailed, detail).into());
+                return Err(failed.end(number, attempt).into());
+            }
+            if let Some(text) = failed.notice() {
+                self.notice("work", text).await?;
             }
             feedback = Some(failed);
             attempt += 1;
         }
         self.push(agent, PUSH_STALL_SECONDS).await
+    }
+
+    /// Commits the work and has it checked. Answers what the agent has to put right, if anything.
+    async fn review(&mut self, agent: &Agent, step: &Step, attempt: u32) -> Result<Option<Feedback>, Halt> {
+        // Before the checks, so that they judge what is committed and leave nothing of their own in it.
+        let (head, objections) = self.commit(agent, &step.title()).await?;
+        if !objections.is_empty() {
+            return Ok(Some(Feedback::Objections(objections)));
+        }
+        Ok(self.checks(agent, step, attempt, head).await?.map(Feedback::Check))
     }
 
     async fn attempt(
@@ -122,7 +125,7 @@ impl Driver {
         // The executor's clock does not see a model call that waits at the budget's line: this one does.
         let patience = if self.money.has_limit() { AT_THE_LINE } else { Duration::ZERO };
         let execute = Execute {
-            execution_id: format!("step-{number}-attempt-{attempt}"),
+            execution_id: execution_id(number, attempt),
             prompt,
             agent: run.task.agent,
             model: run.task.model.clone().unwrap_or_else(|| self.app.config.model.default_model.clone()),
@@ -162,12 +165,19 @@ impl Driver {
         self.write(write).await
     }
 
-    /// Runs the step's checks. Answers the one that did not pass, if any.
-    async fn checks(&mut self, agent: &Agent, step: &Step, attempt: u32) -> Result<Option<CheckRun>, Halt> {
+    /// Runs the step's checks of this commit. Answers the one that did not pass, if any.
+    async fn checks(
+        &mut self,
+        agent: &Agent,
+        step: &Step,
+        attempt: u32,
+        commit: Option<String>,
+    ) -> Result<Option<CheckRun>, Halt> {
         if step.checks.is_empty() {
             return Ok(None);
         }
-        let body = api::executor::Checks { checks: step.checks.clone(), attempt, env: self.environment()? };
+        let (checks, env) = (step.checks.clone(), self.environment()?);
+        let body = api::executor::Checks { checks, attempt, env, commit };
         let ran = insist(|| agent.checks(&body))
             .await
             .map_err(|error| broken(Reason::InstanceLost, "The checks could not be run", &error))?;
@@ -180,54 +190,11 @@ impl Driver {
         }
         Ok(failed)
     }
-
-    /// Commits what the agent left uncommitted.
-    pub(super) async fn commit(&mut self, agent: &Agent, message: &str) -> Result<(), Halt> {
-        let body = Commit { message: message.to_owned() };
-        let done = insist(|| agent.commit(&body)).await.map_err(|error| match &error {
-            Error::Refused { failure, .. }
-                if failure.git.as_ref().is_some_and(|git| git.code == GitFailureCode::DiskFull) =>
-            {
-                End::new(Reason::DiskFull, "The container's disk is full.")
-            }
-            _ => broken(Reason::Internal, "The work could not be committed", &error),
-        })?;
-        if let Some(commit) = done.commit {
-            self.event(EventBody::Git(GitAction::Commit { commit, summary: message.to_owned() })).await?;
-        }
-        Ok(())
-    }
-
-    /// Pushes the run's branch, if it has commits that were not pushed yet.
-    pub(super) async fn push(&mut self, agent: &Agent, stall_seconds: u64) -> Result<(), Halt> {
-        let Some(base_commit) = self.record.run.base_commit.clone() else { return Ok(()) };
-        let body = Push { branch: self.record.run.branch.clone(), base_commit, stall_seconds };
-        let pushed = insist(|| agent.push(&body)).await.map_err(|error| match &error {
-            Error::Refused { failure, .. } => match &failure.git {
-                Some(git) => git_end(Reason::PushFailed, git),
-                None => End::new(Reason::PushFailed, failure.error.clone()),
-            },
-            _ => broken(Reason::PushFailed, "The branch could not be pushed", &error),
-        })?;
-        if pushed.commits == 0 || self.record.run.head_commit.as_ref() == Some(&pushed.head_commit) {
-            return Ok(());
-        }
-        let patch = RunPatch { head_commit: Some(pushed.head_commit.clone()), ..RunPatch::default() };
-        let action =
-            GitAction::Push { branch: body.branch, commit: pushed.head_commit, commits: pushed.commits };
-        let write = self.change().patch(patch).event(self.record.run.step, EventBody::Git(action));
-        self.write(write).await
-    }
 }
 
-/// What the agent is told about a check that failed.
-fn give_back(failed: &CheckRun) -> String {
-    format!(
-        "The check `{}` does not pass: {}.\n\nThe end of its output:\n```\n{}\n```\n\nMake it pass.",
-        failed.run,
-        failed.why.trim_end_matches('.'),
-        failed.output.trim_end()
-    )
+/// The name of an attempt, to the executor.
+fn execution_id(step: u32, attempt: u32) -> String {
+    format!("step-{step}-attempt-{attempt}")
 }
 
 pub(super) fn git_end(reason: Reason, failure: &GitFailure) -> End {

@@ -9,11 +9,15 @@ use api::{
 };
 use uuid::Uuid;
 
+use super::Work;
+
 /// A run with what only its driver needs.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
     /// The run as everyone sees it.
     pub run: Run,
+    /// What is known of its work beside its branch.
+    pub work: Work,
     /// Whether someone asked for it to stop.
     pub cancel_requested: bool,
     /// The execution in the container whose lines were stored last.
@@ -153,6 +157,8 @@ pub struct RunPatch {
     pub artifacts: Option<Vec<Artifact>>,
     /// What its container was refused.
     pub denied: Option<Vec<Denied>>,
+    /// What is known of its work beside its branch.
+    pub work: Option<Work>,
     /// The execution that is read, and the number up to which it was stored.
     pub execution: Option<(String, u64)>,
 }

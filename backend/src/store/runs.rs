@@ -61,6 +61,7 @@ pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Erro
         auto_retries: Set(i32::try_from(run.auto_retries).unwrap_or(i32::MAX)),
         artifacts: Set("[]".to_owned()),
         egress_denied: Set("[]".to_owned()),
+        work: Set("{}".to_owned()),
         lease_until: Set(0),
         fence: Set(0),
         model: Set(run.model.clone()),

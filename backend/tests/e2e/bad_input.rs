@@ -7,7 +7,7 @@ use std::{
 
 use api::{
     error::ApiError,
-    rpc::{runs::RunsApiClient, tasks::TasksApiClient},
+    rpc::{batches::BatchesApiClient, runs::RunsApiClient, tasks::TasksApiClient},
     run::{Outcome, Reason, Run},
 };
 use jsonrpsee::ws_client::WsClient;
@@ -26,18 +26,16 @@ async fn a_repository_that_cannot_be_cloned_fails_the_run_with_the_reason() {
     let world = World::start(&[]).await;
     let client = world.client().await;
     let locked = demanding_a_password();
-    for (repository, word) in [
-        (world.url("no-such"), "no such repository"),
-        (world.empty_repository("empty"), "no commits"),
-        (locked, "credential"),
-        ("http://127.0.0.1:9/nobody/listens".to_owned(), "reach"),
+    for (repository, reason, word) in [
+        (world.url("no-such"), Reason::RepositoryNotFound, "no such repository"),
+        (world.empty_repository("empty"), Reason::CloneFailed, "no commits"),
+        (locked, Reason::CloneFailed, "credential"),
+        // Asked for two minutes: it could be restarting.
+        ("http://127.0.0.1:9/nobody/listens".to_owned(), Reason::CloneFailed, "reach"),
     ] {
         let run = end_against(&world, &client, &repository).await;
-        assert_eq!(
-            (run.outcome, run.reason),
-            (Some(Outcome::Failed), Some(Reason::CloneFailed)),
-            "{repository}"
-        );
+        assert_eq!((run.outcome, run.reason), (Some(Outcome::Failed), Some(reason)), "{repository}");
+        assert_eq!(run.instance_id, None, "no container is made for {repository}");
         let detail = run.detail.expect("a detail").to_lowercase();
         assert!(detail.contains(word), "{repository}: {detail}");
     }
@@ -53,6 +51,50 @@ async fn an_unknown_ref_fails_the_run() {
     let run = ended(&client, run.await.expect("a run").id).await;
     assert_eq!(run.reason, Some(Reason::CloneFailed));
     assert!(run.detail.expect("a detail").contains("no-such-branch"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_a_typo_in_its_ref_costs_no_container() {
+    let world = World::start(&[]).await;
+    let client = world.client().await;
+    let targets: Vec<String> = (0..12).map(|n| world.repository(&format!("target-{n}"))).collect();
+    let task = create_task(&client, vec![step("First step.", &[])]).await;
+    let typo = Some("mian".to_owned());
+    let created = BatchesApiClient::create(&client, task.id, targets, typo, None, None, None, None, None);
+    for run in created.await.expect("a batch").runs {
+        let run = ended(&client, run.id).await;
+        assert_eq!((run.reason, run.instance_id), (Some(Reason::CloneFailed), None));
+        let detail = run.detail.expect("a detail");
+        assert!(detail.contains("\"mian\": did you mean main?"), "{detail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_cannot_be_pushed_costs_no_container() {
+    let world = World::start(&[]).await;
+    let client = world.client().await;
+    let taken = world.repository("taken");
+    world.git("taken", &["branch", "caisson", "main"]);
+    let read_only = world.repository("read-only");
+    world.git("read-only", &["config", "http.receivepack", "false"]);
+    for (repository, word) in [(taken, "a branch caisson, beside which"), (read_only, "does not allow")] {
+        let run = end_against(&world, &client, &repository).await;
+        assert_eq!((run.reason, run.instance_id), (Some(Reason::PushNotPermitted), None), "{:?}", run.detail);
+        assert!(run.detail.as_ref().is_some_and(|detail| detail.contains(word)), "{:?}", run.detail);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pasted_page_is_a_repository_and_its_branch() {
+    let world = World::start(&[]).await;
+    let client = world.client().await;
+    let repository = world.repository("sample");
+    world.git("sample", &["branch", "dev", "main"]);
+    let page = repository.replace("sample.git", "group/sample.git/tree/dev");
+    let task = create_task(&client, vec![step("[[nothing]]", &[])]).await;
+    let run = RunsApiClient::create(&client, task.id, page, None, None, None).await.expect("a run");
+    assert!(run.repository.ends_with("/group/sample.git"), "{}", run.repository);
+    assert_eq!(run.r#ref.as_deref(), Some("dev"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A batch of one step over these repositories.
-async fn batch(
+pub(crate) async fn batch(
     client: &WsClient,
     instructions: &str,
     repositories: &[String],

@@ -76,7 +76,7 @@ async fn what_a_person_denies_is_not_done_and_the_agent_hears_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_profile_that_may_only_read_changes_nothing_and_asks_nobody() {
+async fn a_profile_that_may_only_read_changes_nothing_asks_nobody_and_says_what_was_denied() {
     let world = World::start(&[]).await;
     let client = world.client().await;
     let repository = world.repository("sample");
@@ -84,7 +84,10 @@ async fn a_profile_that_may_only_read_changes_nothing_and_asks_nobody() {
         task.permission_profile = PermissionProfile::ReadOnly
     })
     .await;
-    ends(&client, run.id, Reason::NoChanges).await;
+    let run = ends(&client, run.id, Reason::AgentStopped).await;
+    assert_eq!(run.denied.tools.len(), 1, "{:?}", run.denied);
+    let detail = run.detail.unwrap_or_default();
+    assert_eq!(detail, "Nothing was changed on the branch, but Bash was denied once.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

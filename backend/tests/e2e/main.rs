@@ -28,3 +28,4 @@ mod secrets;
 mod socket;
 mod ssh;
 mod streams;
+mod work;

@@ -32,7 +32,8 @@ async fn rename(client: &WsClient, task: &Task, name: &str) -> Result<Task, Erro
 async fn a_task_is_created_changed_found_and_deleted() {
     let server = Served::start(&[]).await;
     let client = server.client().await;
-    let check = Check { run: "make".into(), timeout_seconds: Some(5), expect: Some("ok$".into()) };
+    let check =
+        Check { run: "make".into(), timeout_seconds: Some(5), expect: Some("ok$".into()), clean: true };
     let steps = vec![Step { instructions: "Zeg \"hallo\" 🦀\n".into(), checks: vec![check] }];
     let created = TasksApiClient::create(
         &client,

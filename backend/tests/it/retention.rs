@@ -28,7 +28,7 @@ async fn old_run(store: &Store, events: usize) -> RunId {
     let mut write = RunWrite::of(run).transition(Transition::Claim);
     write.events = (0..events).map(notice).collect();
     store.artifact_put(run, "changes.patch", b"patch".to_vec()).await.expect("kept");
-    let kept = vec![Artifact { name: "changes.patch".into(), bytes: 5 }];
+    let kept = vec![Artifact { name: "changes.patch".into(), bytes: 5, what: String::new() }];
     let patch = RunPatch { artifacts: Some(kept), ..RunPatch::default() };
     store.run_write(write.patch(patch)).await.expect("written");
     store.run_write(RunWrite::of(run).end(Reason::Completed, "Done.")).await.expect("ended");

@@ -7,6 +7,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -59,7 +60,7 @@ pub(crate) struct Spool {
 impl Spool {
     /// A new, empty spool. Blocking, but short.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        let file = File::options().read(true).append(true).create_new(true).open(path)?;
+        let file = File::options().read(true).append(true).create_new(true).mode(0o600).open(path)?;
         Ok(Self::of(file, Index::default(), Mark::default()))
     }
 
@@ -219,7 +220,8 @@ fn skip_hole(reader: &mut impl BufRead) -> io::Result<u64> {
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir_all(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+    // The group goes through it to the repository; its names are the executor's alone.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o710))
 }
 
 #[cfg(test)]

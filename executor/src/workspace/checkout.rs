@@ -1,9 +1,11 @@
-//! What a fresh clone's repository is told: its remote, its branch, its files.
+//! What a fresh clone's repository is given: its remote and its files.
+
+use std::path::Path;
 
 use api::executor::GitFailure;
-use git2::{BranchType, Commit, Repository, build::CheckoutBuilder};
+use git2::Repository;
 
-use super::{failure, fetch::Wanted, report::Report};
+use super::{report::Report, sealed::Sealed};
 use crate::git::spellings;
 
 /// `origin` is the real address, for people and tools; what goes there goes through the relay.
@@ -27,38 +29,42 @@ pub(super) fn remember_remote(
     spellings(address).iter().try_for_each(|spelling| config.set_multivar(&name, "^$", spelling))
 }
 
-/// Checks the commit out, on a branch for the work, or on the branch that was asked for.
-pub(super) fn check_out(
-    repository: &Repository,
-    commit: &Commit<'_>,
-    wanted: &Wanted,
-    work_branch: Option<&str>,
-    report: &Report,
-) -> Result<String, GitFailure> {
-    let git = |error: git2::Error| failure::of(&error);
-    let name = work_branch.or(wanted.branch.as_deref());
-    match name {
-        Some(name) => {
-            repository.branch(name, commit, true).map_err(git)?;
-            repository.set_head(&format!("refs/heads/{name}")).map_err(git)?;
-        }
-        None => repository.set_head_detached(commit.id()).map_err(git)?,
-    }
-    if let Some(branch) = &wanted.branch {
-        let (name, target) = ("refs/remotes/origin/HEAD", format!("refs/remotes/origin/{branch}"));
-        repository.reference_symbolic(name, &target, true, "clone").map_err(git)?;
-    }
-    if let (None, Some(branch)) = (work_branch, &wanted.branch) {
-        let mut local = repository.find_branch(branch, BranchType::Local).map_err(git)?;
-        local.set_upstream(Some(&format!("origin/{branch}"))).map_err(git)?;
-    }
-    files(repository, report).map_err(git)?;
-    Ok(name.unwrap_or("HEAD").to_owned())
+/// Writes the files of `HEAD` and its index. Git itself does it: it knows every attribute.
+pub(super) fn files(workspace: &Path, report: &Report) -> Result<(), GitFailure> {
+    let git = Sealed::at(&workspace.join(".git"), workspace);
+    let words = [
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "advice.detachedHead=false",
+        "checkout",
+        "--force",
+        "--progress",
+    ];
+    git.watch(words, |line| match updated(line) {
+        Some((done, total)) => report.progress("checkout", done, total, 0),
+        None => report.alive(),
+    })?;
+    // Git says nothing of what takes it less than two seconds.
+    report.progress("checkout", 1, 1, 0);
+    Ok(())
 }
 
-/// Writes the files of `HEAD`.
-pub(super) fn files(repository: &Repository, report: &Report) -> Result<(), git2::Error> {
-    let mut options = CheckoutBuilder::new();
-    options.force().progress(|_, done, total| report.progress("checkout", done, total, 0));
-    repository.checkout_head(Some(&mut options))
+/// Reads `Updating files:  42% (84/200)`.
+fn updated(line: &str) -> Option<(usize, usize)> {
+    let (_, counts) = line.strip_prefix("Updating files:")?.split_once('(')?;
+    let (done, rest) = counts.split_once('/')?;
+    Some((done.parse().ok()?, rest.split(')').next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_read() {
+        assert_eq!(updated("Updating files:  42% (84/200)"), Some((84, 200)));
+        assert_eq!(updated("Updating files: 100% (200/200), done."), Some((200, 200)));
+        assert_eq!(updated("warning: (1/2)"), None);
+    }
 }

@@ -1,7 +1,5 @@
 //! What has changed in the workspace, as a patch that `git apply` takes. Reads only.
 
-use std::path::Path;
-
 use api::{
     executor::{Diff, DiffResult, GitFailure, GitFailureCode as Code},
     run::FileChange,
@@ -9,8 +7,8 @@ use api::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use git2::{Delta, DiffDelta, DiffFile, DiffFindOptions, DiffOptions, Error, Oid, Patch, Repository, Tree};
 
-use super::{failure, report::Report};
-use crate::git::Answer;
+use super::{collect, failure, report::Report};
+use crate::git::{Answer, Collect};
 
 /// The largest patch, in bytes: what fits into an answer.
 const LARGEST_PATCH: u64 = 20 << 20;
@@ -20,39 +18,30 @@ const LARGEST_FILE: u64 = 64 << 20;
 const RENAMES: usize = 400;
 
 /// Compares the base with the files as they are, new ones that git does not ignore included.
-pub(super) fn run(workspace: &Path, diff: &Diff, report: &Report) -> Result<Answer, GitFailure> {
+pub(super) fn run(collect: &Collect, diff: &Diff, report: &Report) -> Result<Answer, GitFailure> {
     let git = |error: Error| failure::of(&error);
-    let repository = Repository::open(workspace).map_err(git)?;
-    let base = base(&repository, diff.base_commit.as_deref())?;
+    let files = collect::files(collect, report)?;
+    let repository = Repository::open(files.git_dir()).map_err(git)?;
+    let tree = |id: &str| Oid::from_str(id).and_then(|id| repository.find_object(id, None)?.peel_to_tree());
+    let base = tree(diff.base_commit.as_deref().unwrap_or(&files.parent))
+        .map_err(|_| failure::new(Code::UnknownRef, "baseCommit: no such commit in the workspace"))?;
+    let now = tree(&files.tree).map_err(git)?;
     let most = diff.max_bytes.min(LARGEST_PATCH);
-    compare(&repository, base.as_ref(), most, report).map(Answer::Compared).map_err(git)
-}
-
-/// The tree to compare with; `None` is an empty one: nothing was committed yet.
-fn base<'a>(repository: &'a Repository, commit: Option<&str>) -> Result<Option<Tree<'a>>, GitFailure> {
-    let Some(commit) = commit else {
-        let head = repository.head().and_then(|head| head.peel_to_tree());
-        return Ok(head.ok());
-    };
-    let found = Oid::from_str(commit).and_then(|id| repository.find_commit(id)?.tree());
-    match found {
-        Ok(tree) => Ok(Some(tree)),
-        Err(_) => Err(failure::new(Code::UnknownRef, "baseCommit: no such commit in the workspace")),
-    }
+    compare(&repository, &base, &now, most, report).map(Answer::Compared).map_err(git)
 }
 
 fn compare(
     repository: &Repository,
-    base: Option<&Tree<'_>>,
+    base: &Tree<'_>,
+    now: &Tree<'_>,
     most: u64,
     report: &Report,
 ) -> Result<DiffResult, Error> {
     let mut options = DiffOptions::new();
-    options.include_untracked(true).recurse_untracked_dirs(true).show_untracked_content(true);
-    options.include_typechange(true).show_binary(true).update_index(false);
-    let mut diff = repository.diff_tree_to_workdir_with_index(base, Some(&mut options))?;
+    options.include_typechange(true).show_binary(true);
+    let mut diff = repository.diff_tree_to_tree(Some(base), Some(now), Some(&mut options))?;
     let mut find = DiffFindOptions::new();
-    diff.find_similar(Some(find.renames(true).for_untracked(true).rename_limit(RENAMES)))?;
+    diff.find_similar(Some(find.renames(true).rename_limit(RENAMES)))?;
     let (mut files, mut patch, mut left_out) = (Vec::new(), Vec::new(), 0);
     for (place, delta) in diff.deltas().enumerate() {
         report.alive();

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use api::executor::{GitFailure, GitFailureCode as Code};
+use api::executor::{GitFailure, GitFailureCode as Code, Told};
 use git2::{
     AutotagOption, Commit, Config, Direction, FetchOptions, Oid, Remote, RemoteCallbacks, RemoteConnection,
     Repository,
 };
 
-use super::{failure, report::Report};
+use super::{failure, heard::Heard, names::references, report::Report, tries::patiently};
 
 /// What the remote has, as far as the request needs it.
 pub(super) struct Wanted {
@@ -28,7 +28,7 @@ pub(super) fn sealed(workspace: &Path) -> Result<Repository, git2::Error> {
     Ok(repository)
 }
 
-/// Fetches what is asked for; one connection for both questions.
+/// Fetches what is asked for, again when the transfer breaks.
 pub(super) fn fetch(
     workspace: &Path,
     url: &str,
@@ -36,19 +36,46 @@ pub(super) fn fetch(
     depth: Option<u32>,
     report: &Report,
 ) -> Result<Wanted, GitFailure> {
-    let git = |error: git2::Error| failure::of(&error);
-    let repository = sealed(workspace).map_err(git)?;
-    let mut remote = repository.remote_anonymous(url).map_err(git)?;
-    let mut connection = remote.connect_auth(Direction::Fetch, None, None).map_err(git)?;
+    let repository = sealed(workspace).map_err(|error| failure::of(&error))?;
+    patiently(report, || once(&repository, url, spec, depth, report))
+}
+
+/// One connection for both questions.
+fn once(
+    repository: &Repository,
+    url: &str,
+    spec: Option<&str>,
+    depth: Option<u32>,
+    report: &Report,
+) -> Result<Wanted, Told> {
+    let mut remote = repository.remote_anonymous(url).map_err(|error| failure::told(&error))?;
+    let connected = remote.connect_auth(Direction::Fetch, None, None);
+    let mut connection = connected.map_err(|error| failure::told(&error))?;
     let wanted = look(&connection, spec)?;
-    receive(connection.remote(), &wanted, depth, report).map_err(git)?;
+    receive(connection.remote(), &refspecs(&wanted, depth), depth_of(&wanted, depth), report)?;
+    drop(connection);
+    match spec.filter(|_| wanted.id.is_none()).and_then(|spec| Oid::from_str(spec).ok()) {
+        // A commit can be on no branch: some servers hand it out by its id.
+        Some(id) if spec.is_some_and(is_full_id) && repository.find_commit(id).is_err() => {
+            let by_id = [format!("+{id}:refs/caisson/wanted")];
+            receive(&mut remote, &by_id, None, report).map_err(|told| match told.failure.code {
+                Code::Interrupted | Code::DiskFull => told,
+                _ => failure::new(Code::UnknownRef, nowhere(&id.to_string())).into(),
+            })?;
+        }
+        _ => {}
+    }
     Ok(wanted)
+}
+
+fn is_full_id(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Asks the remote what it has.
 fn look(connection: &RemoteConnection<'_, '_, '_>, wanted: Option<&str>) -> Result<Wanted, GitFailure> {
-    let heads = connection.list().map_err(|error| failure::of(&error))?;
-    let id_of = |name: &str| heads.iter().find(|head| head.name() == name).map(|head| head.oid());
+    let heads = references(connection).map_err(|error| failure::of(&error))?;
+    let id_of = |name: &str| heads.iter().find(|(known, _)| known == name).map(|(_, id)| *id);
     if heads.is_empty() {
         return Err(failure::new(Code::Empty, "the repository has no commits: push a first one"));
     }
@@ -78,16 +105,47 @@ fn look(connection: &RemoteConnection<'_, '_, '_>, wanted: Option<&str>) -> Resu
 }
 
 fn unknown(wanted: &str) -> GitFailure {
-    failure::new(Code::UnknownRef, format!("the repository has no branch, tag or commit {wanted:?}"))
+    let why = match is_full_id(wanted) {
+        true => nowhere(wanted),
+        false => format!("the repository has no branch, tag or commit {wanted:?}"),
+    };
+    failure::new(Code::UnknownRef, why)
 }
 
-/// Fetches. With a depth only what is asked for; a bare commit needs everything, since it can be anywhere.
+fn nowhere(id: &str) -> String {
+    format!(
+        "no branch and no tag of the repository holds a commit {id}, and its server does not give it out by its id: \
+         push it to a branch"
+    )
+}
+
+/// With a depth only what is asked for; a bare commit needs everything, since it can be anywhere. What is neither
+/// branch nor tag, as `refs/pull/7/head`, comes beside them.
+fn refspecs(wanted: &Wanted, depth: Option<u32>) -> Vec<String> {
+    let apart = wanted.reference.as_deref().filter(|_| wanted.branch.is_none());
+    match (depth_of(wanted, depth), &wanted.branch, apart) {
+        (Some(_), Some(branch), _) => vec![format!("+refs/heads/{branch}:refs/remotes/origin/{branch}")],
+        (Some(_), None, Some(reference)) => vec![format!("+{reference}:{reference}")],
+        (_, _, apart) => {
+            let apart = apart.filter(|reference| reference.starts_with("refs/"));
+            let branches = "+refs/heads/*:refs/remotes/origin/*".to_owned();
+            [branches].into_iter().chain(apart.map(|reference| format!("+{reference}:{reference}"))).collect()
+        }
+    }
+}
+
+/// The depth that counts.
+fn depth_of(wanted: &Wanted, depth: Option<u32>) -> Option<u32> {
+    depth.filter(|depth| 0 < *depth && wanted.reference.is_some())
+}
+
 fn receive(
     remote: &mut Remote<'_>,
-    wanted: &Wanted,
+    refspecs: &[String],
     depth: Option<u32>,
     report: &Report,
-) -> Result<(), git2::Error> {
+) -> Result<(), Told> {
+    let heard = Heard::default();
     let mut callbacks = RemoteCallbacks::new();
     callbacks.transfer_progress(|stats| {
         let (received, indexed) = (stats.received_objects(), stats.indexed_deltas());
@@ -98,22 +156,19 @@ fn receive(
         }
         true
     });
-    callbacks.sideband_progress(|_| {
+    callbacks.sideband_progress(|piece| {
+        heard.piece(piece);
         report.alive();
         true
     });
     let mut options = FetchOptions::new();
     options.remote_callbacks(callbacks).download_tags(AutotagOption::All);
-    let mut refspecs = vec!["+refs/heads/*:refs/remotes/origin/*".to_owned()];
-    if let (Some(depth), Some(reference)) = (depth.filter(|depth| 0 < *depth), &wanted.reference) {
+    if let Some(depth) = depth {
         options.depth(i32::try_from(depth).unwrap_or(i32::MAX)).download_tags(AutotagOption::None);
-        let local = match &wanted.branch {
-            Some(branch) => format!("refs/remotes/origin/{branch}"),
-            None => reference.clone(),
-        };
-        refspecs = vec![format!("+{reference}:{local}")];
     }
-    remote.fetch(&refspecs, Some(&mut options), None)
+    let fetched = remote.fetch(refspecs, Some(&mut options), None);
+    drop(options);
+    fetched.map_err(|error| heard.explain_fetch(failure::told(&error)))
 }
 
 /// The commit that was asked for.

@@ -2,34 +2,45 @@
 
 use std::{cell::RefCell, net::SocketAddr, path::Path};
 
-use api::executor::{GitFailure, GitFailureCode as Code, Push, PushResult};
-use git2::{Direction, Oid, PushOptions, RemoteCallbacks, RemoteConnection, Repository};
+use api::executor::{GitFailure, GitFailureCode as Code, Push, PushResult, Told, words};
+use git2::{Direction, Oid, PushOptions, RemoteCallbacks, Repository};
 
-use super::{clone::REPOSITORY, failure, fetch::sealed, report::Report};
+use super::{
+    failure,
+    fetch::sealed,
+    heard::Heard,
+    names::{quietly, references},
+    report::Report,
+    tries::patiently,
+};
 use crate::git::{Answer, relay_url};
 
-/// Pushes `HEAD`, unless nothing was committed since the base.
+/// What is pushed, in the executor's repository.
+const HEAD: &str = "refs/caisson/outgoing";
+
+/// How libgit2 says that the remote refuses a pack.
+const UNPACKING: &str = "unpacking the sent packfile failed on the remote";
+
+/// Pushes the executor's newest commit, unless nothing was committed since the base.
 pub(super) fn run(
-    workspace: &Path,
+    vault: &Path,
+    head: &str,
     push: &Push,
     relay: SocketAddr,
-    cloned: Option<String>,
+    repository_url: &str,
     report: &Report,
 ) -> Result<Answer, GitFailure> {
     let git = |error: git2::Error| failure::of(&error);
-    let repository = sealed(workspace).map_err(git)?;
-    let head = repository.head().and_then(|head| head.peel_to_commit()).map_err(git)?.id();
-    let commits = count(&repository, head, &push.base_commit)?;
+    let repository = sealed(vault).map_err(git)?;
+    let id = Oid::from_str(head).map_err(git)?;
+    let commits = count(&repository, id, &push.base_commit)?;
+    let mut notices = Vec::new();
     if 0 < commits {
-        let cloned = cloned.map_or_else(|| remembered(workspace).map_err(git), Ok)?;
-        send(&repository, &relay_url(relay, &cloned)?, &push.branch, report)?;
+        let url = relay_url(relay, repository_url)?;
+        let said = send(&repository, &url, id, &push.branch, report)?;
+        notices.extend(said.map(|said| format!("The remote says about the push: {said}")));
     }
-    Ok(Answer::Pushed(PushResult { head_commit: head.to_string(), commits }))
-}
-
-/// What was cloned, as the workspace has it: the agent may have changed that, and the broker decides anyway.
-fn remembered(workspace: &Path) -> Result<String, git2::Error> {
-    Repository::open(workspace)?.config()?.get_string(REPOSITORY)
+    Ok(Answer::Pushed(PushResult { head_commit: head.to_owned(), commits, notices }))
 }
 
 /// How many commits `head` is ahead of the base.
@@ -46,17 +57,48 @@ fn count(repository: &Repository, head: Oid, base: &str) -> Result<u64, GitFailu
     walk().map_err(|error| failure::of(&error))
 }
 
-fn send(repository: &Repository, url: &str, branch: &str, report: &Report) -> Result<(), GitFailure> {
-    let git = |error: git2::Error| failure::of(&error);
+/// Pushes this commit to the branch, again when the transfer breaks. Answers what the remote said about it.
+pub(super) fn send(
+    repository: &Repository,
+    url: &str,
+    head: Oid,
+    branch: &str,
+    report: &Report,
+) -> Result<Option<String>, GitFailure> {
     let target = format!("refs/heads/{branch}");
     if !git2::Reference::is_valid_name(&target) {
         return Err(failure::new(Code::Other, "branch: not the name of a branch"));
     }
-    let refused = RefCell::new(None);
+    // A reference of its own: libgit2 pushes references only.
+    repository.reference(HEAD, head, true, "push").map_err(|error| failure::of(&error))?;
+    let said = patiently(report, || once(repository, url, head, &target, report))?;
+    Ok(Some(said).filter(|said| !said.is_empty()))
+}
+
+/// One connection to look and to push.
+fn once(
+    repository: &Repository,
+    url: &str,
+    head: Oid,
+    target: &str,
+    report: &Report,
+) -> Result<String, Told> {
+    let told = |error: git2::Error| failure::told(&error);
+    let mut remote = repository.remote_anonymous(url).map_err(told)?;
+    let mut connection = remote.connect_auth(Direction::Push, None, None).map_err(told)?;
+    let there = references(&connection).map_err(told)?.into_iter().find(|(name, _)| name == target);
+    let there = there.map(|(_, id)| id);
+    // A push before this one arrived, though its answer was lost.
+    if there == Some(head) {
+        return Ok(String::new());
+    }
+    let force = if may_replace(repository, there) { "+" } else { "" };
+    let (heard, refused) = (Heard::default(), RefCell::new(None));
     let mut callbacks = RemoteCallbacks::new();
     callbacks.pack_progress(|_, _, _| report.alive());
     callbacks.push_transfer_progress(|done, total, bytes| report.progress("sending", done, total, bytes));
-    callbacks.sideband_progress(|_| {
+    callbacks.sideband_progress(|piece| {
+        heard.piece(piece);
         report.alive();
         true
     });
@@ -66,26 +108,32 @@ fn send(repository: &Repository, url: &str, branch: &str, report: &Report) -> Re
     });
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
-    let mut remote = repository.remote_anonymous(url).map_err(git)?;
-    // One connection to look and to push.
-    let mut connection = remote.connect_auth(Direction::Push, None, None).map_err(git)?;
-    let force = if may_replace(repository, &connection, &target)? { "+" } else { "" };
-    connection.remote().push(&[format!("{force}HEAD:{target}")], Some(&mut options)).map_err(git)?;
+    let push = || connection.remote().push(&[format!("{force}{HEAD}:{target}")], Some(&mut options));
+    // git2 panics when the remote's reason is not UTF-8; then there is one.
+    let pushed = quietly(push);
     drop((options, connection));
-    match refused.into_inner() {
-        Some(why) => Err(failure::new(Code::Rejected, format!("the remote refused the push: {why}"))),
-        None => Ok(()),
-    }
+    let why = match pushed {
+        Some(Ok(())) => match refused.into_inner() {
+            Some(why) => words(why.as_bytes()),
+            None => return Ok(heard.words()),
+        },
+        // The pack arrived, and the remote's git found something in it that it does not take.
+        Some(Err(error)) if error.message().contains(UNPACKING) => {
+            "it does not take these objects".to_owned()
+        }
+        Some(Err(error)) => {
+            let Told { failure, retry_after } = failure::told(&error);
+            return Err(Told { failure: heard.explain(failure), retry_after });
+        }
+        None => "it gives a reason that is not text".to_owned(),
+    };
+    let rejected = || failure::new(Code::Rejected, format!("the remote refused the push: {why}")).into();
+    let Told { failure, retry_after } = Told::read(&why).unwrap_or_else(rejected);
+    Err(Told { failure: heard.explain(failure), retry_after })
 }
 
 /// Whether the remote's branch may be rewritten: only when all it holds was seen here. The agent may amend
 /// what it pushed before; nobody may lose what somebody else pushed.
-fn may_replace(
-    repository: &Repository,
-    connection: &RemoteConnection<'_, '_, '_>,
-    target: &str,
-) -> Result<bool, GitFailure> {
-    let heads = connection.list().map_err(|error| failure::of(&error))?;
-    let there = heads.iter().find(|head| head.name() == target).map(|head| head.oid());
-    Ok(there.is_some_and(|id| repository.find_commit(id).is_ok()))
+fn may_replace(repository: &Repository, there: Option<Oid>) -> bool {
+    there.is_some_and(|id| repository.find_commit(id).is_ok())
 }

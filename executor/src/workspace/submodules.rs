@@ -6,13 +6,13 @@ mod list;
 
 use std::{fs, net::SocketAddr, path::Path};
 
-use api::executor::{GitClone, GitFailure, GitFailureCode as Code};
+use api::executor::{GitClone, GitFailure};
 use git2::{Commit, FileMode, Oid, Repository, RepositoryInitOptions};
 
 use super::{
     checkout::{files, remember_remote},
     failure,
-    fetch::fetch,
+    fetch::{fetch, find},
     lfs,
     report::Report,
 };
@@ -136,13 +136,12 @@ impl Walk<'_> {
         let options = &mut RepositoryInitOptions::new();
         let repository = Repository::init_opts(&folder, options.no_reinit(true)).map_err(git)?;
         let through = relay_url(self.relay, source)?;
-        fetch(&folder, &through, None, None, self.report)?;
-        let commit = repository.find_commit(*id);
-        let commit = commit.map_err(|_| {
-            failure::new(Code::UnknownRef, format!("its repository has no commit {id} on a branch or tag"))
-        })?;
+        let spec = id.to_string();
+        let wanted = fetch(&folder, &through, Some(&spec), None, self.report)?;
+        let commit = find(&repository, &wanted, Some(&spec))?;
         remember_remote(&repository, url, &through, None).map_err(git)?;
-        repository.set_head_detached(*id).and_then(|()| files(&repository, self.report)).map_err(git)?;
+        repository.set_head_detached(*id).map_err(git)?;
+        files(&folder, self.report)?;
         if is_safe_name(&named.name) {
             let set = |(key, value): (&str, &str)| {
                 outer.config()?.set_str(&format!("submodule.{}.{key}", named.name), value)

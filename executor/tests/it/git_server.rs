@@ -1,7 +1,7 @@
 //! A real git server, `git http-backend`, on loopback; and the backend's end of the link, which leads to it.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -33,6 +33,8 @@ struct Served {
     root: PathBuf,
     /// Requests for the repository `cut` whose answer broke in the middle; each does so once.
     cut: Mutex<HashSet<String>>,
+    /// How often each path and query was asked for.
+    asked: Mutex<HashMap<String, u32>>,
 }
 
 /// Where repositories are and who serves them.
@@ -49,11 +51,20 @@ impl GitServer {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let served = Arc::new(Served { root: folder.path().to_path_buf(), cut: Mutex::default() });
+        let served = Arc::new(Served {
+            root: folder.path().to_path_buf(),
+            cut: Mutex::default(),
+            asked: Mutex::default(),
+        });
         let router = Router::new().fallback(serve).with_state(served.clone());
         world.tasks.spawn(async move { axum::serve(listener, router).await });
         let _link = dial(world, address).await;
         Self { address, folder, served, _link }
+    }
+
+    /// Dials an executor that was started again.
+    pub(crate) async fn dial_again(&mut self, world: &World) {
+        self._link = dial(world, self.address).await;
     }
 
     /// The requests whose answers broke.
@@ -61,6 +72,12 @@ impl GitServer {
         let mut all: Vec<String> = self.served.cut.lock().unwrap().iter().cloned().collect();
         all.sort();
         all
+    }
+
+    /// How many requests came for a repository.
+    pub(crate) fn asked(&self, repository: &str) -> u32 {
+        let asked = self.served.asked.lock().unwrap();
+        asked.iter().filter(|(what, _)| what.starts_with(repository)).map(|(_, count)| count).sum()
     }
 
     /// The address of a repository, as a user would give it.
@@ -144,6 +161,18 @@ async fn serve(State(served): State<Arc<Served>>, request: Request) -> Response 
     let Some((_, path)) = place.and_then(|rest| rest.split_once('/')) else {
         return (StatusCode::IM_A_TEAPOT, "not through the relay").into_response();
     };
+    let what = format!("{path} {}", request.uri().query().unwrap_or_default());
+    let count = {
+        let mut asked = served.asked.lock().unwrap();
+        let count = asked.entry(what).or_default();
+        *count += 1;
+        *count
+    };
+    if path.starts_with("busy.git") && count <= 2 {
+        let status = if count == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS };
+        return status.into_response();
+    }
+    let odd = path.starts_with("odd.git");
     if path.starts_with("private.git") {
         return StatusCode::UNAUTHORIZED.into_response();
     }
@@ -174,7 +203,15 @@ async fn serve(State(served): State<Arc<Served>>, request: Request) -> Response 
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let (_, output) = tokio::join!(async move { stdin.write_all(&body).await }, child.wait_with_output());
-    let response = answer(&output.unwrap().stdout);
+    let mut output = output.unwrap().stdout;
+    if odd {
+        // As long as before, and not UTF-8.
+        let said = b"pre-receive hook";
+        while let Some(at) = output.windows(said.len()).position(|part| part == said) {
+            output[at..at + said.len()].copy_from_slice(b"pr\xe9-receive h\xf6\xf6k");
+        }
+    }
+    let response = answer(&output);
     if cut { broken(response).await } else { response }
 }
 

@@ -69,14 +69,14 @@ async fn nothing_that_the_agent_planted_runs_in_a_diff_a_commit_or_a_push() {
     let ran = world.folder.path().join("ran");
     fs::create_dir(&ran).unwrap();
     plant(&workspace, &ran);
-    fs::write(workspace.join("a.psd"), "large\n").unwrap();
+    fs::write(workspace.join("a.txt"), "new\n").unwrap();
     fs::write(workspace.join("README.md"), "changed\n").unwrap();
     let diff = world.call("/diff", json!({"baseCommit": base, "maxBytes": 1 << 20})).await;
     assert_eq!(diff["files"].as_array().unwrap().len(), 3, "{diff}");
     let head = commit(&world, "all").await.unwrap();
     assert_eq!(world.call("/push", push_body(&base)).await, json!({"headCommit": head, "commits": 1}));
     // What was committed are the files as they are.
-    assert_eq!(git(&server.path("demo"), &["cat-file", "-p", "caisson/run:a.psd"]), "large");
+    assert_eq!(git(&server.path("demo"), &["cat-file", "-p", "caisson/run:a.txt"]), "new");
     let left = || fs::read_dir(&ran).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
     assert!(left().is_empty(), "{:?}", left());
     // What was planted is alive: git itself runs it.

@@ -22,5 +22,5 @@ pub(crate) fn Trouble(
     #[prop(into)]
     text: Signal<Option<String>>,
 ) -> impl IntoView {
-    move || text.get().map(|text| view! { <p class="trouble" role="alert">{text}</p> })
+    move || text.get().map(|text| view! { <p class="trouble" role="alert" data-testid="trouble">{text}</p> })
 }

@@ -32,6 +32,7 @@ mod conversation;
 mod end;
 mod head;
 mod item;
+mod kept;
 mod say;
 mod side;
 mod tabs;

@@ -46,6 +46,8 @@ pub(crate) struct StepForm {
     pub(crate) instructions: String,
     /// The command lines, one a line.
     pub(crate) checks: String,
+    /// Whether they run in a clean checkout of the commit.
+    pub(crate) clean: bool,
     /// The step as it was stored: what the form does not show of its checks is kept.
     stored: Vec<Check>,
 }
@@ -63,6 +65,7 @@ impl TaskForm {
             key,
             instructions: step.instructions.clone(),
             checks: step.checks.iter().map(|check| check.run.as_str()).collect::<Vec<_>>().join("\n"),
+            clean: all_clean(&step.checks),
             stored: step.checks.clone(),
         };
         Self {
@@ -156,11 +159,21 @@ pub(crate) const SETTINGS: [(RepositorySettings, &str); 2] = [
     (RepositorySettings::Trusted, "Trusted: its hooks and MCP servers run, as on your own machine"),
 ];
 
+/// Whether there are checks and all of them run in a clean checkout.
+fn all_clean(checks: &[Check]) -> bool {
+    !checks.is_empty() && checks.iter().all(|check| check.clean)
+}
+
 impl StepForm {
     fn wire(&self) -> Step {
+        let chosen = self.clean != all_clean(&self.stored);
         let check = |line: String| {
             let stored = self.stored.iter().find(|check| check.run == line);
-            stored.cloned().unwrap_or_else(|| Check::from(line.as_str()))
+            match stored.cloned() {
+                // Where only some are clean, that stays until somebody chooses for all of them.
+                Some(stored) if !chosen => stored,
+                stored => Check { clean: self.clean, ..stored.unwrap_or_else(|| Check::from(line.as_str())) },
+            }
         };
         let checks = entries(&self.checks).into_iter().map(check).collect();
         Step { instructions: self.instructions.clone(), checks }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::FileChange;
+use crate::run::{Artifact, FileChange, NotCommitted};
 
 /// `POST /git-clone`; answered with NDJSON of `CloneLine`.
 /// A repeated call for a clone that is already there answers `Done` at once.
@@ -58,6 +58,24 @@ pub struct GitFailure {
     pub message: String,
 }
 
+impl GitFailure {
+    /// Whether to do it again may help.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.code == GitFailureCode::Interrupted
+    }
+
+    /// With what the server said about it, if it said anything.
+    #[must_use]
+    pub fn saying(mut self, said: &str) -> Self {
+        if !said.is_empty() {
+            let space = if said.contains('\n') { '\n' } else { ' ' };
+            self.message = format!("{}. The remote says:{space}{said}", self.message.trim_end_matches('.'));
+        }
+        self
+    }
+}
+
 /// The kinds of git failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,22 +100,86 @@ pub enum GitFailureCode {
     Other,
 }
 
-/// `POST /commit`: commits what the agent left uncommitted.
+/// `POST /commit`: takes the work out of the workspace, into the executor's own repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Commit {
-    /// The commit's message.
+    /// The message of the commit that holds what the agent left uncommitted.
     pub message: String,
+    /// On the way out of a run that did not finish: what is not committed is kept and not put on the branch, and
+    /// nothing is objected to.
+    #[serde(default)]
+    pub rescue: bool,
 }
 
 /// The answer to `POST /commit`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CommitResult {
-    /// The new commit; `null` when there was nothing to commit.
+    /// The commit that was made; `null` when the agent left nothing uncommitted.
     pub commit: Option<String>,
+    /// The newest commit of the run's work: what checks judge and `POST /push` pushes.
+    pub head: Option<String>,
+    /// What the agent has to put right first. While there is any, `head` is what it was before.
+    #[serde(default)]
+    pub objections: Vec<Objection>,
+    /// Files of the workspace that are in no commit.
+    #[serde(default)]
+    pub not_committed: Vec<NotCommitted>,
+    /// Work in the repository that is not on the run's branch. All of it is in the artifact `elsewhere.bundle`.
+    #[serde(default)]
+    pub elsewhere: Vec<Elsewhere>,
+    /// What else people should know, a sentence each.
+    #[serde(default)]
+    pub notices: Vec<String>,
 }
 
-/// `POST /push`: pushes the checked-out branch's commits to this branch of the remote.
+/// Why the work cannot go out as it is. Its text is for the agent, who may put it right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objection {
+    /// What kind.
+    pub kind: ObjectionKind,
+    /// What is wrong and what to do, in sentences.
+    pub text: String,
+}
+
+/// The kinds of objections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectionKind {
+    /// A merge, rebase, cherry-pick or stash stopped half way, or conflict markers were left in a file.
+    Conflicts,
+    /// The agent's branch lacks commits that an earlier step pushed, and cannot be merged with them.
+    Diverged,
+    /// A commit of the agent holds what must not go out: a file above the size limit, or a credential.
+    Unwanted,
+    /// The work could not be read as commits; the artifact `workspace.tar.gz` has the files.
+    Unreadable,
+}
+
+/// Work that is not on the run's branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Elsewhere {
+    /// Where it was, in words: `branch feature`, `stash@{0}`, `the worktree /tmp/x`.
+    pub place: String,
+    /// Its newest commit.
+    pub commit: String,
+    /// How many commits it has that the run's branch lacks.
+    pub commits: u64,
+}
+
+/// `GET /kept`: what was kept beside the commits. `GET /kept/{name}` downloads one, as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Each has a name that no other has.
+    pub artifacts: Vec<Artifact>,
+    /// What could not be kept and why, a sentence each.
+    #[serde(default)]
+    pub notices: Vec<String>,
+}
+
+/// `POST /push`: pushes what `POST /commit` took out of the workspace to this branch of the remote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Push {
@@ -117,6 +199,9 @@ pub struct PushResult {
     pub head_commit: String,
     /// How many commits it is ahead of the base; with 0 nothing was pushed.
     pub commits: u64,
+    /// What people should know beside it: what the remote said, and what had to be waited for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// `POST /diff`: what has changed in the workspace.

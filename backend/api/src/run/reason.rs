@@ -30,6 +30,10 @@ pub enum Reason {
     NoChanges,
     /// A check still failed after the allowed attempts.
     CheckFailed,
+    /// Nothing is on the branch, but the agent was denied something, or its work is somewhere else.
+    AgentStopped,
+    /// A merge or a rebase was left half done, or the agent's commits cannot be joined with those pushed before.
+    Conflicts,
     /// The agent reported an error of its own.
     AgentError,
     /// The agent's process died.
@@ -54,6 +58,10 @@ pub enum Reason {
     ModelUnavailable,
     /// The repository could not be cloned.
     CloneFailed,
+    /// There is no such repository, or this server may not see it.
+    RepositoryNotFound,
+    /// The run's branch cannot be pushed: this server may not, or another branch is in the way.
+    PushNotPermitted,
     /// The branch could not be pushed.
     PushFailed,
     /// The container image does not exist.
@@ -81,6 +89,8 @@ impl Reason {
             Self::CancelledByUser => Outcome::Cancelled,
             Self::InstanceLost => Outcome::Lost,
             Self::CheckFailed
+            | Self::AgentStopped
+            | Self::Conflicts
             | Self::AgentError
             | Self::AgentCrashed
             | Self::AgentHung
@@ -93,6 +103,8 @@ impl Reason {
             | Self::RateLimited
             | Self::ModelUnavailable
             | Self::CloneFailed
+            | Self::RepositoryNotFound
+            | Self::PushNotPermitted
             | Self::PushFailed
             | Self::ImageMissing
             | Self::EngineUnavailable

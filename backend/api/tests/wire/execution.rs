@@ -43,7 +43,12 @@ fn requests() -> Value {
     // It holds a key, so it can be neither compared nor shown.
     let read: InitGit = serde_json::from_value(init.clone()).expect("a body");
     assert_eq!(serde_json::to_value(read).expect("JSON"), init, "it comes back as it was");
-    let checks = Checks { checks: vec!["make lint".into()], attempt: 2, env: BTreeMap::new() };
+    let checks = Checks {
+        checks: vec!["make lint".into()],
+        attempt: 2,
+        env: BTreeMap::new(),
+        commit: Some("c0ffee".repeat(7)[..40].into()),
+    };
     json!({
         "POST /init-git": init,
         "POST /git-clone": wire(&GitClone {
@@ -68,7 +73,7 @@ fn requests() -> Value {
             }),
         ],
         "POST /checks": wire(&checks),
-        "POST /commit": wire(&Commit { message: "Step 1: say hello".into() }),
+        "POST /commit": wire(&Commit { message: "Step 1: say hello".into(), rescue: false }),
         "POST /diff": wire(&Diff { base_commit: Some("0a1b2c3d".into()), max_bytes: 1 << 20 }),
         "POST /push": wire(&Push {
             branch: "caisson/1".into(),
@@ -106,8 +111,8 @@ fn answers() -> Value {
         }),
         "POST /init-git": wire(&InitGitResult { success: false, message: "The key does not parse.".into() }),
         "POST /checks": wire(&ChecksResult { results: vec![check] }),
-        "POST /commit": wire(&CommitResult { commit: None }),
-        "POST /push": wire(&PushResult { head_commit: "4d5e6f70".into(), commits: 2 }),
+        "POST /commit": wire(&CommitResult::default()),
+        "POST /push": wire(&PushResult { head_commit: "4d5e6f70".into(), commits: 2, notices: Vec::new() }),
         "a failure": wire(&Failure { error: "The push failed.".into(), git: Some(rejected) }),
     })
 }

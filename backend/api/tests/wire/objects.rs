@@ -31,15 +31,19 @@ fn a_task_is_flat() {
 
 #[test]
 fn a_check_is_a_command_line_or_an_object() {
-    let long = json!({ "run": "make", "timeoutSeconds": null, "expect": null });
-    for spelling in [json!("make"), json!({ "run": "make" }), long.clone()] {
+    let long = json!({ "run": "make", "timeoutSeconds": null, "expect": null, "clean": false });
+    let earlier = json!({ "run": "make", "timeoutSeconds": null, "expect": null });
+    let unset = json!({ "run": "make", "clean": null });
+    for spelling in [json!("make"), json!({ "run": "make" }), long.clone(), earlier, unset] {
         let check: Check = serde_json::from_value(spelling).expect("a check");
         assert_eq!(check, "make".into());
         assert_eq!(wire(&check), long, "the server writes the long one");
     }
     let check: Check = serde_json::from_value(json!({ "run": "make", "timeoutSeconds": 5, "expect": "ok$" }))
         .expect("a check");
-    assert_eq!((check.timeout_seconds, check.expect.as_deref()), (Some(5), Some("ok$")));
+    assert_eq!((check.timeout_seconds, check.expect.as_deref(), check.clean), (Some(5), Some("ok$"), false));
+    let check: Check = serde_json::from_value(json!({ "run": "make", "clean": true })).expect("a check");
+    assert!(check.clean);
 }
 
 #[test]
@@ -185,6 +189,8 @@ fn every_reason_has_an_outcome_and_words() {
     let reasons = [
         R::Completed,
         R::NoChanges,
+        R::AgentStopped,
+        R::Conflicts,
         R::CheckFailed,
         R::AgentError,
         R::AgentCrashed,
@@ -198,6 +204,8 @@ fn every_reason_has_an_outcome_and_words() {
         R::RateLimited,
         R::ModelUnavailable,
         R::CloneFailed,
+        R::RepositoryNotFound,
+        R::PushNotPermitted,
         R::PushFailed,
         R::ImageMissing,
         R::EngineUnavailable,

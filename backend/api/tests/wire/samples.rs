@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use api::{
     Timestamp,
     id::{BatchId, InstanceId, RunId, TaskId},
-    run::{Artifact, Cost, Gate, GateKind, Outcome, PullRequest, Reason, Run, RunState, Usage},
+    run::{
+        Artifact, Cost, Denials, DeniedHost, DeniedTool, Gate, GateKind, NotCommitted, Outcome, PullRequest,
+        Reason, Run, RunState, Usage,
+    },
     task::{Agent, Check, EnvValue, PermissionProfile, RepositorySettings, Step, Task, TaskSpec},
 };
 use serde_json::json;
@@ -31,6 +34,7 @@ pub(crate) fn full_spec() -> TaskSpec {
         run: "cargo test".into(),
         timeout_seconds: Some(900),
         expect: Some("test result: ok".into()),
+        clean: true,
     };
     TaskSpec {
         name: "Add a greeting".into(),
@@ -104,6 +108,8 @@ pub(crate) fn queued() -> Run {
         last_seq: 1,
         gate: None,
         artifacts: Vec::new(),
+        not_committed: Vec::new(),
+        denied: Denials::default(),
         events_removed_at: None,
         version: 1,
         created_at: at(0),
@@ -142,7 +148,20 @@ pub(crate) fn ended() -> Run {
         retry_of: Some(RunId(uuid(7))),
         batch_id: Some(BatchId(uuid(8))),
         priority: 5,
-        artifacts: vec![Artifact { name: "changes.patch".into(), bytes: 812 }],
+        artifacts: vec![Artifact {
+            name: "changes.patch".into(),
+            bytes: 812,
+            what: "Everything since the base commit.".into(),
+        }],
+        not_committed: vec![NotCommitted {
+            path: ".env".into(),
+            bytes: 12,
+            why: "It looks like a credential; left-out.tar.gz has it.".into(),
+        }],
+        denied: Denials {
+            tools: vec![DeniedTool { name: "Bash".into(), count: 3 }],
+            hosts: vec![DeniedHost { host: "example.org".into(), count: 12 }],
+        },
         cost: Cost { usd: 0.75, known: true },
         usage: Usage {
             input_tokens: 12_623,

@@ -99,9 +99,10 @@ async fn requests_are_what_the_wire_says() {
         ssh_public_key: None,
     };
     agent.init_git(&identity).await.unwrap();
-    let checks = Checks { checks: vec![Check::from("true")], attempt: 2, env: Default::default() };
+    let checks =
+        Checks { checks: vec![Check::from("true")], attempt: 2, env: Default::default(), commit: None };
     assert_eq!(agent.checks(&checks).await.unwrap().results, Vec::<CheckRun>::new());
-    assert_eq!(agent.commit(&Commit { message: "m".to_owned() }).await.unwrap().commit, None);
+    assert_eq!(agent.commit(&Commit { message: "m".to_owned(), rescue: false }).await.unwrap().commit, None);
     let push = Push { branch: "b".to_owned(), base_commit: "c".to_owned(), stall_seconds: 120 };
     assert_eq!(agent.push(&push).await.unwrap().commits, 2);
     agent.ack("step-1", 7).await.unwrap();
@@ -112,7 +113,7 @@ async fn requests_are_what_the_wire_says() {
     let expected = [
         ("/init-git", serde_json::to_value(&identity).unwrap()),
         ("/checks", serde_json::to_value(&checks).unwrap()),
-        ("/commit", json!({"message": "m"})),
+        ("/commit", json!({"message": "m", "rescue": false})),
         ("/push", json!({"branch": "b", "baseCommit": "c", "stallSeconds": 120})),
         ("/executions/step-1/ack", json!({"n": 7})),
         ("/executions/step-1/input", json!({"type": "message", "id": "a", "text": "go on"})),
@@ -165,8 +166,30 @@ async fn an_answer_without_end_is_not_read_whole() {
         Body::from_stream(endless).into_response()
     })
     .await;
-    let error = executor.agent.commit(&Commit { message: "m".to_owned() }).await.unwrap_err();
+    let error = executor.agent.commit(&Commit { message: "m".to_owned(), rescue: false }).await.unwrap_err();
     assert!(matches!(error, Error::Protocol(_)), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_kept_is_listed_and_fetched_byte_for_byte_up_to_a_limit() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let content = bytes.clone();
+    let executor = Executor::start(move |uri| match uri.path() {
+        "/kept" => {
+            Json(json!({"artifacts": [{"name": "a.bundle", "bytes": 256, "what": "All."}]})).into_response()
+        }
+        "/kept/a.bundle" => content.clone().into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    })
+    .await;
+    let agent = &executor.agent;
+    let kept = agent.kept().await.unwrap().artifacts;
+    assert_eq!(kept[0].usage().as_deref(), Some("git fetch a.bundle 'refs/*:refs/caisson/*'"));
+    assert_eq!(agent.kept_bytes("a.bundle", 256).await.unwrap(), bytes);
+    let error = agent.kept_bytes("a.bundle", 255).await.unwrap_err();
+    assert!(matches!(error, Error::Protocol(_)), "{error}");
+    let error = agent.kept_bytes("../kept", 255).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { status: 404, .. }), "one segment, whatever is in it: {error}");
 }
 
 #[tokio::test]

@@ -75,6 +75,28 @@ pub(super) fn check(repositories: &[String]) -> Result<(), ApiError> {
     Err(ApiError::invalid(first, text))
 }
 
+/// The targets' addresses. Those of pages become those of their repositories, unless they name a ref: a batch
+/// has one for all of them.
+///
+/// # Errors
+/// `Invalid`, which names the first target that is such a page.
+pub(super) fn addresses(repositories: &[String]) -> Result<Vec<String>, ApiError> {
+    let address = |(at, given): (usize, &String)| {
+        let place = repository::place(given, None)?;
+        match place.r#ref {
+            None => Ok(place.repository),
+            Some(shown) => {
+                let why = format!(
+                    "is a page that shows {shown}: give {} and `ref` for the batch",
+                    place.repository
+                );
+                Err(ApiError::invalid(format!("repositories[{at}]"), why))
+            }
+        }
+    };
+    repositories.iter().enumerate().map(address).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +122,16 @@ mod tests {
         let expected = "repositories[1]: is the same as repositories[0]; \
                         repositories[2]: is the same as repositories[0]";
         assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn the_page_of_a_branch_is_no_target() {
+        let pasted = list(&["github.com/acme/web#readme", "acme/api"]);
+        assert_eq!(addresses(&pasted), Ok(list(&["https://github.com/acme/web", "acme/api"])));
+        let refused =
+            addresses(&list(&["acme/api", "https://github.com/acme/web/tree/dev"])).expect_err("refused");
+        let expected = "repositories[1]: is a page that shows dev: give https://github.com/acme/web.git and `ref` for the batch";
+        assert_eq!(refused.to_string(), expected);
     }
 
     #[test]

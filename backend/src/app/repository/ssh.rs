@@ -61,7 +61,10 @@ fn check_path(path: &str) -> Result<(), String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@~".contains(c);
         if part.is_empty() || part == "." || part == ".." || part.starts_with('-') || !part.chars().all(plain)
         {
-            return Err("has a path that is not made of plain names".to_owned());
+            return Err(
+                "has a path that is not made of plain names: use the https:// address if it needs others"
+                    .to_owned(),
+            );
         }
     }
     Ok(())

@@ -144,8 +144,8 @@ fn is_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// Takes in the rest of a refused push, up to a limit.
-pub(super) async fn discard(mut body: Pieces) {
+/// Takes in the rest of a refused push, up to a limit: a client that is still sending would not read the answer.
+pub(super) async fn discard(body: &mut Pieces) {
     let mut left = MOST_DISCARDED;
     while let Some(Ok(bytes)) = body.next().await {
         match left.checked_sub(bytes.len()) {

@@ -1,17 +1,16 @@
 //! The answers of the gateway itself, as git's own server gives them: to a refused push, which `git push` shows
 //! branch by branch, and to a question that the repository's server did not answer.
 
-use std::fmt;
-
 use axum::{
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use super::{
     pkt_line,
     push::{Head, Update},
-    target::Service,
+    target::{Part, Service, Target},
+    trouble::Trouble,
 };
 
 /// Says no to every update of the push: a part of it is not done either.
@@ -20,21 +19,50 @@ pub(super) fn refusal(head: &Head, branch: &str) -> Response {
         Some(more) => format!("a push with {more} cannot pass the git gateway: push without it"),
         None => format!("this run may push to the branch {branch} only, and remove nothing"),
     };
-    match body(head, branch, &sentence) {
-        Some(body) => {
-            ([(header::CONTENT_TYPE, "application/x-git-receive-pack-result")], body).into_response()
-        }
+    match body(head, &format!("Caisson: {sentence}"), |update| reason(head, update, branch).to_owned()) {
+        Some(body) => push_result(body),
         None => super::refuse(StatusCode::FORBIDDEN, sentence),
     }
 }
 
-/// Why there is nothing to tell of a repository, in the place of its references. An HTTP status would be all that
-/// libgit2 keeps of an answer with one; this is an error that every git tells in its words.
-pub(super) fn no_references(service: Service, why: impl fmt::Display) -> Response {
-    let mut body = announcement(service);
-    pkt_line::write(&mut body, format!("ERR Caisson: {why}").as_bytes());
-    let kind = format!("application/x-{}-advertisement", service.name());
+/// A push that the repository's server did not take.
+pub(super) fn failed_push(head: &Head, trouble: &Trouble) -> Response {
+    let line = trouble.told_in_a_line().to_string();
+    // Without an update, git asks whether it may push at all: it looks at the status only.
+    match body(head, &trouble.words, |_| line.clone()).filter(|_| !head.updates.is_empty()) {
+        Some(body) => push_result(body),
+        None => super::refuse(trouble.status(), trouble.failure().message),
+    }
+}
+
+fn push_result(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/x-git-receive-pack-result")], body).into_response()
+}
+
+/// A question, or a fetch, that the repository's server did not answer. An HTTP status would be all that libgit2
+/// keeps of an answer with one; this is an error that every git tells in its words.
+pub(super) fn failed(target: &Target, headers: &HeaderMap, trouble: &Trouble) -> Response {
+    let told = trouble.told();
+    let (mut body, kind) = match target.part {
+        Part::References => (announcement(target.service), "advertisement"),
+        Part::Exchange => (Vec::new(), "result"),
+    };
+    if target.part == Part::Exchange && is_libgit2(headers) {
+        // It does not read an error in the place of a pack, but what is said beside one.
+        pkt_line::write(&mut body, b"NAK\n");
+        pkt_line::write(&mut body, format!("\u{2}{told}\n").as_bytes());
+        pkt_line::write_flush(&mut body);
+    } else {
+        pkt_line::write(&mut body, format!("ERR {told}").as_bytes());
+    }
+    let kind = format!("application/x-{}-{kind}", target.service.name());
     ([(header::CONTENT_TYPE, kind.as_str()), (header::CACHE_CONTROL, "no-cache")], body).into_response()
+}
+
+/// Whether the client is libgit2, which the executor speaks git with.
+fn is_libgit2(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.is_some_and(|agent| agent.contains("libgit2"))
 }
 
 /// What smart HTTP says before the references.
@@ -45,8 +73,8 @@ pub(super) fn announcement(service: Service) -> Vec<u8> {
     head
 }
 
-/// `None` when the client did not ask for a report.
-fn body(head: &Head, branch: &str, sentence: &str) -> Option<Vec<u8>> {
+/// A report with what is said beside it, and why for each update. `None` when the client did not ask for one.
+fn body(head: &Head, said: &str, reason: impl Fn(&Update) -> String) -> Option<Vec<u8>> {
     let can = |what: &str| head.capabilities.iter().any(|capability| capability == what);
     if !can("report-status") && !can("report-status-v2") {
         return None;
@@ -54,7 +82,7 @@ fn body(head: &Head, branch: &str, sentence: &str) -> Option<Vec<u8>> {
     let mut report = Vec::new();
     pkt_line::write(&mut report, b"unpack ok\n");
     for update in &head.updates {
-        let line = format!("ng {} {}\n", update.reference, reason(head, update, branch));
+        let line = format!("ng {} {}\n", update.reference, reason(update));
         pkt_line::write(&mut report, line.as_bytes());
     }
     pkt_line::write_flush(&mut report);
@@ -62,7 +90,9 @@ fn body(head: &Head, branch: &str, sentence: &str) -> Option<Vec<u8>> {
         return Some(report);
     }
     let mut bands = Vec::new();
-    pkt_line::write(&mut bands, format!("\u{2}Caisson: {sentence}\n").as_bytes());
+    if !said.is_empty() {
+        pkt_line::write(&mut bands, format!("\u{2}{said}\n").as_bytes());
+    }
     for part in report.chunks(pkt_line::LONGEST - 5) {
         pkt_line::write(&mut bands, &[b"\x01", part].concat());
     }

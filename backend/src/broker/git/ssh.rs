@@ -10,9 +10,10 @@ mod identity;
 mod known_hosts;
 mod session;
 
-use axum::http::StatusCode;
+use api::executor::GitFailureCode as Code;
 
 pub(super) use self::{body::BodyError, exchange::answer, identity::Identity, known_hosts::KnownHosts};
+use super::trouble::Trouble;
 
 /// Why the SSH server did not do what it was asked; never contains a key.
 #[derive(Debug, thiserror::Error)]
@@ -39,16 +40,14 @@ pub(super) enum Error {
 
 impl Error {
     /// What git in the container is told: that it is not there, not open to Caisson, or not reachable.
-    pub(super) const fn status(&self) -> StatusCode {
-        match self {
-            Self::Refused(_) => StatusCode::NOT_FOUND,
-            Self::KeyRefused { .. } => StatusCode::FORBIDDEN,
-            Self::Request(_) => StatusCode::BAD_REQUEST,
-            Self::Unreachable { .. }
-            | Self::TimedOut { .. }
-            | Self::UnknownHostKey { .. }
-            | Self::BrokenOff { .. }
-            | Self::Malformed(_) => StatusCode::BAD_GATEWAY,
-        }
+    pub(super) fn into_trouble(self) -> Trouble {
+        let code = match self {
+            Self::Refused(_) => Code::NotFound,
+            Self::KeyRefused { .. } => Code::AuthRequired,
+            Self::Request(_) => Code::Other,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::BrokenOff { .. } => Code::Interrupted,
+            Self::UnknownHostKey { .. } | Self::Malformed(_) => Code::Network,
+        };
+        Trouble::new(code, self.to_string())
     }
 }

@@ -62,6 +62,11 @@ impl Target {
         has_host.then_some(Self { repository, service, part })
     }
 
+    /// The question what there is.
+    pub(super) fn references(repository: &Url, service: Service) -> Self {
+        Self { repository: repository.clone(), service, part: Part::References }
+    }
+
     /// Whether it is about this repository. A missing or added `.git` or slash at the end is the same.
     pub(super) fn is_in(&self, repository: &Url) -> bool {
         identity(&self.repository) == identity(repository)

@@ -123,6 +123,7 @@ fn checks_commits_and_the_end() {
     });
     let mut passed = failed.clone();
     passed["verdict"] = json!("passed");
+    passed["why"] = json!("exit code 0");
     passed["attempt"] = json!(2);
     let detail = "A check still fails after 3 attempts.\nRead its output above.";
     assert_snapshot!(shown(&[

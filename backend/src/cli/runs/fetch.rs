@@ -79,6 +79,11 @@ pub(super) async fn artifact(client: &Client, id: RunId, name: &str, output: &Ou
         return Ok(());
     }
     let bytes = answer.bytes().await.map_err(|error| Failure::Cut(error.to_string()))?;
+    if output.is_watched() && str::from_utf8(&bytes).is_err() {
+        let why =
+            format!("{name} is no text; write it to a file: caisson runs artifact {id} {name} > {name}");
+        return Err(Failure::Usage(why));
+    }
     let base64 = base64::prelude::BASE64_STANDARD.encode(&bytes);
     output.answer(&json!({ "name": name, "bytes": bytes.len(), "base64": base64 }), |_| {
         text::lines(&String::from_utf8_lossy(&bytes))

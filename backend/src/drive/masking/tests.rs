@@ -5,7 +5,7 @@ use api::{
     event::{
         AgentLine, AgentLineType, CheckRun, EgressEvent, Notice, Progress, StateChange, UserMessage, Verdict,
     },
-    run::{GateKind, Reason, RunState},
+    run::{Artifact, GateKind, Reason, RunState},
 };
 
 use super::*;
@@ -101,6 +101,15 @@ fn every_kind_of_event_and_every_field_of_a_run_is_masked() {
         model: Some(told()),
         gate: Some(Some(shown)),
         denied: Some(vec![one]),
+        artifacts: Some(vec![Artifact { name: "a.patch".into(), bytes: 1, what: told() }]),
+        work: Some(Work {
+            not_committed: vec![NotCommitted { path: told(), bytes: 1, why: told() }],
+            elsewhere: vec![Elsewhere { place: told(), commit: "abc".into(), commits: 1 }],
+            denied: [("call".into(), told())].into(),
+            outside: [("call".into(), told())].into(),
+            cut: [("a.patch".into(), 1)].into(),
+            told: vec![told()],
+        }),
         ..RunPatch::default()
     };
     assert!(format!("{write:?}").contains("s3cr3t"), "it was in there");

@@ -2,12 +2,13 @@
 
 use api::{
     id::{BatchId, InstanceId, RunId, TaskId},
-    run::{Cost, Run},
+    instance::Denied,
+    run::{Cost, Denials, Run},
 };
 use sea_orm::entity::prelude::*;
 
 use super::{from_json, from_name, timestamp};
-use crate::store::{Error, RunRecord};
+use crate::store::{Error, RunRecord, Work, denied_hosts};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "runs")]
@@ -58,6 +59,8 @@ pub struct Model {
     pub events_removed_at: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub egress_denied: String,
+    #[sea_orm(column_type = "Text")]
+    pub work: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -69,6 +72,8 @@ impl TryFrom<Model> for RunRecord {
     type Error = Error;
 
     fn try_from(row: Model) -> Result<Self, Error> {
+        let work: Work = from_json("work of a run", &row.work)?;
+        let refused: Vec<Denied> = from_json("denied hosts", &row.egress_denied)?;
         let run = Run {
             id: RunId(row.id),
             task_id: TaskId(row.task_id),
@@ -101,6 +106,8 @@ impl TryFrom<Model> for RunRecord {
             last_seq: row.last_seq,
             gate: row.gate.as_deref().map(|text| from_json("gate", text)).transpose()?,
             artifacts: from_json("artifacts", &row.artifacts)?,
+            not_committed: work.not_committed.clone(),
+            denied: Denials { tools: work.denied_tools(), hosts: denied_hosts(&refused) },
             // Below 0 while they are being removed, see `retention`.
             events_removed_at: row.events_removed_at.map(|at| timestamp(at.saturating_abs())),
             version: row.version,
@@ -110,6 +117,7 @@ impl TryFrom<Model> for RunRecord {
         };
         Ok(Self {
             run,
+            work,
             cancel_requested: row.cancel_requested,
             execution: row.execution,
             execution_n: row.execution_n.unsigned_abs(),

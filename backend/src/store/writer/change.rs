@@ -56,7 +56,9 @@ impl TryFrom<RunWrite> for Change {
             || patch.head_commit.is_some()
             || patch.instance_id.is_some()
             || patch.gate.is_some()
-            || patch.artifacts.is_some();
+            || patch.artifacts.is_some()
+            || patch.denied.is_some()
+            || patch.work.is_some();
         let end = end.map(|end| RunEnd { reason: end.reason, detail: clean(end.detail) });
         let cursor = patch.execution.take();
         let cursor = cursor.map(|(name, n)| (clean(name), i64::try_from(n).unwrap_or(i64::MAX)));
@@ -107,6 +109,9 @@ fn columns(patch: RunPatch) -> Result<Option<run::ActiveModel>, Error> {
     }
     if let Some(denied) = &patch.denied {
         row.egress_denied = Set(to_json("denied hosts", denied)?);
+    }
+    if let Some(work) = &patch.work {
+        row.work = Set(to_json("work of a run", work)?);
     }
     for (column, value) in [
         (&mut row.base_commit, patch.base_commit),

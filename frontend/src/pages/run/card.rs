@@ -111,8 +111,7 @@ pub(super) fn CheckCard(check: CheckRun, open: RwSignal<bool>) -> impl IntoView 
         (Verdict::TimedOut, _) => ("bad", "took too long".to_owned()),
         (Verdict::Vacuous, _) => ("bad", "checked nothing".to_owned()),
     };
-    let why = (check.verdict != Verdict::Passed && !check.why.is_empty())
-        .then(|| view! { <p class="why">{check.why}</p> });
+    let why = check.remark().map(|why| view! { <p class="why">{why.to_owned()}</p> });
     let took = words::took(i64::try_from(check.duration_ms).unwrap_or(i64::MAX));
     let tail = if check.verdict == Verdict::Passed { 0 } else { 8 };
     view! {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use api::{
     rpc::runs::RunsApiClient,
-    run::{Artifact, FileChange, RunDiff},
+    run::{FileChange, RunDiff},
 };
 use leptos::prelude::*;
 
-use super::{RunView, card::totals_view};
+use super::{RunView, card::totals_view, kept::Kept};
 use crate::{
     components::{DiffView, Empty, Show, Trouble},
     link::use_link,
@@ -139,37 +139,16 @@ fn Lines(lines: Vec<crate::state::diff::DiffLine>, whole: RwSignal<bool>) -> imp
 #[component]
 fn Downloads(view: RunView) -> impl IntoView {
     let id = view.id;
-    let artifacts =
-        Memo::new(move |_| view.run.read().as_ref().map(|run| run.artifacts.clone()).unwrap_or_default());
-    let link = move |artifact: Artifact| {
-        let address = format!("/api/runs/{id}/artifacts/{}", artifact.name);
-        let words = artifact_words(&artifact.name);
-        let file = artifact.name.clone();
-        view! {
-            <li>
-                <a href=address download=file class="mono" data-testid="artifact">{artifact.name}</a>
-                <span class="third">{words::bytes(artifact.bytes)}{words}</span>
-            </li>
-        }
-    };
     view! {
         <section class="panel downloads">
             <h3>"Download"</h3>
-            <ul>
-                {move || artifacts.get().into_iter().map(link).collect_view()}
+            <ul class="kept">
+                <Kept view test_id="artifact"/>
                 <li>
                     <a href=format!("/api/runs/{id}/log") download=format!("run-{id}.ndjson") class="mono" data-testid="download-log">"log"</a>
                     <span class="third">"every event, a line each"</span>
                 </li>
             </ul>
         </section>
-    }
-}
-
-fn artifact_words(name: &str) -> Option<&'static str> {
-    match name {
-        "uncommitted.patch" => Some(" · what was not committed at the end"),
-        "changes.patch" => Some(" · everything since the base commit"),
-        _ => None,
     }
 }

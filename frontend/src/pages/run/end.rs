@@ -1,9 +1,12 @@
-//! The card at the end of a conversation: how it ended, why, and what was saved.
+//! The card at the end of a conversation: how it ended, why, and where its work is.
 
 use api::{event::StateChange, run::wire_name};
 use leptos::prelude::*;
 
-use super::RunView;
+use super::{
+    RunView,
+    kept::{Kept, Left},
+};
 use crate::state::badge::{Tone, tone_of};
 
 /// How the run ended.
@@ -43,6 +46,7 @@ pub(super) fn EndCard(view: RunView, change: StateChange) -> impl IntoView {
             {change.detail.map(|detail| view! { <p>{detail}</p> })}
             {saved}
             {request}
+            <ul class="kept"><Kept view test_id="end-artifact"/><Left view/></ul>
         </div>
     }
 }

@@ -104,6 +104,11 @@ fn StepFields(form: RwSignal<TaskForm>, failure: RwSignal<Option<Failure>>, key:
             step.checks = event_target_value(&event);
         }
     };
+    let clean = move |event| {
+        if let Some(step) = form.write().steps.iter_mut().find(|step| step.key == key) {
+            step.clean = event_target_checked(&event);
+        }
+    };
     view! {
         <fieldset class="panel step-fields">
             <legend>
@@ -118,6 +123,10 @@ fn StepFields(form: RwSignal<TaskForm>, failure: RwSignal<Option<Failure>>, key:
                 <textarea rows="3" class="mono" spellcheck="false" prop:value=first.checks on:input=checks data-testid="step-checks"
                     placeholder="cargo test --workspace"></textarea>
             </Field>
+            <label class="clean-checks">
+                <input type="checkbox" prop:checked=first.clean on:change=clean data-testid="step-clean"/>
+                "Run them in a clean checkout of the commit, without files that are in no commit"
+            </label>
         </fieldset>
     }
 }

@@ -45,11 +45,30 @@ fn a_stored_task_comes_back_as_it_was() {
 #[test]
 fn checks_are_one_a_line_and_keep_what_the_form_does_not_show() {
     let mut form = TaskForm::new();
-    let slow =
-        Check { run: "cargo test".to_owned(), timeout_seconds: Some(9), expect: Some("ok".to_owned()) };
+    let slow = Check {
+        run: "cargo test".to_owned(),
+        timeout_seconds: Some(9),
+        expect: Some("ok".to_owned()),
+        clean: false,
+    };
     form.steps[0].stored = vec![slow.clone()];
     form.steps[0].checks = " cargo test \n\ncargo fmt --check\n".to_owned();
-    assert_eq!(form.wire().unwrap().steps[0].checks, [slow, Check::from("cargo fmt --check")]);
+    assert_eq!(form.wire().unwrap().steps[0].checks, [slow.clone(), Check::from("cargo fmt --check")]);
+    form.steps[0].clean = true;
+    let clean = |check: Check| Check { clean: true, ..check };
+    assert_eq!(form.wire().unwrap().steps[0].checks, [clean(slow), clean(Check::from("cargo fmt --check"))]);
+}
+
+#[test]
+fn checks_of_which_some_are_clean_stay_so_until_one_chooses_for_all() {
+    let clean = Check { clean: true, ..Check::from("make test") };
+    let step = Step { instructions: "Do it.".to_owned(), checks: vec![clean.clone(), "make lint".into()] };
+    let mut form = TaskForm::of(&task(TaskSpec::new("A task", vec![step.clone()])));
+    assert!(!form.steps[0].clean);
+    assert_eq!(form.wire().unwrap().steps, [step]);
+    form.steps[0].stored = vec![clean];
+    form.steps[0].checks = "make test".to_owned();
+    assert_eq!(form.wire().unwrap().steps[0].checks, [Check::from("make test")]);
 }
 
 #[test]

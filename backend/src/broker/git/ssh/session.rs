@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::executor::words;
 use bytes::Bytes;
 use russh::{
     ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred,
@@ -41,7 +42,6 @@ pub(super) struct Session {
     has_spoken: bool,
     /// Nothing more of the answer comes.
     has_ended: bool,
-    has_failed: bool,
 }
 
 impl Session {
@@ -58,9 +58,6 @@ impl Session {
                 }
                 Some(ChannelMsg::ExtendedData { data, .. }) => self.keep(&data),
                 Some(ChannelMsg::Eof) => self.has_ended = true,
-                // The command may have gone while the last of its answer is still on its way.
-                Some(ChannelMsg::ExitStatus { exit_status }) => self.has_failed = exit_status != 0,
-                Some(ChannelMsg::ExitSignal { .. }) => self.has_failed = true,
                 Some(ChannelMsg::Close) | None => return self.end(),
                 Some(_) => {}
             }
@@ -72,10 +69,16 @@ impl Session {
             let why = "the connection was cut".to_owned();
             return Err(Error::BrokenOff { host: self.host.clone(), why });
         }
-        if self.has_failed && !self.has_spoken {
-            return Err(Error::Refused(self.said()));
+        let said = words(&self.words);
+        match (self.has_spoken, said.is_empty()) {
+            (true, _) => Ok(None),
+            // A server that refuses says why; one that only ends is restarting, or has too many sessions.
+            (false, true) => {
+                let why = "it ended without a word".to_owned();
+                Err(Error::BrokenOff { host: self.host.clone(), why })
+            }
+            (false, false) => Err(Error::Refused(said)),
         }
-        Ok(None)
     }
 
     /// Hangs up.
@@ -88,15 +91,6 @@ impl Session {
     fn keep(&mut self, words: &[u8]) {
         let room = LONGEST_WORDS.saturating_sub(self.words.len());
         self.words.extend_from_slice(&words[..words.len().min(room)]);
-    }
-
-    /// In one line, as the server chose its words; nothing that a terminal would obey.
-    fn said(&self) -> String {
-        let words = String::from_utf8_lossy(&self.words);
-        let words =
-            words.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());
-        let words = words.collect::<Vec<_>>().join(" ");
-        if words.is_empty() { "nothing, and ended".to_owned() } else { words }
     }
 }
 
@@ -194,7 +188,6 @@ async fn begin(
         words: Vec::new(),
         has_spoken: false,
         has_ended: false,
-        has_failed: false,
     })
 }
 

@@ -153,11 +153,9 @@ async fn a_credential_is_shown_to_its_host_only_and_what_repeats_it_is_blanked()
             server.at("").port().unwrap()
         );
         let answer = reqwest::get(gateway.at(&path)).await.unwrap();
-        assert_eq!(answer.status(), 418);
-        assert_eq!(answer.headers()["x-kept"], "1");
         let all = format!("{:?}", answer.headers());
         let text = answer.text().await.unwrap();
-        assert!(text.starts_with(&format!("you showed {expected}")), "{text}");
+        assert!(text.contains(&format!("HTTP status 418. The remote says: you showed {expected}")), "{text}");
         // me:canary-password
         for secret in ["canary-password", "bWU6Y2FuYXJ5LXBhc3N3b3Jk"] {
             assert!(!text.contains(secret) && !all.contains(secret), "{all} {text}");

@@ -34,6 +34,10 @@ pub(super) struct World {
     pub gateway: Loopback,
 }
 
+/// What answers some requests in the place of the git server.
+pub(super) trait Front: Fn(&Request) -> Option<Response> + Clone + Send + Sync + 'static {}
+impl<F: Fn(&Request) -> Option<Response> + Clone + Send + Sync + 'static> Front for F {}
+
 /// What a git command said.
 pub(super) struct Said {
     ok: bool,
@@ -58,6 +62,15 @@ impl World {
 
     /// A world in which this is the run's repository.
     pub(super) async fn with_repository(own: &str) -> Self {
+        Self::with(own, |_| None).await
+    }
+
+    /// A world in which this answers before the git server, when it answers.
+    pub(super) async fn behind(front: impl Front) -> Self {
+        Self::with("own.git", front).await
+    }
+
+    async fn with(own: &str, front: impl Front) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for repository in ["own.git", "other.git"] {
             git(folder.path(), &["init", "--quiet", "--bare", "--initial-branch", "main", repository])
@@ -67,7 +80,19 @@ impl World {
         let (seen, root) = (Seen::default(), folder.path().to_owned());
         let answer = {
             let seen = Seen::clone(&seen);
-            move |request| serve(root.clone(), Seen::clone(&seen), request)
+            move |request: Request| {
+                let (front, root, seen) = (front(&request), root.clone(), Seen::clone(&seen));
+                async move {
+                    match front {
+                        Some(answer) => {
+                            // As proxies do, so that the client is not cut off while it sends.
+                            body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+                            answer
+                        }
+                        None => serve(root, seen, request).await,
+                    }
+                }
+            }
         };
         let server = Loopback::serve(Router::new().fallback(answer)).await;
         let gateway = gateway(&server.at(own)).await;
@@ -102,6 +127,11 @@ impl World {
         std::fs::write(self.folder.path().join(folder).join(file), content).unwrap();
         self.git(folder, &["add", file]).await.done();
         self.git(folder, &["commit", "--quiet", "--message", file]).await.done();
+    }
+
+    /// Where this is on disk.
+    pub(super) fn path(&self, folder: &str) -> PathBuf {
+        self.folder.path().join(folder)
     }
 
     pub(super) async fn head_of(&self, folder: &str, name: &str) -> String {
