@@ -107,7 +107,7 @@ fn a_run_that_stopped_names_the_places_that_are_there_and_no_others() {
     let detail = stopped(&pushed, &Work::default(), "It was cancelled.");
     assert_eq!(detail, "It was cancelled. Of its work, branch work has what was pushed.");
 
-    let mut all = pushed.clone();
+    let mut all = pushed;
     for name in [CHANGES, UNPUSHED, UNCOMMITTED, WORKSPACE] {
         keeps(&mut all, name);
     }
