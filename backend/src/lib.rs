@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+mod cut;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod hex;
@@ -187,6 +188,7 @@ impl Backend {
         app.tasks.spawn_service("lease", |stop| lease::run(app.clone(), stop));
         app.tasks.spawn("reconcile", |stop| reconcile::run(app.clone(), stop));
         app.tasks.spawn("keep", |stop| reconcile::keep::run(app.clone(), stop));
+        app.tasks.spawn("room", |stop| app::system::room::watch(app.clone(), stop));
         app.tasks.spawn("dispatch", |stop| dispatch::run(app.clone(), stop));
         server::serve(listener, parts, &app.tasks).await;
         if !app.tasks.drain(GRACE).await {

@@ -16,6 +16,7 @@ mod figures;
 mod gates;
 mod health;
 mod instances;
+mod large;
 mod leases;
 mod messages;
 mod queue;
@@ -42,7 +43,7 @@ pub use batches::{NewBatch, Spending};
 pub use bells::Partial;
 pub use events::{EventPage, PageLimit, StoredEvent};
 pub use figures::Figures;
-pub use gates::GateRecord;
+pub use gates::{GateRecord, GateText};
 pub use messages::Message;
 pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
@@ -102,6 +103,8 @@ pub struct Store {
     /// This process, to the other backends on the same database.
     origin: Uuid,
     writer: writer::Queue,
+    /// Long texts that readers have in memory.
+    large: Arc<large::Large>,
 }
 
 impl Store {
@@ -135,7 +138,7 @@ impl Store {
             let (url, rung) = (url.to_owned(), bells.clone());
             tasks.spawn_service("store.remote", |stop| remote::listen(url, origin, rung, stop));
         }
-        Ok(Self { read, write, bells, origin, writer: queue })
+        Ok(Self { read, write, bells, origin, writer: queue, large: Arc::default() })
     }
 
     /// Runs that another backend has changed, or whose changes may have been missed; live only.

@@ -21,6 +21,7 @@ mod restart;
 mod scale;
 mod socket;
 mod stand_in;
+mod standing;
 mod streams;
 mod subscribers;
 mod ten_at_once;

@@ -16,7 +16,9 @@ use crate::store::{PageLimit, RunFilter};
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
 /// The most bytes of events in one page, which the last one may exceed.
-const MAX_EVENT_BYTES: u32 = 4 << 20;
+const MAX_EVENT_BYTES: usize = 4 << 20;
+/// How much of it is read at once.
+const READ: u32 = 512 << 10;
 
 /// What `runs.create` is asked for.
 #[derive(Clone, Debug)]
@@ -150,12 +152,23 @@ impl App {
         if self.store.events_removed(id).await? {
             return Ok(Page { items: Vec::new(), next: None });
         }
-        let most = PageLimit { events: limit + 1, bytes: MAX_EVENT_BYTES };
-        let page = self.store.event_page(id, after, most).await?;
-        let items = page.events.iter().take(limit as usize).map(|stored| stored.event());
-        let items = items.collect::<Result<Vec<Event>, _>>()?;
-        let next = items.last().filter(|_| !page.is_last || items.len() < page.events.len());
-        let next = next.map(|event| event.seq.to_string());
+        let (mut items, mut bytes, mut seen) = (Vec::new(), 0, after);
+        let is_last = loop {
+            let left = PageLimit { events: limit - u32::try_from(items.len()).unwrap_or(limit), bytes: READ };
+            let page = self.store.event_page(id, seen, left).await?;
+            let Some(last) = page.events.last() else { break true };
+            seen = last.seq;
+            for stored in &page.events {
+                bytes += stored.shown_bytes();
+                items.push(self.store.event_shown(stored).await?);
+            }
+            if page.is_last || limit as usize <= items.len() || MAX_EVENT_BYTES <= bytes {
+                break page.is_last;
+            }
+        };
+        let more = !is_last
+            && !self.store.event_page(id, seen, PageLimit { events: 1, bytes: 1 }).await?.events.is_empty();
+        let next = items.last().filter(|_| more).map(|event: &Event| event.seq.to_string());
         Ok(Page { items, next })
     }
 

@@ -2,6 +2,7 @@
 
 mod disk;
 mod findings;
+pub(crate) mod room;
 
 use std::time::Duration;
 

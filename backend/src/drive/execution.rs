@@ -9,7 +9,7 @@ use api::{
 };
 use futures::{Stream, StreamExt, stream::FuturesUnordered};
 
-use super::{Driver, End, Halt, heed::heed, lines, silence::Silence, wait};
+use super::{Driver, End, Halt, asks::Asked, heed::heed, lines, silence::Silence, wait};
 use crate::{
     agent::{Agent, Error},
     store::{NewEvent, Partial, RunPatch},
@@ -91,9 +91,14 @@ impl Driver {
         self.settle(agent, id).await?;
         let mut silence = Silence::new(self.app.config.runs.silence_notice);
         let (driven, money) = (self.driven.clone(), self.money.clone());
+        let mut room = self.app.room.subscribe();
         loop {
+            let now = *room.borrow_and_update();
+            let waits = self.waits_for_room(now).await?;
             let batch = tokio::select! {
-                batch = batches.next() => batch,
+                batch = batches.next(), if !waits => batch,
+                // It cannot close: the app holds the other end.
+                Ok(()) = room.changed() => continue,
                 Some(_) = acks.next() => continue,
                 () = driven.inbox.notified() => {
                     self.settle(agent, id).await?;
@@ -103,7 +108,7 @@ impl Driver {
                     self.open_budget(line).await?;
                     continue;
                 }
-                quiet = silence.lasts() => {
+                quiet = silence.lasts(), if !waits => {
                     self.tell_silence(agent, id, quiet).await?;
                     continue;
                 }
@@ -114,8 +119,14 @@ impl Driver {
             *unreachable_since = None;
             let (kept, outcome) = self.sort(batch);
             if let Some(last) = kept.last().and_then(ExecutionLine::n) {
-                let asked = self.open_asks(id, &kept).await?;
+                let asked = match self.open_asks(agent, id, &kept).await? {
+                    Asked::Done(asked) => asked,
+                    Asked::Cut(why) => return Ok(Stopped::Cut(why)),
+                };
                 self.store_lines(id, kept, last).await?;
+                if let Some(end) = self.log_is_full() {
+                    return Err(end.into());
+                }
                 // What is stored here may be forgotten there; a lost acknowledgement is made up for by the next,
                 // and so is one that is left out while another is under way.
                 if acks.is_empty() {

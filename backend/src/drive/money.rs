@@ -9,7 +9,7 @@ use api::{
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{End, gates::is_of_batch};
+use super::End;
 use crate::{
     app::talk::new_budget,
     broker::{Meter, Permit, Spent},
@@ -65,7 +65,7 @@ impl Money {
     pub(super) fn of(store: &Store, record: &RunRecord, gates: &[GateRecord]) -> Self {
         let budget = |gate: &&GateRecord| gate.gate.kind == GateKind::Budget;
         let stopped = gates.iter().filter(budget).any(|gate| gate.gate.answer.as_deref() == Some(STOP));
-        let own = gates.iter().filter(budget).filter(|gate| !is_of_batch(gate));
+        let own = gates.iter().filter(budget).filter(|gate| !gate.of_batch);
         let raised = own.filter_map(|gate| new_budget(gate.gate.answer.as_deref()?)).reduce(f64::max);
         let run = &record.run;
         let spending = Spending {

@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use api::{run::Run, stream::Frame};
 use futures::{Stream, StreamExt};
@@ -18,12 +18,21 @@ use jsonrpsee::{
     server::SendTimeoutError,
 };
 use serde::Serialize;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::follow::Outgoing, store::Error};
+use crate::{
+    app::follow::{
+        Outgoing,
+        pump::{Left, Outlet, PATIENCE, patience, pump},
+    },
+    store::Error,
+};
 
-/// How long a reader may leave no place for a frame.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How much of one subscription may wait in the buffer of its connection, in bytes, beside a last message.
+const WAITING: usize = 128 << 10;
+/// Between two looks at a buffer that holds that much.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Sends frames until the end, the reader's leave, or the server's stop.
 ///
@@ -45,33 +54,87 @@ async fn frames_within(
     after: i64,
     stop: CancellationToken,
 ) -> SubscriptionResult {
-    let mut sent = after;
-    {
-        let mut frames = std::pin::pin!(frames);
-        loop {
-            let frame = match next(&sink, &mut frames, &stop).await {
-                None => return Ok(()),
-                Some(Ok(frame)) => frame,
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "a reader is let go because the log cannot be read");
-                    return Err(cut("the log cannot be read now: subscribe again"));
-                }
-            };
-            if !send(&sink, &frame, patience).await? {
-                break;
+    let mut socket = Socket { sink: &sink, patience, waiting: VecDeque::new() };
+    match pump(&mut socket, frames, after, &stop).await {
+        Left::Over => Ok(()),
+        Left::Unreadable => Err(cut("the log cannot be read now: subscribe again")),
+        Left::Late(resync) => {
+            // Waits as long as the connection lives: without this word the reader would wait for ever.
+            let resync = sink.send(message(&sink, &resync)?);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = resync => {}
             }
-            if let Outgoing::Item { event } = &frame {
-                sent = event.seq;
-            }
+            Ok(())
         }
     }
-    // Waits as long as the connection lives: without this word the reader would wait for ever.
-    let resync = sink.send(message(&sink, &Frame::Resync { after: sent })?);
-    tokio::select! {
-        () = stop.cancelled() => {}
-        _ = resync => {}
+}
+
+/// A reader on a WebSocket.
+struct Socket<'a> {
+    sink: &'a SubscriptionSink,
+    patience: Duration,
+    /// The lengths of the newest messages, oldest first.
+    waiting: VecDeque<usize>,
+}
+
+impl Outlet for Socket<'_> {
+    async fn offer(&mut self, frame: &Outgoing) -> Result<bool, Error> {
+        let soon = |this: &Self| Instant::now() + this.patience;
+        let event = match frame {
+            Outgoing::Item { event } if event.is_large() => event,
+            Outgoing::Item { event } => return self.send(frame, event.bytes(), soon(self)).await,
+            Outgoing::Other(_) => return self.send(frame, 0, soon(self)).await,
+        };
+        let late = Instant::now() + patience(self.patience, event.bytes());
+        let mut pieces = event.pieces().peekable();
+        while let Some(text) = pieces.next() {
+            let bytes = text.len();
+            let part = Frame::Part { seq: event.seq, text, last: pieces.peek().is_none() };
+            if !self.send(&part, bytes, late.min(soon(self))).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
-    Ok(())
+
+    async fn gone(&mut self) {
+        self.sink.closed().await;
+    }
+}
+
+impl Socket<'_> {
+    async fn send(
+        &mut self,
+        frame: &(impl Serialize + Sync),
+        bytes: usize,
+        until: Instant,
+    ) -> Result<bool, Error> {
+        while !self.has_room() {
+            if until <= Instant::now() {
+                return Ok(false);
+            }
+            tokio::select! {
+                () = self.sink.closed() => return Ok(true),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+        let message = message(self.sink, frame);
+        let message = message.map_err(|error| Error::Corrupt { what: "event", why: error.to_string() })?;
+        self.waiting.push_back(bytes);
+        let left = until.saturating_duration_since(Instant::now());
+        Ok(is_taken(self.sink.send_timeout(message, left).await))
+    }
+
+    /// Whether one message more may wait in the buffer. It is shared with the other subscriptions of the connection,
+    /// so that more than what waits there is counted rather than less.
+    fn has_room(&mut self) -> bool {
+        let most = self.sink.max_capacity() - self.sink.capacity();
+        while most < self.waiting.len() {
+            self.waiting.pop_front();
+        }
+        self.waiting.iter().sum::<usize>() < WAITING
+    }
 }
 
 /// Sends runs as they change.
@@ -135,18 +198,23 @@ async fn next<S: Stream + Unpin + Send>(
     }
 }
 
-/// Whether the item found a place in time. A connection that is gone ends in `next`.
+/// Whether the item found a place in time.
 async fn send(
     sink: &SubscriptionSink,
     item: &(impl Serialize + Sync),
     patience: Duration,
 ) -> Result<bool, SubscriptionError> {
-    match sink.send_timeout(message(sink, item)?, patience).await {
-        Ok(()) | Err(SendTimeoutError::Closed(_)) => Ok(true),
-        Err(SendTimeoutError::Timeout(_)) => Ok(false),
+    Ok(is_taken(sink.send_timeout(message(sink, item)?, patience).await))
+}
+
+/// Whether there was a place. A connection that is gone ends in `next`.
+fn is_taken(sent: Result<(), SendTimeoutError>) -> bool {
+    match sent {
+        Ok(()) | Err(SendTimeoutError::Closed(_)) => true,
+        Err(SendTimeoutError::Timeout(_)) => false,
     }
 }
 
-fn message(sink: &SubscriptionSink, item: &impl Serialize) -> Result<SubscriptionMessage, SubscriptionError> {
-    Ok(SubscriptionMessage::new(sink.method_name(), sink.subscription_id(), item)?)
+fn message(sink: &SubscriptionSink, item: &impl Serialize) -> Result<SubscriptionMessage, serde_json::Error> {
+    SubscriptionMessage::new(sink.method_name(), sink.subscription_id(), item)
 }

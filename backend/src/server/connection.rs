@@ -1,6 +1,6 @@
 //! Connections: accepted up to a limit, each served by a task of its own, ended in time.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -9,7 +9,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    io::{AsyncWriteExt, BufReader, DuplexStream},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
@@ -24,7 +24,14 @@ use crate::tasks::Tasks;
 const HEAD: Duration = Duration::from_secs(30);
 
 /// How many bytes may be on their way between the server and a socket, in each direction.
-const CARRIED: usize = 64 << 10;
+const CARRIED: usize = 32 << 10;
+
+/// How much of an answer waits before its next piece is asked for. Also the longest request head, in bytes.
+const HELD: usize = 64 << 10;
+
+/// A reader that takes nothing of what is there for it for so long is let go, so that those who stand still do not use
+/// up the connections, and what their answers hold.
+const STANDS_STILL: Duration = Duration::from_secs(30);
 
 /// The pause after a failed accept: usually the process is out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -74,6 +81,7 @@ async fn connection(
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_buf_size(HELD)
         .serve_connection(TokioIo::new(near), TowerToHyperService::new(service))
         .with_upgrades();
     let serving = async {
@@ -108,11 +116,60 @@ async fn carry(stream: TcpStream, far: DuplexStream) {
         std::future::pending::<()>().await;
     };
     let outward = async {
-        let _ = tokio::io::copy_buf(&mut from_server, &mut to_client).await;
-        let _ = to_client.shutdown().await;
+        if hand_over(&mut from_server, &mut to_client, STANDS_STILL).await.is_ok() {
+            let _ = to_client.shutdown().await;
+        }
     };
     tokio::select! {
         () = inward => {}
         () = outward => {}
+    }
+}
+
+/// Hands bytes over to their end. A reader that takes none of them for too long is an error.
+async fn hand_over(
+    from: &mut (impl AsyncBufRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    longest: Duration,
+) -> io::Result<()> {
+    loop {
+        let bytes = from.fill_buf().await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let taken = tokio::time::timeout(longest, to.write(bytes)).await??;
+        if taken == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        from.consume(taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_is_let_go_and_a_slow_one_is_not() {
+        let (mut near, mut far) = tokio::io::duplex(10);
+        let longest = Duration::from_secs(30);
+        let sent = [7; 100];
+        let mut from = BufReader::new(&sent[..]);
+        let slow = async {
+            let mut read = [0; 100];
+            for piece in read.chunks_mut(10) {
+                tokio::time::advance(longest / 2).await;
+                far.read_exact(piece).await.unwrap();
+            }
+            read
+        };
+        let (sending, read) = tokio::join!(hand_over(&mut from, &mut near, longest), slow);
+        sending.unwrap();
+        assert_eq!(read, [7; 100]);
+        let mut from = BufReader::new(&sent[..]);
+        let error = hand_over(&mut from, &mut near, longest).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -27,11 +27,10 @@ use super::{
 };
 use crate::{audit::Audit, config::Http};
 
-/// The largest answer, in bytes: one line of the agent, up to 64 MiB, in JSON up to six times that. A page of
-/// events ends with the first that does not fit, so no line can make a run's log unreadable.
+/// The largest answer, in bytes.
 pub(super) const LARGEST_ANSWER: u32 = 512 << 20;
 /// Messages that wait for one slow socket. They are held per connection, and an event may be large.
-const BUFFER: u32 = 256;
+const BUFFER: u32 = 32;
 /// Calls in one batch.
 const BATCH: u32 = 100;
 /// How much of a request that is too large is read and thrown away, so that its sender hears why: one that

@@ -20,6 +20,7 @@ use super::{
     Error,
     entity::run_event::Row,
     events::{EventPage, StoredEvent},
+    large::LARGE,
 };
 use tail::Tail;
 
@@ -97,7 +98,9 @@ impl Bells {
             let run = rows[0].run;
             let followed = lock(&self.events).get(&run).is_some_and(|line| 0 < line.bell.receiver_count());
             // Made outside of the lock, and only for someone. What cannot be made is read from the database.
-            let new = if followed {
+            // A long text is not kept: its followers share one.
+            let short = rows.iter().all(|row| row.body.data.len() <= LARGE);
+            let new = if followed && short {
                 rows.iter().map(|row| Ok(Arc::new(row.try_into()?))).collect()
             } else {
                 Ok(Vec::new())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{
-    id::{BatchId, RunId, TaskId},
+    id::{BatchId, InstanceId, RunId, TaskId},
     page::Page,
     run::{Outcome, Run, RunState, wire_name},
 };
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     Error, RunRecord, RunWrite, Store, Written,
-    entity::{micros, run, to_json},
+    entity::{from_name, micros, run, to_json},
 };
 
 /// Which runs to list.
@@ -62,6 +62,7 @@ pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Erro
         artifacts: Set("[]".to_owned()),
         egress_denied: Set("[]".to_owned()),
         work: Set("{}".to_owned()),
+        log_bytes: Set(0),
         lease_until: Set(0),
         fence: Set(0),
         model: Set(run.model.clone()),
@@ -154,6 +155,18 @@ impl Store {
         Ok(self.run_record(id).await?.map(|record| record.run))
     }
 
+    /// Where one run is in its life, and its container: what must be known also of a run whose record cannot be read.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn run_state(&self, id: RunId) -> Result<Option<(RunState, Option<InstanceId>)>, Error> {
+        let find = run::Entity::find_by_id(id.0).select_only();
+        let find = find.column(run::Column::State).column(run::Column::InstanceId);
+        let row: Option<(String, Option<Uuid>)> = find.into_tuple().one(&self.read).await?;
+        row.map(|(state, instance)| Ok((from_name("run state", &state)?, instance.map(InstanceId))))
+            .transpose()
+    }
+
     /// Runs, newest first.
     ///
     /// # Errors
@@ -215,7 +228,8 @@ impl Store {
     /// # Errors
     /// `Illegal` when the state does not allow it, `Missing` when there is no such run, `Database` when the
     /// group it was in could not be committed: nothing of it is written then.
-    pub async fn run_write(&self, write: RunWrite) -> Result<Written, Error> {
+    pub async fn run_write(&self, mut write: RunWrite) -> Result<Written, Error> {
+        write.bound();
         self.writer.write(write).await
     }
 

@@ -9,5 +9,6 @@ mod pushes;
 mod range;
 mod repository;
 mod sealed;
+mod shares;
 mod speech;
 mod tools;

@@ -3,7 +3,7 @@
 use api::{
     Timestamp,
     event::{Event, Verdict},
-    stream::{Cursor, Frame},
+    stream::{Cursor, Frame, Parts},
 };
 
 use super::{
@@ -26,6 +26,7 @@ const LONGEST: usize = 90;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Activity {
     cursor: Cursor,
+    parts: Parts,
     words: Option<String>,
     /// The call that is not answered yet, and since when it is at work.
     call: Option<(String, Timestamp)>,
@@ -44,13 +45,14 @@ impl Activity {
 
     /// Folds a frame in.
     pub(crate) fn fold(&mut self, frame: Frame) -> Next {
+        let Some(frame) = self.parts.whole(frame) else { return Next::Read };
         match frame {
             Frame::Item { event } => match self.cursor.accept(event.seq) {
                 Ok(true) => self.see(event),
                 Ok(false) => {}
                 Err(_) => return Next::Resubscribe,
             },
-            Frame::Partial { .. } | Frame::CaughtUp { .. } => {}
+            Frame::Partial { .. } | Frame::Part { .. } | Frame::CaughtUp { .. } => {}
             Frame::End => return Next::Stop,
             Frame::Resync { .. } => return Next::Resubscribe,
         }

@@ -19,7 +19,7 @@ use crate::broker::refusal::Refusal;
 /// What is said of a model that is not allowed, after its name.
 pub(crate) const NOT_AMONG: &str = "is not among this task's `models`";
 /// How much of a call is held until its model is known. The agent says it at once.
-const HELD: usize = 4 << 20;
+const HELD: usize = 64 << 10;
 /// Calls of one run whose model is looked for at a time; so what they hold is bounded.
 const LOOKING: usize = 8;
 
@@ -56,7 +56,7 @@ impl Models {
             let piece = piece.map_err(|_| malformed("it broke off"))?;
             self.look(&mut names, &piece)?;
             size += piece.len();
-            if HELD < size {
+            if HELD < size && !names.has_main() {
                 return Err(malformed("its `model` comes too late: put it before `messages`"));
             }
             held.push(piece);

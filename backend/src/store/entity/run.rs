@@ -61,6 +61,8 @@ pub struct Model {
     pub egress_denied: String,
     #[sea_orm(column_type = "Text")]
     pub work: String,
+    /// How much its events say, in bytes.
+    pub log_bytes: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -122,6 +124,7 @@ impl TryFrom<Model> for RunRecord {
             execution: row.execution,
             execution_n: row.execution_n.unsigned_abs(),
             fence: row.fence,
+            log_bytes: row.log_bytes.unsigned_abs(),
         })
     }
 }
