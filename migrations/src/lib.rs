@@ -18,6 +18,7 @@ mod m0012_egress;
 mod m0013_secrets;
 mod m0014_audit;
 mod m0015_work;
+mod m0017_callers;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_secrets::Migration),
             Box::new(m0014_audit::Migration),
             Box::new(m0015_work::Migration),
+            Box::new(m0017_callers::Migration),
         ]
     }
 }
