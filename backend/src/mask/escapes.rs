@@ -58,7 +58,7 @@ mod tests {
 
     fn read(text: &str) -> String {
         let plain = Plain::of(text.as_bytes());
-        plain.map_or(text.to_owned(), |plain| String::from_utf8(plain.bytes).unwrap())
+        plain.map_or_else(|| text.to_owned(), |plain| String::from_utf8(plain.bytes).unwrap())
     }
 
     #[test]
