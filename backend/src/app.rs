@@ -76,7 +76,7 @@ impl From<Error> for ApiError {
         match error {
             Error::Refused(error) => error,
             Error::Sealed { .. } => Self::Conflict { why: error.to_string() },
-            Error::Store(S::Stale(_) | S::Fenced | S::Illegal(_)) => {
+            Error::Store(S::Stale(_) | S::Fenced | S::Illegal(_) | S::OtherRequest) => {
                 Self::Conflict { why: error.to_string() }
             }
             Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => {

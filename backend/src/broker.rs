@@ -11,6 +11,7 @@ mod login;
 mod loopback;
 mod meter;
 mod model;
+mod plain;
 mod prices;
 mod redact;
 mod refusal;
@@ -29,8 +30,8 @@ pub use self::git::fuzz;
 pub use self::git::{Error as GitError, Survey};
 pub use self::login::{Error as LoginError, Login};
 pub use self::meter::{Meter, Permit, Spent};
-pub(crate) use self::model::NOT_AMONG;
 use self::prices::Prices;
+pub(crate) use self::{model::NOT_AMONG, plain::is_exposed};
 pub use crate::secret::Secret;
 use crate::tasks::Tasks;
 pub use settings::{Credential, Error, Settings, Upstream};
@@ -87,6 +88,9 @@ impl Broker {
             .build()
             .map_err(Error::Client)?;
         let upstream = settings.upstream(&client, &tasks)?;
+        if upstream.is_exposed() {
+            tracing::warn!("the model's credential passes in clear: {}", upstream.describe());
+        }
         let git = settings.git()?;
         let prices = Prices::load(settings.prices.as_deref()).map_err(Error::Prices)?;
         tracing::info!(prices = prices.describe(), "the prices of models");

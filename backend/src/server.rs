@@ -24,6 +24,7 @@ mod tests;
 
 pub use self::calls::discover;
 pub(crate) use self::{
+    connection::Cut,
     guard::Client,
     refusal::{Refusal, refuse},
 };

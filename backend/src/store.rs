@@ -16,6 +16,7 @@ mod figures;
 mod gates;
 mod health;
 mod instances;
+mod keys;
 mod large;
 mod leases;
 mod messages;
@@ -41,9 +42,11 @@ use uuid::Uuid;
 pub use audit::AuditFilter;
 pub use batches::{NewBatch, Spending};
 pub use bells::Partial;
+pub use credentials::StoredToken;
 pub use events::{EventPage, PageLimit, StoredEvent};
 pub use figures::Figures;
 pub use gates::{GateRecord, GateText};
+pub use keys::OnceKey;
 pub use messages::Message;
 pub use queue::{BatchLimits, QueueRow};
 pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
@@ -52,7 +55,10 @@ pub use secrets::StoredSecret;
 pub use trouble::Trouble;
 pub use work::{Work, denied_hosts};
 
-use self::{connect::connect, writes::Writes};
+use self::{
+    connect::{close_to_others, connect},
+    writes::Writes,
+};
 use crate::tasks::Tasks;
 
 /// Why the store could not do what it was asked.
@@ -72,6 +78,11 @@ pub enum Error {
     /// The row has changed since it was read.
     #[error("the {0} was changed by someone else in the meantime: read it again")]
     Stale(&'static str),
+    /// The idempotency key was used for something else.
+    #[error(
+        "this `idempotencyKey` was used for another request: use a new key, or ask for exactly the same again"
+    )]
+    OtherRequest,
     /// Another backend owns the run now.
     #[error("another backend has taken this run over")]
     Fenced,
@@ -116,6 +127,12 @@ impl Store {
         let shown = without_credentials(url);
         let cannot = |error: DbErr| Error::Open { url: shown.clone(), why: error.to_string() };
         let sqlite = url.starts_with("sqlite");
+        if sqlite {
+            close_to_others(url).map_err(|error| Error::Open {
+                url: shown.clone(),
+                why: format!("other users can read it, and that cannot be changed ({error}): chmod 600 it"),
+            })?;
+        }
         let write = connect(url, if sqlite { 1 } else { 8 }).await.map_err(cannot)?;
         if sqlite {
             // Kept by the database file itself, so setting it once is enough.

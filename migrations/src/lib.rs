@@ -19,6 +19,7 @@ mod m0013_secrets;
 mod m0014_audit;
 mod m0015_work;
 mod m0016_bounds;
+mod m0017_callers;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_audit::Migration),
             Box::new(m0015_work::Migration),
             Box::new(m0016_bounds::Migration),
+            Box::new(m0017_callers::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@ mod anthropic;
 mod bill;
 mod named;
 mod reader;
+mod unpriced;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 pub(crate) use self::allowed::NOT_AMONG;
-use self::{allowed::Models, bill::Bill};
+use self::{allowed::Models, bill::Bill, unpriced::Unpriced};
 use super::{Access, Broker, Meter, Permit, Upstream, refusal::Refusal};
 
 const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
@@ -58,6 +59,7 @@ struct Model {
     token: String,
     models: Arc<Models>,
     meter: Arc<dyn Meter>,
+    unpriced: Unpriced,
 }
 
 /// The model calls of one run.
@@ -71,7 +73,7 @@ pub(super) fn router(broker: Broker, access: &Access) -> Router {
         .route("/api/hello", hello)
         .route("/v1/{*rest}", any(answer))
         .fallback(|| async { no_such_call() })
-        .with_state(Arc::new(Model { broker, run, token, models, meter }))
+        .with_state(Arc::new(Model { broker, run, token, models, meter, unpriced: Unpriced::new() }))
 }
 
 async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
@@ -80,9 +82,9 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
         return Refusal::new(StatusCode::UNAUTHORIZED, why).into_response();
     }
     let Some(call) = Call::of(request.method(), request.uri().path()) else { return no_such_call() };
-    // It says nothing about itself, and costs nothing.
+    // It says nothing about itself.
     if call == Call::Models {
-        return model.ask(call, request).await.unwrap_or_else(|error| model.unanswered(error));
+        return model.ask_unpriced(call, request).await;
     }
     let (request, late) = match model.models.check(request).await {
         Ok(checked) => checked,
@@ -97,14 +99,21 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
 
 impl Model {
     async fn answer(self: &Arc<Self>, call: Call, request: Request) -> Response {
-        // Counting costs nothing.
         if call != Call::Messages {
-            return self.ask(call, request).await.unwrap_or_else(|error| self.unanswered(error));
+            return self.ask_unpriced(call, request).await;
         }
         match admit::admitted(self.meter.admit(), request).await {
             Ok((permit, request)) => Arc::clone(self).ask_metered(permit, request).await,
             // The one status that the agent neither retries nor rewords.
             Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
+        }
+    }
+
+    /// A call that costs nothing.
+    async fn ask_unpriced(&self, call: Call, request: Request) -> Response {
+        match self.unpriced.begin().await {
+            Ok(_place) => self.ask(call, request).await.unwrap_or_else(|error| self.unanswered(error)),
+            Err(refusal) => refusal.into_response(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use axum::http::HeaderValue;
 use url::Url;
 
-use super::{json_file, login, login::Login, redact::Redactor, scripted};
+use super::{json_file, login, login::Login, plain::is_exposed, redact::Redactor, scripted};
 use crate::{secret::Secret, tasks::Tasks};
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
@@ -140,11 +140,23 @@ impl Upstream {
                     Credential::OAuth(_) => "an OAuth token",
                     Credential::Login(_) => "the login of the host's CLI",
                 };
-                format!("{who} with {what}")
+                let clear = match self.is_exposed() {
+                    true => {
+                        ", which everybody on the way there can read, because CAISSON_INSECURE_MODEL allows it; \
+                             an https:// address shuts that"
+                    }
+                    false => "",
+                };
+                format!("{who} with {what}{clear}")
             }
             Self::Scripted(player) => format!("scripted: {}", player.file().display()),
             Self::None => "none: no model credential is set".to_owned(),
         }
+    }
+
+    /// Whether what it is shown can be read on the way.
+    pub(super) fn is_exposed(&self) -> bool {
+        matches!(self, Self::Anthropic { base_url, .. } if is_exposed(base_url))
     }
 
     /// What it is shown, with the setting it is from.

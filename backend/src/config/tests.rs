@@ -87,6 +87,20 @@ fn listening_beyond_this_machine_must_be_meant() {
 }
 
 #[test]
+fn the_models_credential_goes_over_plain_http_only_when_that_is_meant() {
+    for flag in ["--anthropic-base-url", "--claude-login-token-url"] {
+        for url in ["http://gateway.example", "http://10.0.0.7:8080/v1", "http://[fd00::1]"] {
+            let refused = validate(&[flag, url]).unwrap_err();
+            assert!(refused.contains(flag) && refused.contains("CAISSON_INSECURE_MODEL"), "{refused}");
+            assert!(validate(&[flag, url, "--insecure-model"]).is_ok());
+        }
+        for url in ["https://gateway.example", "http://127.0.0.1:8080", "http://localhost", "http://[::1]"] {
+            assert!(validate(&[flag, url]).is_ok(), "{flag} {url}");
+        }
+    }
+}
+
+#[test]
 fn a_secret_comes_from_its_flag_or_its_file_and_shows_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");

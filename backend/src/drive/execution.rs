@@ -8,6 +8,7 @@ use api::{
     executor::{Execute, ExecutionLine, Exit},
 };
 use futures::{Stream, StreamExt, stream::FuturesUnordered};
+use uuid::Uuid;
 
 use super::{Driver, End, Halt, asks::Asked, heed::heed, lines, silence::Silence, wait};
 use crate::{
@@ -210,8 +211,13 @@ fn note_session(raw: &str, patch: &mut RunPatch) {
         && let Some(Block::Init { model, session }) = blocks.into_iter().next()
     {
         patch.model = Some(model);
-        patch.agent_session = Some(session);
+        patch.agent_session = session_id(session);
     }
+}
+
+/// What an agent calls its session, if it is an id: it is stored, shown, and given to a command line again.
+pub(super) fn session_id(said: String) -> Option<String> {
+    Some(said).filter(|said| said.len() == 36 && Uuid::try_parse(said).is_ok())
 }
 
 /// How reading came to its end.
@@ -230,6 +236,28 @@ impl Stopped {
             Error::Unreachable(why) => Self::Cut(why),
             Error::Refused { failure, .. } => Self::Refused(failure.error),
             Error::Protocol(why) => Self::Refused(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_that_is_none_is_not_stored() {
+        let noted = |session: &str| {
+            let line = serde_json::json!({ "type": "system", "subtype": "init", "model": "m", "session_id": session });
+            let mut patch = RunPatch::default();
+            note_session(&line.to_string(), &mut patch);
+            assert_eq!(patch.model.as_deref(), Some("m"));
+            patch.agent_session
+        };
+        let id = "019b7c1e-3a2e-7000-8000-000000000001";
+        assert_eq!(noted(id).as_deref(), Some(id));
+        let long = "x".repeat(1 << 20);
+        for none in ["", "s", "--dangerously-skip-permissions", "../../x", &id.replace('-', ""), &long] {
+            assert_eq!(noted(none), None, "{none:.60}");
         }
     }
 }

@@ -10,7 +10,13 @@ use api::{
     task::Step,
 };
 
-use super::{Driver, End, Halt, boot::Booted, execution::insist, feedback::Feedback, verdict};
+use super::{
+    Driver, End, Halt,
+    boot::Booted,
+    execution::{insist, session_id},
+    feedback::Feedback,
+    verdict,
+};
 use crate::{
     agent::{Agent, Error},
     store::RunPatch,
@@ -160,6 +166,7 @@ impl Driver {
     async fn account(&mut self, exit: &Exit) -> Result<(), Halt> {
         let (cost, usage) = self.money.totals();
         let agent_session = exit.result.as_ref().and_then(|result| result.session_id.clone());
+        let agent_session = agent_session.and_then(session_id);
         let patch = RunPatch { cost: Some(cost), usage: Some(usage), agent_session, ..RunPatch::default() };
         let write = self.change().patch(patch);
         self.write(write).await

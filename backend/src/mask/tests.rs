@@ -70,6 +70,35 @@ fn each_spelling_becomes_the_name() {
 }
 
 #[test]
+fn letters_that_need_no_escape_and_have_one_are_found() {
+    let mask = mask(&[("A", "hunter2-hunter2")]);
+    let escaped = |every: usize, slashes: &str, upper: bool| {
+        let letters = "hunter2-hunter2".chars().enumerate().map(|(n, letter)| {
+            let code = u32::from(letter);
+            match (n % every == 0, upper) {
+                (false, _) => letter.to_string(),
+                (true, false) => format!("{slashes}u{code:04x}"),
+                (true, true) => format!("{slashes}u{code:04X}"),
+            }
+        });
+        letters.collect::<String>()
+    };
+    for every in 1..6 {
+        for slashes in [r"\", r"\\", r"\\\\"] {
+            for upper in [false, true] {
+                let spelled = escaped(every, slashes, upper);
+                let line = format!(r#"{{"text":"a {spelled} b","n":1}}"#);
+                assert_eq!(mask.json(&line), r#"{"text":"a [secret A] b","n":1}"#, "{line}");
+                assert_eq!(mask.text(&spelled), "[secret A]");
+                assert_eq!(&*mask.bytes(spelled.as_bytes()), b"[secret A]");
+            }
+        }
+    }
+    let innocent = r#"{"text":"a \u0068unter2 b \\u0041"}"#;
+    assert_eq!(mask.json(innocent), innocent, "nothing else is changed");
+}
+
+#[test]
 fn base64_is_found_wherever_it_begins() {
     let value = "correct horse battery";
     let mask = mask(&[("A", value)]);

@@ -1,6 +1,15 @@
 //! Connections: accepted up to a limit, each served by a task of its own, ended in time.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -23,6 +32,9 @@ use crate::tasks::Tasks;
 /// the connections.
 const HEAD: Duration = Duration::from_secs(30);
 
+/// The number of the next connection.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// How many bytes may be on their way between the server and a socket, in each direction.
 const CARRIED: usize = 32 << 10;
 
@@ -35,6 +47,15 @@ const STANDS_STILL: Duration = Duration::from_secs(30);
 
 /// The pause after a failed accept: usually the process is out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// A connection, and how it is ended from elsewhere.
+#[derive(Clone)]
+pub(crate) struct Cut {
+    /// Which one it is.
+    pub(crate) connection: u64,
+    /// Cancelled when it shall end, or has.
+    pub(crate) ended: CancellationToken,
+}
 
 /// Accepts connections, at most `most` at once, until `tasks` is asked to stop.
 pub(super) async fn accept(listener: TcpListener, router: Router, most: usize, tasks: &Tasks) {
@@ -74,8 +95,12 @@ async fn connection(
         return;
     }
     let (near, far) = tokio::io::duplex(CARRIED);
+    let ended = CancellationToken::new();
+    let _over = ended.clone().drop_guard();
+    let cut = Cut { connection: NEXT.fetch_add(1, Ordering::Relaxed), ended: ended.clone() };
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(cut.clone());
         request
     });
     let served = http1::Builder::new()
@@ -99,7 +124,11 @@ async fn connection(
         drop(place);
     };
     // A WebSocket outlives the serving: what ends the connection is the end of either side.
-    tokio::join!(serving, carry(stream, far));
+    let both = async { tokio::join!(serving, carry(stream, far)) };
+    tokio::select! {
+        () = ended.cancelled() => {}
+        _ = both => {}
+    }
 }
 
 /// Carries bytes between the socket and what serves it, until the server is done or the socket broken.

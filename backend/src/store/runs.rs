@@ -16,7 +16,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
-    Error, RunRecord, RunWrite, Store, Written,
+    Error, OnceKey, RunRecord, RunWrite, Store, Written,
     entity::{from_name, micros, run, to_json},
 };
 
@@ -44,7 +44,7 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Stri
 }
 
 /// The row of a queued run.
-pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Error> {
+pub(super) fn row(run: &Run, key: Option<&OnceKey>) -> Result<run::ActiveModel, Error> {
     Ok(run::ActiveModel {
         id: Set(run.id.0),
         task_id: Set(run.task_id.0),
@@ -71,7 +71,8 @@ pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Erro
         usage: Set(to_json("usage", &run.usage)?),
         last_seq: Set(0),
         version: Set(1),
-        idempotency_key: Set(key.map(str::to_owned)),
+        idempotency_key: Set(key.map(|key| key.name().to_owned())),
+        asked: Set(key.and_then(OnceKey::asked).map(str::to_owned)),
         cancel_requested: Set(false),
         execution_n: Set(0),
         created_at: Set(micros(run.created_at)),
@@ -97,8 +98,8 @@ impl Store {
     /// stores nothing and answers the run that has it.
     ///
     /// # Errors
-    /// `Database` when it cannot be written.
-    pub async fn run_queue(&self, run: &Run, key: Option<&str>) -> Result<Run, Error> {
+    /// `Database` when it cannot be written; `OtherRequest` when the key is that of another request.
+    pub async fn run_queue(&self, run: &Run, key: Option<&OnceKey>) -> Result<Run, Error> {
         if let Some(known) = self.run_by_key(key).await? {
             return Ok(known);
         }
@@ -109,9 +110,9 @@ impl Store {
         }
     }
 
-    async fn try_queue(&self, run: &Run, key: Option<&str>) -> Result<(), Error> {
+    async fn try_queue(&self, run: &Run, key: Option<&OnceKey>) -> Result<(), Error> {
         let transaction = self.write.begin().await?;
-        let key = key.map(str::to_owned);
+        let key = key.cloned();
         super::batches::insert_runs(&transaction, std::slice::from_ref(run), |_| key.clone()).await?;
         super::remote::announce(&transaction, self.origin, std::iter::once(run.id)).await?;
         Ok(transaction.commit().await?)
@@ -121,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn run_insert(&self, run: &Run, key: Option<&str>) -> Result<Run, Error> {
+    pub async fn run_insert(&self, run: &Run, key: Option<&OnceKey>) -> Result<Run, Error> {
         if let Some(known) = self.run_by_key(key).await? {
             return Ok(known);
         }
@@ -133,10 +134,12 @@ impl Store {
         }
     }
 
-    async fn run_by_key(&self, key: Option<&str>) -> Result<Option<Run>, Error> {
+    async fn run_by_key(&self, key: Option<&OnceKey>) -> Result<Option<Run>, Error> {
         let Some(key) = key else { return Ok(None) };
-        let row = run::Entity::find().filter(run::Column::IdempotencyKey.eq(key)).one(&self.read).await?;
-        Ok(row.map(RunRecord::try_from).transpose()?.map(|record| record.run))
+        let find = run::Entity::find().filter(run::Column::IdempotencyKey.eq(key.name()));
+        let Some(row) = find.one(&self.read).await? else { return Ok(None) };
+        key.check(row.asked.as_deref())?;
+        Ok(Some(RunRecord::try_from(row)?.run))
     }
 
     /// One run, with what its driver needs.

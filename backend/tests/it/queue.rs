@@ -6,7 +6,7 @@ use api::{
     run::{Cost, Outcome, Reason, Run, RunState, Transition},
     task::{Step, TaskSpec},
 };
-use backend::store::{NewBatch, RunPatch, RunWrite, Spending, Store};
+use backend::store::{NewBatch, OnceKey, RunPatch, RunWrite, Spending, Store};
 
 use crate::databases::both;
 
@@ -41,16 +41,17 @@ async fn end(store: &Store, run: RunId, reason: Reason, cost: Cost) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_stored_whole_or_not_at_all() {
     for fresh in both().await {
+        let key = OnceKey::own("key".to_owned());
         let (new, mut runs) = batch(&["a/a", "b/b", "c/c"]);
         runs[2].id = runs[0].id;
-        fresh.store.batch_insert(&new, &runs, Some("key")).await.expect_err("two runs of one id");
+        fresh.store.batch_insert(&new, &runs, Some(&key)).await.expect_err("two runs of one id");
         assert_eq!(fresh.store.batch_fetch(new.id).await.expect("read"), None, "{}", fresh.kind);
         assert!(fresh.store.queue_list(10).await.expect("read").is_empty());
         assert!(fresh.store.event_list(runs[0].id, 0, 10).await.expect("read").is_empty());
         runs[2].id = RunId::mint();
-        let stored = fresh.store.batch_insert(&new, &runs, Some("key")).await.expect("stored");
+        let stored = fresh.store.batch_insert(&new, &runs, Some(&key)).await.expect("stored");
         let (other, others) = batch(&["d/d"]);
-        let same = fresh.store.batch_insert(&other, &others, Some("key")).await.expect("known");
+        let same = fresh.store.batch_insert(&other, &others, Some(&key)).await.expect("known");
         assert_eq!((stored, same), (new.id, new.id));
         assert_eq!(fresh.store.queue_list(10).await.expect("read").len(), 3);
         let first = fresh.store.run_fetch(runs[1].id).await.expect("read").expect("a run");

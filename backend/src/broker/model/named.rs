@@ -11,6 +11,10 @@ const DEEPEST: usize = 12;
 const TOOLS: [&str; 5] = ["custom", "bash_", "text_editor_", "computer_", "memory_"];
 const REACHES: &str = "it asks the model's server to reach the internet (a tool of its own, an MCP server, or a \
                        picture or document by URL), which is a way past the container's firewall";
+const KEPT: &str = "it names a file or a container that the model's server keeps (`file_id`, `container`), which may \
+                    be another run's: put what it is to read into the message";
+/// How deep a part of a message lies: `{"messages": [{"content": [{`
+const PART: usize = 5;
 /// The longest name of a model, as it is written; a longer key is no `model` however it is written.
 const LONGEST: usize = 1200;
 
@@ -47,6 +51,8 @@ struct Level {
 enum Place {
     /// The list of tools, or one of them.
     Tools,
+    /// The list of messages, and what is in it down to the parts of a message.
+    Messages,
     /// Where a picture or a document is from.
     Source,
     Other,
@@ -58,6 +64,7 @@ enum Key {
     Model,
     Type,
     Tools,
+    Messages,
     Source,
     #[default]
     Other,
@@ -66,8 +73,13 @@ enum Key {
 impl Key {
     /// Some readers do not mind the case.
     fn read(text: &str) -> Self {
-        let known =
-            [("model", Self::Model), ("type", Self::Type), ("tools", Self::Tools), ("source", Self::Source)];
+        let known = [
+            ("model", Self::Model),
+            ("type", Self::Type),
+            ("tools", Self::Tools),
+            ("messages", Self::Messages),
+            ("source", Self::Source),
+        ];
         let found = known.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
         found.map_or(Self::Other, |(_, key)| key)
     }
@@ -144,7 +156,9 @@ impl Names {
         if self.depth < DEEPEST {
             let is = match (self.key, self.level()) {
                 (Key::Tools, Some(_)) if self.depth == 1 => Place::Tools,
+                (Key::Messages, Some(_)) if self.depth == 1 => Place::Messages,
                 (Key::Source, _) => Place::Source,
+                (_, Some(Level { is: Place::Messages, .. })) if self.depth < PART => Place::Messages,
                 (_, Some(Level { opened: b'[', is: Place::Tools })) => Place::Tools,
                 _ => Place::Other,
             };
@@ -212,6 +226,16 @@ impl Names {
         self.key = Key::read(key);
         if self.depth == 1 && key.eq_ignore_ascii_case("mcp_servers") {
             return Err(Malformed(REACHES));
+        }
+        let of_part = match self.level().map(|level| level.is) {
+            Some(Place::Source) => true,
+            Some(Place::Messages) => self.depth == PART,
+            _ => false,
+        };
+        if (self.depth == 1 && key.eq_ignore_ascii_case("container"))
+            || (of_part && key.eq_ignore_ascii_case("file_id"))
+        {
+            return Err(Malformed(KEPT));
         }
         if self.key == Key::Model && self.depth == 1 && self.has_main {
             return Err(Malformed("it has more than one `model`"));

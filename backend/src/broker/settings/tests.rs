@@ -25,6 +25,9 @@ fn the_description_says_what_answers_and_with_what() {
         describe(&settings),
         "Anthropic-compatible server at https://models.example.com/v2 with an API key"
     );
+    let base_url = Some("http://models.example.com".to_owned());
+    let told = describe(&Settings { api_key: key(), base_url, ..Settings::default() });
+    assert!(told.contains("CAISSON_INSECURE_MODEL") && told.contains("https://"), "{told}");
     assert_eq!(describe(&Settings::default()), "none: no model credential is set");
 }
 

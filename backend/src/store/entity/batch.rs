@@ -17,6 +17,8 @@ pub struct Model {
     pub budget_usd: Option<f64>,
     pub stopped: Option<String>,
     pub idempotency_key: Option<String>,
+    /// What was asked with the key, as a hash.
+    pub asked: Option<String>,
     pub created_at: i64,
 }
 

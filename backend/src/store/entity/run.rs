@@ -43,6 +43,8 @@ pub struct Model {
     pub gate: Option<String>,
     pub version: i64,
     pub idempotency_key: Option<String>,
+    /// What was asked with the key, as a hash.
+    pub asked: Option<String>,
     pub cancel_requested: bool,
     pub execution: Option<String>,
     pub execution_n: i64,
