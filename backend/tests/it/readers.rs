@@ -22,8 +22,10 @@ use crate::{
     served::{Served, TOKEN},
 };
 
-/// Nothing honest takes this long; what is shut out takes 30 s.
-const LONG: Duration = Duration::from_secs(10);
+/// What is shut out waits for 30 s and fails. A machine that is busy with other tests takes seconds.
+const LONG: Duration = Duration::from_secs(25);
+/// Reading a whole log beside all that, on such a machine.
+const WHOLE: Duration = Duration::from_secs(120);
 
 /// Writes a run that is over, with so many notices of so many bytes each.
 async fn write(store: &Store, run: RunId, notices: usize, bytes: usize) {
@@ -92,7 +94,7 @@ async fn readers_of_every_kind_that_stand_still_shut_nobody_out() {
         let mut frames = client.on_message(run, None).await.expect("a subscription");
         while !matches!(frames.next().await.expect("no cut").expect("a frame"), Frame::End) {}
     };
-    tokio::time::timeout(LONG, reading).await.expect("who reads gets everything");
+    tokio::time::timeout(WHOLE, reading).await.expect("who reads gets everything");
 }
 
 /// One event as it is followed over a WebSocket.
