@@ -62,7 +62,7 @@ async fn how_long_a_log_is_is_known_exactly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_cannot_be_read_can_be_cancelled_and_keeps_no_server_from_starting() {
     let mut server = Served::start(&[]).await;
-    let store = server.store().await;
+    let store = server.own_store();
     let (queued, live) = (insert_run(&store).await, insert_run(&store).await);
     store.run_write(RunWrite::of(live).transition(Transition::Claim)).await.expect("claimed");
     let database = Database::connect(server.database()).await.expect("the database");
@@ -78,7 +78,8 @@ async fn a_run_that_cannot_be_read_can_be_cancelled_and_keeps_no_server_from_sta
     let server = server.again().await;
     assert_eq!(server.get("/health").send().await.expect("an answer").status(), 200);
     // Its driver gives it up: that is told to whoever watches the list.
-    let mut changes = server.changes();
+    let store = server.own_store();
+    let mut changes = store.run_changes();
     while store.run_state(live).await.expect("read").expect("a run").0 != RunState::Ended {
         changes.recv().await.expect("the run changes");
     }

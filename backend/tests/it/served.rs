@@ -18,7 +18,7 @@ use jsonrpsee::{
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{sync::broadcast::Receiver, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 /// The token of every server.
 pub const TOKEN: &str = "caisson_a_token_for_tests_only";
@@ -104,9 +104,9 @@ impl Served {
         format!("sqlite://{}?mode=rwc", file.display())
     }
 
-    /// The runs as it changes them; live only.
-    pub fn changes(&self) -> Receiver<RunId> {
-        self.own.run_changes()
+    /// Its own store: two that write to one file would meet "database is locked".
+    pub fn own_store(&self) -> Store {
+        self.own.clone()
     }
 
     /// `GET` of this path, without a token.
