@@ -128,7 +128,8 @@ impl<'a> Collecting<'a> {
         let remote = [lines("refs/remotes/"), lines("refs/tags/")].concat();
         let start = format!("^{}\n^{}\n", asked.base, asked.pushed).into_bytes();
         let have = [lines("refs/"), start.clone()].concat();
-        let out = [remote.clone(), lines("refs/caisson/"), start].concat();
+        // Not what was to be pushed: the remote may have refused it.
+        let out = [remote.clone(), lines("refs/caisson/seen"), start].concat();
         let runs = asked.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
         let head = theirs.as_ref().and_then(|theirs| match theirs.head {
             // The run's branch, where nothing says otherwise.

@@ -29,6 +29,38 @@ async fn work_whose_push_was_refused_is_kept() {
     assert!(saved.has("a\n") && saved.artifacts == ["branch.bundle"], "{:?}", saved.artifacts);
 }
 
+/// What leaves the run's line after its push was refused: a check may do so, or the agent's last command.
+async fn is_kept_after(leaving: &str) {
+    let run = Run::after("echo a > a").await;
+    write_script(&run.bare().join("hooks/pre-receive"), "echo house rules >&2; exit 1");
+    run.commit().await;
+    run.push_fails().await;
+    run.agent(leaving);
+    run.rescue().await;
+    let saved = Saved::of(&run).await;
+    assert!(saved.has("a\n"), "{leaving}: {:?}", saved.artifacts);
+}
+
+#[tokio::test]
+async fn work_whose_push_was_refused_is_kept_when_another_branch_is_checked_out() {
+    is_kept_after("git switch -qc other HEAD~ && echo b > b && git add b && git commit -qm Other").await;
+}
+
+#[tokio::test]
+async fn work_whose_push_was_refused_is_kept_when_its_branch_goes_back() {
+    is_kept_after("git reset -q --hard HEAD~").await;
+}
+
+#[tokio::test]
+async fn work_whose_push_was_refused_is_kept_when_an_orphan_branch_is_checked_out() {
+    is_kept_after("git switch -q --orphan other && echo b > b && git add b && git commit -qm Other").await;
+}
+
+#[tokio::test]
+async fn work_whose_push_was_refused_is_kept_when_the_repository_is_removed() {
+    is_kept_after("rm -rf .git && rm -f a").await;
+}
+
 #[tokio::test]
 async fn only_what_was_kept_can_be_downloaded() {
     let run = Run::after("echo KEY=1 > .env").await;
