@@ -60,9 +60,14 @@ pub(crate) const ADMIN: &str = "admin";
 pub async fn first_start(store: &Store, given: Option<&Secret>) -> Result<Option<Secret>, Error> {
     if let Some(token) = given {
         check_strength(token)?;
-        if store.token_replace(ADMIN, hash(token)).await? != 0 {
+        let hash = hash(token);
+        let known = store.token_list().await?.into_iter().any(|it| it.hash == hash && it.name == ADMIN);
+        let replaced = store.token_replace(ADMIN, hash).await?;
+        if replaced != 0 {
             tracing::info!("the admin token was changed: the one before and its sessions have ended");
             note(store, "token.replace", ADMIN).await?;
+        } else if !known {
+            note(store, "token.new", ADMIN).await?;
         }
         return Ok(None);
     }

@@ -45,7 +45,7 @@ use crate::{
     lease,
     mask::{Mask, Tail},
     secret::Secret,
-    store::{self, GateRecord, RunRecord, RunWrite},
+    store::{self, GateRecord, RunPatch, RunRecord, RunWrite},
 };
 
 /// Why a run comes to its end, and what to tell people.
@@ -159,7 +159,7 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
     if gates.iter().any(|record| record.gate.answer.is_none()) {
         clock.stop();
     }
-    let money = Money::of(&app.store, &record, &gates);
+    let money = Money::of(app, &record, &gates);
     let mut driver = Driver {
         app: app.clone(),
         record,
@@ -185,15 +185,24 @@ async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>
     let Some(fence) = app.store.lease_take(id, app.owner, lease::TERM).await? else { return Ok(None) };
     let Some(mut record) = app.store.run_record(id).await? else { return Ok(None) };
     record.fence = fence;
+    if record.run.batch_id.is_some() && app.store.batch_calls_lost(id).await? {
+        record.run.cost.known = false;
+        let patch = RunPatch { cost: Some(record.run.cost), ..RunPatch::default() };
+        app.store.run_write(RunWrite::of(id).patch(patch)).await?;
+    }
     let gates = app.store.gate_list(id).await?;
     Ok(Some((record, gates)))
 }
 
-/// Ends a run whose record cannot be read. Its container goes with the next look of the reconciler. Answers whether
+/// Ends a run whose record cannot be read. Its container goes with the next look of the reconciler. Returns whether
 /// it is over.
 async fn give_up(app: &App, id: RunId, error: &store::Error) -> bool {
+    // Somebody else may drive it who can read it.
+    let Ok(Some(fence)) = app.store.lease_take(id, app.owner, lease::TERM).await else { return false };
     let why = format!("What is stored of this run cannot be used: {error}");
-    let ended = app.store.run_write(RunWrite::of(id).end(Reason::Internal, why)).await;
+    let mut write = RunWrite::of(id).end(Reason::Internal, why);
+    write.fence = Some(fence);
+    let ended = app.store.run_write(write).await;
     matches!(ended, Ok(_) | Err(store::Error::Illegal(_) | store::Error::Missing(_)))
 }
 

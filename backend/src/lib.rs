@@ -1,5 +1,6 @@
 //! The backend: decides and remembers. `caisson serve` and the command line around it.
 
+pub mod budget;
 pub mod cli;
 pub mod config;
 mod cut;

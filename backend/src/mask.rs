@@ -21,6 +21,14 @@ use crate::secret::Secret;
 /// The shortest thing that is masked, in bytes: anything shorter is found everywhere.
 const SHORTEST: usize = 8;
 
+/// How much of a text is searched at once, in bytes.
+const WINDOW: usize = 1 << 20;
+/// So many times as long as the longest secret is what two such pieces have in common: each of its letters may be an
+/// escape with some backslashes.
+const OVERLAP: usize = 10;
+/// The most secrets that are told apart in one text.
+const MOST: usize = 10_000;
+
 /// Finds secrets in texts. Its `Debug` shows nothing of them.
 #[derive(Default)]
 pub(crate) struct Mask {
@@ -107,17 +115,23 @@ impl Mask {
     /// Every place of a secret, first to last and apart from each other, however its letters are escaped.
     fn find(&self, text: &[u8]) -> Vec<Found> {
         let Some(search) = &self.search else { return Vec::new() };
-        let as_it_is = search.find_iter(text).map(|it| Found::new(&it, |at| at));
-        let Some(plain) = escapes::Plain::of(text) else { return as_it_is.collect() };
-        let read = search.find_iter(&plain.bytes).map(|it| Found::new(&it, |at| plain.place(at)));
-        let mut all: Vec<Found> = as_it_is.chain(read).collect();
-        all.sort_unstable_by_key(|it| it.start);
-        all.dedup_by(|next, one| {
-            let overlap = next.start < one.end;
-            one.end = if overlap { one.end.max(next.end) } else { one.end };
-            overlap
-        });
-        all
+        // A piece of the text at a time: to read its escapes takes a multiple of its length.
+        let overlap = self.longest.saturating_mul(OVERLAP);
+        let (mut all, mut start) = (Vec::new(), 0);
+        loop {
+            let end = text.len().min(start + WINDOW + overlap);
+            find_in(search, &text[start..end], start, &mut all);
+            if MOST < all.len() {
+                // Nobody means that: the rest goes as one.
+                all.truncate(MOST);
+                all.iter_mut().last().into_iter().for_each(|last: &mut Found| last.end = text.len());
+                return all;
+            }
+            if end == text.len() {
+                return all;
+            }
+            start += WINDOW;
+        }
     }
 
     /// Masks a text in its place.
@@ -155,6 +169,23 @@ impl Mask {
         // The beginning itself, if it is a pattern, sorts before those that go on.
         self.patterns.iter().skip(at).take(2).any(goes_on)
     }
+}
+
+/// Adds every secret of a piece of text that begins at `offset`. All are sorted and apart from each other afterwards.
+fn find_in(search: &AhoCorasick, piece: &[u8], offset: usize, all: &mut Vec<Found>) {
+    all.extend(search.find_iter(piece).map(|it| Found::new(&it, |at| offset + at)));
+    let layers = escapes::layers(piece);
+    for depth in 1..=layers.len() {
+        let (layer, within) = (&layers[depth - 1], &layers[..depth]);
+        let place = |at| offset + escapes::place(within, at);
+        all.extend(search.find_iter(&layer.bytes).map(|it| Found::new(&it, place)));
+    }
+    all.sort_unstable_by_key(|it| it.start);
+    all.dedup_by(|next, one| {
+        let overlap = next.start < one.end;
+        one.end = if overlap { one.end.max(next.end) } else { one.end };
+        overlap
+    });
 }
 
 impl fmt::Debug for Mask {

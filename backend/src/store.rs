@@ -40,7 +40,8 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 pub use audit::AuditFilter;
-pub use batches::{NewBatch, Spending};
+pub use batches::{Held, NewBatch};
+
 pub use bells::Partial;
 pub use credentials::StoredToken;
 pub use events::{EventPage, PageLimit, StoredEvent};
@@ -119,6 +120,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// The file of the embedded database at this address; none for one on a server.
+    pub(crate) fn file_of(url: &str) -> Option<std::path::PathBuf> {
+        connect::file_of(url)
+    }
+
     /// Opens the database, brings its schema up to date and starts the writer.
     ///
     /// # Errors

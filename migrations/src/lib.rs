@@ -20,6 +20,7 @@ mod m0014_audit;
 mod m0015_work;
 mod m0016_bounds;
 mod m0017_callers;
+mod m0018_batch_calls;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_work::Migration),
             Box::new(m0016_bounds::Migration),
             Box::new(m0017_callers::Migration),
+            Box::new(m0018_batch_calls::Migration),
         ]
     }
 }

@@ -43,7 +43,11 @@ const CALL: usize = 50_000;
 struct Nobody;
 
 impl Meter for Nobody {
-    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>> {
+    fn has_limit(&self) -> bool {
+        false
+    }
+
+    fn admit(&self, _most: Option<f64>) -> BoxFuture<'_, Result<Permit, String>> {
         async { Ok(Box::new(()) as Permit) }.boxed()
     }
 

@@ -5,6 +5,7 @@
 //! `cargo xtask test`.
 #![allow(unreachable_pub, reason = "nobody depends on a benchmark")]
 
+mod beside;
 mod broker;
 mod cold_start;
 mod database;
@@ -42,6 +43,9 @@ mod part;
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../../tests/it/served.rs"]
 mod served;
+#[expect(dead_code, reason = "tests need more of it")]
+#[path = "../../tests/e2e/attacks/siege.rs"]
+mod siege;
 
 use std::path::PathBuf;
 
@@ -122,6 +126,7 @@ async fn measure(part: Part, scale: Scale, report: &mut Report) {
                 latency::measure(kind, scale, report).await;
             }
         }
+        Part::Beside => beside::measure(scale, report).await,
         Part::Paging => {
             for kind in &databases {
                 paging::measure(kind, scale, report).await;

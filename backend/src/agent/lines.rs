@@ -81,6 +81,10 @@ where
                 continue;
             };
             let line = buffer.split_to(searched + found + 1);
+            if LONG < line.len() {
+                // Both are parts of one piece of memory, which would be kept for the next lines as large as it is.
+                buffer = BytesMut::from(&buffer[..]);
+            }
             searched = 0;
             // Also where all of it came at once: what is too long does not depend on how the network cuts it.
             if longest < line.len() - 1 || left_out.is_some() {
@@ -99,7 +103,7 @@ where
             let line = read.map_err(|error| Error::Protocol(format!("a line: {error}")))?;
             let last = is_last(&line);
             yield line;
-            // Whoever takes the next one has found a place for this one.
+            // It is asked for the next one when this one has its place among those of all runs.
             turn = None;
             if last {
                 return;

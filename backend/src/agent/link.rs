@@ -31,15 +31,16 @@ use super::{
 
 /// The protocol's name in the upgrade.
 const PROTOCOL: &str = "caisson-link";
-/// Connections of one container at a time, as the protocol counts them.
-const STREAMS: usize = 512;
+/// Connections of one container at a time, as the protocol counts them. The executor opens fewer.
+const STREAMS: usize = 40;
 /// Those of them that are served. A call may wait for hours, and what was sent of it waits in memory: a container with
 /// more at once is hung up on.
-const SERVED: usize = 64;
+const SERVED: usize = 32;
 /// How much of one connection is read before it is wanted, in bytes. Also the longest request head.
 const HELD: usize = 64 << 10;
-/// What all of them may have in flight towards us, in bytes. It is a bound, not an allocation.
-const WINDOW: usize = 256 << 20;
+/// What all of them may have in flight towards us, in bytes: what the protocol gives each stream to begin with. It is
+/// a bound, not an allocation.
+const WINDOW: usize = STREAMS * (256 << 10);
 /// For a friendly goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 

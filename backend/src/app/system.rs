@@ -4,7 +4,10 @@ mod disk;
 mod findings;
 pub(crate) mod room;
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use api::{
     Timestamp,
@@ -12,6 +15,7 @@ use api::{
 };
 
 use super::{App, Error};
+use crate::store::Store;
 
 /// How long the container engine may take to say how it is.
 const ENGINE: Duration = Duration::from_secs(3);
@@ -32,7 +36,7 @@ impl App {
         let stalled = self.store.run_list_silent(now - silence, MOST_STALLED).await?;
         let (database, engine, image) =
             tokio::join!(self.database_part(), self.engine_part(), self.image_part());
-        let disk = disk::of(&self.config.storage.data_dir);
+        let disk = disk::of(&self.full_first());
         let mut status = Status {
             queue: figures.count("queued"),
             gates_waiting: figures.count("waiting"),
@@ -72,6 +76,13 @@ impl App {
     }
 
     /// Which database it is, without where and with what credentials.
+    /// The folder whose disk is full first: the embedded database's, which grows with every log.
+    fn full_first(&self) -> PathBuf {
+        let file = Store::file_of(self.config.storage.database_url.expose());
+        let folder = file.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(&self.config.storage.data_dir).to_owned()
+    }
+
     fn database_kind(&self) -> &'static str {
         if self.config.storage.database_url.expose().starts_with("postgres") {
             "PostgreSQL"

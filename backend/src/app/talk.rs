@@ -61,7 +61,7 @@ impl App {
         if found.gate.kind == GateKind::Budget {
             let of_batch = run.batch_id.filter(|_| found.of_batch);
             let spent = match of_batch {
-                Some(batch) => self.store.batch_spending(batch).await?.map_or(0.0, |spending| spending.spent),
+                Some(batch) => self.store.batch_budget(batch).await?.map_or(0.0, |budget| budget.spent),
                 None => run.cost.usd,
             };
             check_budget_answer(answer, spent)?;

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use super::{attempts::Attempts, cookie, hash, live::Live, sessions::Sessions};
 use crate::{
@@ -79,19 +79,20 @@ impl Gate {
     }
 
     /// Whose token this is, if it is one of ours. Every wrong one counts against the address. A right one is let in
-    /// whatever was guessed from its address before: others may share it.
+    /// at once, whatever was guessed from its address before: others may share it. A guess that is refused waits for
+    /// its turn first, so that more connections make no more guesses; a look at the database is all it costs others.
     pub(super) async fn check_token(&self, token: &Secret, address: IpAddr) -> Result<Identity, ApiError> {
-        let turn = self.turn(address).await;
         let hash = hash(token);
         if let Some(name) = self.store.token_name(hash, Timestamp::now()).await.map_err(unavailable)? {
             return Ok(Identity { caller: Caller::Token, actor: name.into(), hash, token: hash });
         }
-        if turn.is_some() {
-            // With the turn in hand, so that more connections make no more guesses.
-            tokio::time::sleep(PAUSE).await;
-        }
-        self.attempts.check(address)?;
+        let often = self.attempts.check(address);
+        // Before the wait: whoever hangs up has guessed all the same.
         let is_worth_telling = self.attempts.wrong(address);
+        if often.is_err() || self.rates.check(rates::refused(address)).is_err() {
+            self.turn().await;
+        }
+        often?;
         tracing::warn!("a wrong token was refused");
         if is_worth_telling {
             self.note("login", "nobody", address, Some("the token is not known")).await;
@@ -101,13 +102,11 @@ impl Gate {
         Err(ApiError::Unauthenticated { why: why.to_owned() })
     }
 
-    /// Who comes from an address from which too much was refused waits for its turn; nobody else waits.
-    async fn turn(&self, address: IpAddr) -> Option<SemaphorePermit<'_>> {
-        let too_much = self.attempts.check(address).and_then(|()| self.rates.check(rates::refused(address)));
-        match too_much {
-            Ok(()) => None,
-            Err(_) => self.guesses.acquire().await.ok(),
-        }
+    /// The wait of a wrong token from an address with too many: one after the other, of all such addresses.
+    async fn turn(&self) {
+        // It is never closed.
+        let _turn = self.guesses.acquire().await;
+        tokio::time::sleep(PAUSE).await;
     }
 
     /// Notes in the audit log who came or went, or was refused.
@@ -139,6 +138,11 @@ impl Gate {
         known
     }
 
+    /// Counts a call of a known caller: all sessions of a token are one.
+    pub(super) fn take(&self, known: &Identity) -> Result<(), ApiError> {
+        self.rates.take(Who::Known(known.token))
+    }
+
     async fn identify(&self, headers: &HeaderMap, address: IpAddr) -> Result<Identity, ApiError> {
         if let Some(token) = bearer(headers) {
             return self.check_token(&token, address).await;
@@ -149,7 +153,6 @@ impl Gate {
         };
         // Not counted: a stale tab is not a guess, and a session is too long to be guessed.
         let hash = hash(&session);
-        let _turn = self.turn(address).await;
         match self.sessions.owner(hash, Timestamp::now()).await? {
             Some((actor, token)) => Ok(Identity { caller: Caller::Session, actor, hash, token }),
             None => Err(ApiError::Unauthenticated { why: "the session has ended; sign in again".to_owned() }),
@@ -170,7 +173,7 @@ pub(crate) async fn authenticate(
         }
         // On `/rpc` each call counts, however many come in one request.
         if request.uri().path() != "/rpc" {
-            gate.rates.take(Who::Known(known.hash))?;
+            gate.take(&known)?;
         }
         Ok(known)
     });

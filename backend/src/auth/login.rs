@@ -38,6 +38,7 @@ pub(crate) async fn login(
     let Json(Login { token }) = body.map_err(|rejected| ApiError::invalid("body", rejected.body_text()))?;
     let known = gate.check_token(&Secret::new(token.trim()), client.0).await;
     let known = gate.counted(known, client.0)?;
+    gate.take(&known)?;
     let session = Secret::new(random());
     let expires = Timestamp::now() + jiff::SignedDuration::from_secs(SESSION_SECONDS);
     gate.sessions.begin(hash(&session), Arc::clone(&known.actor), known.token, expires).await?;

@@ -33,7 +33,14 @@ async fn a_given_token_is_taken_at_every_start_and_a_changed_one_replaces_it() {
     let name = async |token: &Secret| store.token_name(hash(token), Timestamp::now()).await.unwrap();
     assert_eq!(name(&another).await.as_deref(), Some("admin"));
     assert_eq!(name(&given).await, None, "the one before is worth nothing any more");
-    assert_eq!(actions(&store).await, ["token.replace"]);
+    assert_eq!(actions(&store).await, ["token.replace", "token.new"]);
+    // Known by another name, and with an end: it is the admin's from now on.
+    let hour = jiff::SignedDuration::from_hours(1);
+    store.token_insert("ci", hash(&given), Some(Timestamp::now() + hour)).await.unwrap();
+    first_start(&store, Some(&given)).await.unwrap();
+    let stored = store.token_list().await.unwrap();
+    assert_eq!(stored.len(), 1);
+    assert_eq!((stored[0].name.as_str(), stored[0].expires_at), ("admin", None));
 }
 
 async fn actions(store: &Store) -> Vec<String> {

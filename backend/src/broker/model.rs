@@ -22,8 +22,12 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 pub(crate) use self::allowed::NOT_AMONG;
-use self::{allowed::Models, bill::Bill, unpriced::Unpriced};
-use super::{Access, Broker, Meter, Permit, Upstream, refusal::Refusal};
+use self::{
+    allowed::{Checked, Models},
+    bill::Bill,
+    unpriced::Unpriced,
+};
+use super::{Access, Broker, Meter, Permit, Upstream, prices::Asked, refusal::Refusal};
 
 const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
                              CLAUDE_CODE_OAUTH_TOKEN, CAISSON_CLAUDE_LOGIN, or CAISSON_MODEL=scripted:FILE";
@@ -86,11 +90,12 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
     if call == Call::Models {
         return model.ask_unpriced(call, request).await;
     }
-    let (request, late) = match model.models.check(request).await {
+    let look = call == Call::Messages && model.meter.has_limit();
+    let Checked { call: request, model: name, late } = match model.models.check(request, look).await {
         Ok(checked) => checked,
         Err(refusal) => return (NEVER_AGAIN, refusal).into_response(),
     };
-    let answer = model.answer(call, request).await;
+    let answer = model.answer(call, name.as_deref(), request).await;
     match late.get() {
         Some(refusal) => (NEVER_AGAIN, refusal.clone()).into_response(),
         None => answer,
@@ -98,14 +103,26 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
 }
 
 impl Model {
-    async fn answer(self: &Arc<Self>, call: Call, request: Request) -> Response {
+    async fn answer(self: &Arc<Self>, call: Call, name: Option<&str>, request: Request) -> Response {
         if call != Call::Messages {
             return self.ask_unpriced(call, request).await;
         }
-        match admit::admitted(self.meter.admit(), request).await {
+        let most = self.most(name, request.headers());
+        match admit::admitted(self.meter.admit(most), request).await {
             Ok((permit, request)) => Arc::clone(self).ask_metered(permit, request).await,
             // The one status that the agent neither retries nor rewords.
             Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
+        }
+    }
+
+    /// The most that a call can cost, in US dollars; `None` when that is unknown.
+    fn most(&self, model: Option<&str>, headers: &HeaderMap) -> Option<f64> {
+        let length =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let call = Asked { model, length, fast: asks_for_speed(headers) };
+        match self.broker.0.upstream {
+            Upstream::Scripted(_) => self.broker.0.prices.most_of_free(&call),
+            Upstream::Anthropic { .. } | Upstream::None => self.broker.0.prices.most(&call),
         }
     }
 
@@ -157,6 +174,12 @@ fn refuse_for_good(status: StatusCode, why: impl Into<String>) -> Response {
 fn no_such_call() -> Response {
     let why = "Caisson's broker answers /v1/messages, /v1/messages/count_tokens and /v1/models only";
     Refusal::new(StatusCode::NOT_FOUND, why).into_response()
+}
+
+/// Whether the call may ask for an answer at a higher speed, which costs more: only with this header can it.
+fn asks_for_speed(headers: &HeaderMap) -> bool {
+    let mut asked = headers.get_all("anthropic-beta").iter();
+    asked.any(|value| value.as_bytes().windows(4).any(|part| part.eq_ignore_ascii_case(b"fast")))
 }
 
 /// Whether the request shows the run's token, as a key or as a bearer. Compared in constant time.

@@ -156,7 +156,12 @@ impl Upstream {
 
     /// Whether what it is shown can be read on the way.
     pub(super) fn is_exposed(&self) -> bool {
-        matches!(self, Self::Anthropic { base_url, .. } if is_exposed(base_url))
+        let Self::Anthropic { base_url, credential } = self else { return false };
+        let renewed_at = match credential {
+            Credential::Login(login) => Some(login.token_url()),
+            Credential::ApiKey(_) | Credential::OAuth(_) => None,
+        };
+        is_exposed(base_url) || renewed_at.is_some_and(is_exposed)
     }
 
     /// What it is shown, with the setting it is from.

@@ -6,6 +6,7 @@ use api::id::{BatchId, RunId};
 
 use crate::{
     app::{App, Error},
+    budget::Budget,
     store::{BatchLimits, QueueRow},
 };
 
@@ -50,10 +51,9 @@ async fn why_stop(app: &App, batch: &BatchLimits) -> Result<Option<String>, Erro
         }
     }
     if batch.budget_usd.is_some()
-        && let Some(spending) = app.store.batch_spending(batch.id).await?
-        && let Some(limit) = spending.limit.filter(|limit| *limit <= spending.spent)
+        && let Some(Budget { limit, spent, .. }) = app.store.batch_budget(batch.id).await?
+        && let Some(limit) = limit.filter(|limit| *limit <= spent)
     {
-        let spent = spending.spent;
         return Ok(Some(format!("Its budget of {limit:.2} US dollars is used up: {spent:.4} are spent.")));
     }
     Ok(None)

@@ -61,15 +61,22 @@ impl Driver {
                 continue;
             }
             let open = known.iter().filter(|(_, is_open)| *is_open).count();
+            // Before its text is made: that may be as long as the line.
+            if let Some(why) = too_much(open, known.len(), line.raw.len()) {
+                if let Err(why) = self.deny(agent, execution, &ask, &why).await? {
+                    return Ok(Asked::Cut(why));
+                }
+                continue;
+            }
             let text = self.mask.text(&ask.text()).into_owned();
-            let denied = too_much(open, known.len(), line.raw.len()).or_else(|| {
+            let denied = {
                 let bytes = if is_long(&text) { text.len() as u64 } else { 0 };
                 let room = self.app.config.storage.keep_bytes;
                 (!has_room(&self.record.run.artifacts, KEPT, bytes, room))
-                    .then(|| "the server has no room for more long questions of this run".to_owned())
-            });
+                    .then_some("the server has no room for more long questions of this run")
+            };
             if let Some(why) = denied {
-                if let Err(why) = self.deny(agent, execution, &ask, &why).await? {
+                if let Err(why) = self.deny(agent, execution, &ask, why).await? {
                     return Ok(Asked::Cut(why));
                 }
                 continue;

@@ -60,6 +60,7 @@ impl Driver {
             };
             match stopped {
                 Stopped::End(exit) => return Ok(exit),
+                Stopped::Held => {}
                 Stopped::Cut(why) => {
                     let since = *unreachable_since.get_or_insert_with(tokio::time::Instant::now);
                     if PATIENCE < since.elapsed() {
@@ -86,7 +87,7 @@ impl Driver {
         lines: impl Stream<Item = Result<ExecutionLine, Error>> + Send + 'static,
         unreachable_since: &mut Option<tokio::time::Instant>,
     ) -> Result<Stopped, Halt> {
-        let mut batches = std::pin::pin!(lines::gathered(lines));
+        let mut batches = Some(lines::gathered(lines));
         let mut acks = FuturesUnordered::new();
         // What people said while nobody listened.
         self.settle(agent, id).await?;
@@ -96,8 +97,24 @@ impl Driver {
         loop {
             let now = *room.borrow_and_update();
             let waits = self.waits_for_room(now).await?;
+            if waits {
+                // What was read ahead is read again; its place in memory is for the others until then.
+                batches = None;
+                self.clock.stop();
+            } else if batches.is_none() {
+                if self.record.run.gate.is_none() {
+                    self.clock.go();
+                }
+                return Ok(Stopped::Held);
+            }
+            let next = async {
+                match &mut batches {
+                    Some(batches) => batches.next().await,
+                    None => std::future::pending().await,
+                }
+            };
             let batch = tokio::select! {
-                batch = batches.next(), if !waits => batch,
+                batch = next => batch,
                 // It cannot close: the app holds the other end.
                 Ok(()) = room.changed() => continue,
                 Some(_) = acks.next() => continue,
@@ -226,6 +243,8 @@ enum Stopped {
     End(Exit),
     /// The connection was cut: ask again.
     Cut(String),
+    /// There was no room for more, and now there is: ask again.
+    Held,
     /// The executor will not do it.
     Refused(String),
 }

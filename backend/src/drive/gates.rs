@@ -147,8 +147,8 @@ impl Driver {
     async fn recheck_batch(&mut self, record: &GateRecord) -> Result<(), Halt> {
         let Some(batch) = self.record.run.batch_id.filter(|_| record.of_batch) else { return Ok(()) };
         let (store, run, id) = (self.app.store.clone(), self.record.run.id, record.gate.id);
-        let spending = self.patiently(|| store.batch_spending(batch)).await?.flatten();
-        if spending.is_none_or(|spending| spending.limit.is_none_or(|limit| spending.spent < limit)) {
+        let budget = self.patiently(|| store.batch_budget(batch)).await?.flatten();
+        if budget.is_none_or(|budget| budget.line(Some(0.0)).is_none()) {
             self.patiently(|| store.gate_answer(run, id, RAISED)).await?;
         }
         Ok(())

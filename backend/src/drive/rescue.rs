@@ -124,7 +124,7 @@ impl Driver {
         };
         let Some(lines) = timeout_at(until, opened).await.ok().flatten() else { return Ok(()) };
         let mut batches = std::pin::pin!(lines::gathered(lines));
-        while self.log_is_full().is_none() {
+        while self.log_is_full().is_none() && !self.app.room.borrow().holds(self.record.log_bytes) {
             let Some((batch, _place)) = timeout_at(until, batches.next()).await.ok().flatten() else { break };
             let is_kept = |line: &ExecutionLine| {
                 !matches!(line, ExecutionLine::End { .. } | ExecutionLine::Partial { .. })

@@ -1,6 +1,25 @@
 //! Letters in the disguise of JSON: any writer may spell any of them as an escape, `\u0068` for `h`, in either case of
-//! its digits and with its backslash doubled by each JSON around it. There are too many such spellings of a value to
-//! look for each, so a text is searched a second time with its escapes read.
+//! its digits and with its backslash doubled by each JSON around it, and `\/` for `/`. There are too many such spellings
+//! of a value to look for each, so a text is searched again with its escapes read, and those that they spell.
+
+/// How often escapes are read that others have spelled: `\u005cu0068` is `\u0068` is `h`.
+const DEEPEST: usize = 4;
+
+/// The text with its escapes read, then that with the escapes in it read, and so on.
+pub(super) fn layers(text: &[u8]) -> Vec<Plain> {
+    let mut layers: Vec<Plain> = Vec::new();
+    while layers.len() < DEEPEST
+        && let Some(next) = Plain::of(layers.last().map_or(text, |last| &last.bytes))
+    {
+        layers.push(next);
+    }
+    layers
+}
+
+/// Where a place of the last of these layers is in the text they are from.
+pub(super) fn place(layers: &[Plain], at: usize) -> usize {
+    layers.iter().rev().fold(at, |at, layer| layer.place(at))
+}
 
 /// A text whose escapes are read, and where each part of it is from.
 pub(super) struct Plain {
@@ -12,18 +31,20 @@ pub(super) struct Plain {
 
 impl Plain {
     /// Reads the escapes of a text; `None` when there is none in it.
-    pub(super) fn of(text: &[u8]) -> Option<Self> {
+    fn of(text: &[u8]) -> Option<Self> {
         let mut plain: Option<Self> = None;
         let (mut done, mut at) = (0, 0);
         while let Some(near) = text.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
             let first = at + near;
             let slashes = text[first..].iter().take_while(|byte| **byte == b'\\').count();
             at = first + slashes;
-            let Some(letter) = text.get(at..at + 5).and_then(letter) else { continue };
+            let Some((letter, length)) = text.get(at..).and_then(|rest| escaped(rest, slashes)) else {
+                continue;
+            };
             // Each JSON around it doubles the backslash; what is before that is backslashes of the text.
             let own = 1 << slashes.trailing_zeros();
             let begins = at - own;
-            at += 5;
+            at += length;
             let plain = plain.get_or_insert_with(|| Self { bytes: Vec::new(), places: vec![(0, 0)] });
             plain.bytes.extend_from_slice(&text[done..begins]);
             plain.places.push((plain.bytes.len(), begins));
@@ -38,18 +59,34 @@ impl Plain {
     }
 
     /// Where this place is in the text it is from.
-    pub(super) fn place(&self, at: usize) -> usize {
+    fn place(&self, at: usize) -> usize {
         let next = self.places.partition_point(|(here, _)| *here <= at);
         let (here, there) = self.places[next - 1];
         there + (at - here)
     }
 }
 
-/// The letter of `uXXXX`; none for half of a pair and for what is no letter.
-fn letter(escape: &[u8]) -> Option<char> {
-    let digits = escape.strip_prefix(b"u").filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
-    let code = u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
-    char::from_u32(code).filter(|letter| !letter.is_control())
+/// The letter that is written after so many backslashes, and how long that is: `/`, `uXXXX`, or two of these as a pair.
+fn escaped(rest: &[u8], slashes: usize) -> Option<(char, usize)> {
+    if rest.first() == Some(&b'/') {
+        return Some(('/', 1));
+    }
+    let first = unit(rest)?;
+    if let Some(letter) = char::from_u32(first.into()) {
+        return (!letter.is_control()).then_some((letter, 5));
+    }
+    let after = rest.get(5..)?;
+    let second =
+        unit(after.get(slashes..)?).filter(|_| after[..slashes].iter().all(|byte| *byte == b'\\'))?;
+    let letter = char::decode_utf16([first, second]).next()?.ok()?;
+    Some((letter, 5 + slashes + 5))
+}
+
+/// The number of `uXXXX`.
+fn unit(text: &[u8]) -> Option<u16> {
+    let digits =
+        text.get(..5)?.strip_prefix(b"u").filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+    u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
 
 #[cfg(test)]
@@ -71,6 +108,9 @@ mod tests {
             (r"\\\u0041", r"\\A"),
             (r"\u005cu0041", r"\u0041"),
             (r"\u0041\u004", r"A\u004"),
+            (r"a\/b\\/c", "a/b/c"),
+            (r"\uD83E\uDD80 \\ud83e\\udd80", "\u{1F980} \u{1F980}"),
+            (r"\ud83e \u0041", r"\ud83e A"),
         ] {
             assert_eq!(read(text), is, "{text}");
         }

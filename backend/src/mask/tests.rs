@@ -247,3 +247,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_long_text_is_searched_in_pieces_and_nothing_between_them_is_missed() {
+    let secret = Secret::new("hunter2-and-more");
+    let mask = Mask::new([("PASSWORD", &secret)]);
+    let escaped: String =
+        secret.expose().chars().map(|letter| format!("\\u{:04X}", u32::from(letter))).collect();
+    for value in [secret.expose(), escaped.as_str()] {
+        for at in [WINDOW - 150, WINDOW - 7, WINDOW, WINDOW + 1, 2 * WINDOW + 3] {
+            let text = format!("{}{value}{}", "é".repeat(at / 2), "y".repeat(WINDOW));
+            let masked = mask.text(&text);
+            assert_eq!(masked.matches("[secret PASSWORD]").count(), 1, "{at}");
+            assert_eq!(masked.len(), text.len() - value.len() + "[secret PASSWORD]".len(), "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_text_of_nothing_but_secrets_does_not_grow_without_end() {
+    let secret = Secret::new("eight..8");
+    let mask = Mask::new([("A_NAME_THAT_IS_MUCH_LONGER_THAN_ITS_VALUE", &secret)]);
+    let text = secret.expose().repeat(1 << 18);
+    assert!(mask.text(&text).len() < text.len());
+    assert!(!mask.text(&text).contains(secret.expose()));
+}

@@ -2,6 +2,7 @@
 //!
 //! A batch, all its runs and the first event of each are one transaction: a crash leaves all of it or nothing.
 
+mod budget;
 mod rollup;
 
 use api::{
@@ -13,10 +14,11 @@ use api::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, Query, SimpleExpr},
+    sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
+pub use self::budget::Held;
 use super::{
     Error, OnceKey, Store,
     entity::{batch, micros, run, to_json},
@@ -48,17 +50,6 @@ pub struct NewBatch {
     pub stop_after_failures: Option<u32>,
     /// What all its runs together may cost, in US dollars.
     pub budget_usd: Option<f64>,
-}
-
-/// What the runs of a batch have cost, and may cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spending {
-    /// In US dollars; `None` is no limit.
-    pub limit: Option<f64>,
-    /// What is known to be spent, retried runs included, in US dollars.
-    pub spent: f64,
-    /// Whether that is all.
-    pub known: bool,
 }
 
 impl Store {
@@ -97,6 +88,8 @@ impl Store {
             idempotency_key: Set(key.map(|key| key.name().to_owned())),
             asked: Set(key.and_then(OnceKey::asked).map(str::to_owned)),
             created_at: Set(micros(Timestamp::now())),
+            dearest_usd: Set(None),
+            unknown_accepted: Set(false),
         };
         let transaction = self.write.begin().await?;
         batch::Entity::insert(row).exec_without_returning(&transaction).await?;
@@ -203,40 +196,6 @@ impl Store {
             .one(&self.read)
             .await?;
         Ok(count.unwrap_or_default().unsigned_abs())
-    }
-
-    /// What a batch may cost and what its runs have cost so far. One look at an index; `None` when there is
-    /// no such batch.
-    ///
-    /// # Errors
-    /// `Database` when it cannot be read.
-    pub async fn batch_spending(&self, id: BatchId) -> Result<Option<Spending>, Error> {
-        let of = |what: &'static str| -> SimpleExpr {
-            Expr::cust(format!("(SELECT {what} FROM runs WHERE runs.batch_id = batches.id)"))
-        };
-        let row: Option<(Option<f64>, f64, i64)> = batch::Entity::find()
-            .select_only()
-            .column(batch::Column::BudgetUsd)
-            .column_as(of(SPENT), "spent")
-            .column_as(of(UNKNOWN), "unknown")
-            .filter(batch::Column::Id.eq(id.0))
-            .into_tuple()
-            .one(&self.read)
-            .await?;
-        Ok(row.map(|(limit, spent, unknown)| Spending { limit, spent, known: unknown == 0 }))
-    }
-
-    /// Sets what all runs of a batch together may cost, in US dollars.
-    ///
-    /// # Errors
-    /// `Database` when it cannot be written.
-    pub async fn batch_set_budget(&self, id: BatchId, limit: f64) -> Result<(), Error> {
-        batch::Entity::update_many()
-            .col_expr(batch::Column::BudgetUsd, Expr::value(limit))
-            .filter(batch::Column::Id.eq(id.0))
-            .exec(&self.write)
-            .await?;
-        Ok(())
     }
 
     /// The runs of a batch that wait at a gate.

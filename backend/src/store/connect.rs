@@ -15,6 +15,7 @@ use std::{
     fs::{self, OpenOptions, Permissions},
     io,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -30,14 +31,10 @@ use sea_orm::{
 /// # Errors
 /// When it is open to others and cannot be closed.
 pub(super) fn close_to_others(url: &str) -> io::Result<()> {
-    let Ok(options) = SqliteConnectOptions::from_str(url) else { return Ok(()) };
-    let file = options.get_filename();
-    if url.contains(":memory:") || url.contains("mode=memory") {
-        return Ok(());
-    }
+    let Some(file) = file_of(url) else { return Ok(()) };
     if url.contains("mode=rwc") {
         // Why it cannot be made is told when it is opened.
-        let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(file);
+        let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(&file);
     }
     for end in ["", "-wal", "-shm", "-journal"] {
         let mut path = file.as_os_str().to_owned();
@@ -48,6 +45,14 @@ pub(super) fn close_to_others(url: &str) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The file of an embedded database; none for one on a server or in memory.
+pub(super) fn file_of(url: &str) -> Option<PathBuf> {
+    let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+    let options =
+        SqliteConnectOptions::from_str(url).ok().filter(|_| url.starts_with("sqlite") && !in_memory)?;
+    Some(options.get_filename().to_owned())
 }
 
 /// Opens a pool of so many connections.

@@ -38,8 +38,8 @@ impl Store {
         insert(&self.write, name, hash, expires_at).await
     }
 
-    /// Remembers a token as the only one of its name: the others of that name go, with their sessions. Answers how
-    /// many went.
+    /// Remembers a token as the only one of its name: the others of that name go, with their sessions. Returns
+    /// how many went.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
@@ -49,6 +49,8 @@ impl Store {
         let others: Vec<Vec<u8>> = others.into_iter().map(|row| row.hash).collect();
         let transaction = self.write.begin().await?;
         delete(&transaction, &others).await?;
+        // It may be known by another name, or with an end.
+        token::Entity::delete_by_id(hash.to_vec()).exec(&transaction).await?;
         insert(&transaction, name, hash, None).await?;
         transaction.commit().await?;
         Ok(others.len())

@@ -43,6 +43,22 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Stri
     Page { items, next }
 }
 
+/// How many runs are read at once, and after how many bytes of their tasks a page ends.
+const SOME: usize = 20;
+const LIST_BYTES: usize = 8 << 20;
+
+/// A run of a list. One that cannot be read is left out: it must not hide the others.
+fn readable(row: run::Model) -> Option<Run> {
+    let id = row.id;
+    match RunRecord::try_from(row) {
+        Ok(record) => Some(record.run),
+        Err(error) => {
+            tracing::error!(run.id = %id, %error, "a run cannot be read, and is left out of a list");
+            None
+        }
+    }
+}
+
 /// The row of a queued run.
 pub(super) fn row(run: &Run, key: Option<&OnceKey>) -> Result<run::ActiveModel, Error> {
     Ok(run::ActiveModel {
@@ -180,21 +196,36 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Page<Run>, Error> {
-        let find = run::Entity::find()
-            .apply_if(filter.task_id, |find, id| find.filter(run::Column::TaskId.eq(id.0)))
-            .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id.0)))
-            .apply_if(filter.state, |find, state| find.filter(run::Column::State.eq(wire_name(&state))))
-            .apply_if(filter.outcome, |find, outcome| {
-                find.filter(run::Column::Outcome.eq(wire_name(&outcome)))
-            })
-            .apply_if(filter.repository.as_ref(), |find, url| find.filter(run::Column::Repository.eq(url)))
-            .apply_if(before, |find, before| find.filter(run::Column::Id.lt(before)));
-        let rows = find.order_by_desc(run::Column::Id).limit(u64::from(limit) + 1).all(&self.read).await?;
-        let items = rows
-            .into_iter()
-            .map(|row| Ok(RunRecord::try_from(row)?.run))
-            .collect::<Result<Vec<_>, Error>>()?;
-        Ok(page(items, limit, |run| run.id.to_string()))
+        let find = |before: Option<Uuid>| {
+            run::Entity::find()
+                .apply_if(filter.task_id, |find, id| find.filter(run::Column::TaskId.eq(id.0)))
+                .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id.0)))
+                .apply_if(filter.state, |find, state| find.filter(run::Column::State.eq(wire_name(&state))))
+                .apply_if(filter.outcome, |find, outcome| {
+                    find.filter(run::Column::Outcome.eq(wire_name(&outcome)))
+                })
+                .apply_if(filter.repository.as_ref(), |find, url| {
+                    find.filter(run::Column::Repository.eq(url))
+                })
+                .apply_if(before, |find, before| find.filter(run::Column::Id.lt(before)))
+        };
+        let (mut items, mut bytes, mut left) = (Vec::new(), 0, limit as usize);
+        let mut last = before;
+        while 0 < left && bytes < LIST_BYTES {
+            let some = left.min(SOME);
+            let find = find(last).order_by_desc(run::Column::Id).limit(some as u64 + 1);
+            let mut rows = find.all(&self.read).await?;
+            let more = some < rows.len();
+            rows.truncate(some);
+            left -= rows.len();
+            bytes += rows.iter().map(|row| row.task.len()).sum::<usize>();
+            last = rows.last().map(|row| row.id).or(last);
+            items.extend(rows.into_iter().filter_map(readable));
+            if !more {
+                return Ok(Page { items, next: None });
+            }
+        }
+        Ok(Page { items, next: last.map(|last| last.to_string()) })
     }
 
     /// How many runs are in each state, by the state's wire name.

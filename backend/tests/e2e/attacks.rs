@@ -10,5 +10,6 @@ mod range;
 mod repository;
 mod sealed;
 mod shares;
+mod siege;
 mod speech;
 mod tools;

@@ -4,6 +4,10 @@
 // Named by their paths because the benchmarks include this file from elsewhere.
 #[path = "harness/containers.rs"]
 mod containers;
+#[path = "harness/file_disk.rs"]
+mod file_disk;
+#[path = "harness/memory.rs"]
+mod memory;
 #[path = "harness/process.rs"]
 mod process;
 #[path = "harness/repositories.rs"]
@@ -22,6 +26,8 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     containers::{docker, image, image_with},
+    file_disk::FileDisk,
+    memory::MemoryLimit,
     process::Process,
     runs::{client_run, create_task, ended, ends, events_of, follow, launch, launch_of, launch_with, step},
 };
@@ -70,6 +76,14 @@ impl World {
         let mut world = Self::prepare(settings);
         world.open_apart().await;
         world
+    }
+
+    /// The id of the process that the server is.
+    pub fn process(&self) -> u32 {
+        match &self.running {
+            Some(Running::Apart(process)) => process.id(),
+            _ => panic!("there is no process"),
+        }
     }
 
     fn prepare(settings: &[&str]) -> Self {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod batches;
+mod budgets;
 mod client;
 mod cluster;
 mod databases;

@@ -6,7 +6,10 @@ use api::{
     run::{Cost, Outcome, Reason, Run, RunState, Transition},
     task::{Step, TaskSpec},
 };
-use backend::store::{NewBatch, OnceKey, RunPatch, RunWrite, Spending, Store};
+use backend::{
+    budget::Budget,
+    store::{NewBatch, OnceKey, RunPatch, RunWrite, Store},
+};
 
 use crate::databases::both;
 
@@ -88,9 +91,9 @@ async fn a_batch_counts_the_newest_run_of_each_target_and_the_cost_of_all() {
         assert_eq!((stands.outcomes.len(), stands.active, stands.ended_at), (1, true, None));
         assert_eq!(stands.stopped, None, "repeating lifts the stop");
         assert_eq!(stands.cost, Cost { usd: 2.25, known: false });
-        let spending = store.batch_spending(new.id).await.expect("read");
-        assert_eq!(spending, Some(Spending { limit: Some(2.5), spent: 2.25, known: false }));
-        assert_eq!(store.batch_spending(BatchId::mint()).await.expect("read"), None);
+        let budget = store.batch_budget(new.id).await.expect("read");
+        assert_eq!(budget, Some(Budget { spent: 2.25, known: false, ..Budget::new(Some(2.5)) }));
+        assert_eq!(store.batch_budget(BatchId::mint()).await.expect("read"), None);
         let listed = store.batch_list(Some(new.task_id), None, 10).await.expect("a list").items;
         assert_eq!(listed, [api::batch::Batch { runs: Vec::new(), ..stands }], "{}", fresh.kind);
         end(store, again[0].id, Reason::Completed, Cost { usd: 0.0, known: true }).await;
@@ -104,8 +107,8 @@ async fn a_batch_without_runs_yet_costs_nothing() {
     for fresh in both().await {
         let (new, _) = batch(&["a/a"]);
         fresh.store.batch_insert(&new, &[], None).await.expect("stored");
-        let spending = fresh.store.batch_spending(new.id).await.expect("read").expect("a batch");
-        assert_eq!((spending.spent, spending.known), (0.0, true), "{}", fresh.kind);
+        let budget = fresh.store.batch_budget(new.id).await.expect("read").expect("a batch");
+        assert_eq!((budget.spent, budget.known), (0.0, true), "{}", fresh.kind);
     }
 }
 

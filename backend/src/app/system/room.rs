@@ -54,11 +54,11 @@ pub(crate) async fn watch(app: App, stop: CancellationToken) {
         return;
     }
     loop {
-        let found = disk::of(&app.config.storage.data_dir).map(Room::on).unwrap_or_default();
+        let found = disk::of(&app.full_first()).map(Room::on).unwrap_or_default();
         app.room.send_if_modified(|room| {
             let changed = *room != found;
             if changed {
-                tracing::warn!(room = ?found, "the room on the data folder's disk has changed");
+                tracing::warn!(room = ?found, "the room on the database's disk has changed");
             }
             *room = found;
             changed

@@ -34,7 +34,8 @@ pub(super) struct Names {
     key: Key,
     /// Whether the next string in this object is a key.
     wants_key: bool,
-    has_main: bool,
+    /// The model at the top.
+    main: Option<String>,
     has_ended: bool,
 }
 
@@ -53,6 +54,10 @@ enum Place {
     Tools,
     /// The list of messages, and what is in it down to the parts of a message.
     Messages,
+    /// A list of parts: of a message, of a tool's result, of a document.
+    Parts,
+    /// A part of a message.
+    Part,
     /// Where a picture or a document is from.
     Source,
     Other,
@@ -65,6 +70,7 @@ enum Key {
     Type,
     Tools,
     Messages,
+    Content,
     Source,
     #[default]
     Other,
@@ -78,6 +84,7 @@ impl Key {
             ("type", Self::Type),
             ("tools", Self::Tools),
             ("messages", Self::Messages),
+            ("content", Self::Content),
             ("source", Self::Source),
         ];
         let found = known.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
@@ -94,9 +101,9 @@ struct Text {
 }
 
 impl Names {
-    /// Whether the model at the top is known.
-    pub(super) const fn has_main(&self) -> bool {
-        self.has_main
+    /// The model at the top, once it is known.
+    pub(super) fn main(&self) -> Option<&str> {
+        self.main.as_deref()
     }
 
     /// Reads the next bytes. Answers the models that they name.
@@ -157,7 +164,15 @@ impl Names {
             let is = match (self.key, self.level()) {
                 (Key::Tools, Some(_)) if self.depth == 1 => Place::Tools,
                 (Key::Messages, Some(_)) if self.depth == 1 => Place::Messages,
-                (Key::Source, _) => Place::Source,
+                // What a tool is given has sources of its own, and they are nothing to the model's server.
+                (Key::Source, Some(Level { is: Place::Messages | Place::Parts | Place::Part, .. })) => {
+                    Place::Source
+                }
+                (Key::Content, Some(Level { is: Place::Parts | Place::Part | Place::Source, .. })) => {
+                    Place::Parts
+                }
+                (_, Some(Level { opened: b'[', is: Place::Parts })) => Place::Part,
+                (_, Some(Level { is: Place::Messages, .. })) if self.depth + 1 == PART => Place::Part,
                 (_, Some(Level { is: Place::Messages, .. })) if self.depth < PART => Place::Messages,
                 (_, Some(Level { opened: b'[', is: Place::Tools })) => Place::Tools,
                 _ => Place::Other,
@@ -211,7 +226,9 @@ impl Names {
         }
         match (self.key, self.level().map(|level| level.is)) {
             (Key::Model, _) => {
-                self.has_main |= self.depth == 1;
+                if self.depth == 1 {
+                    self.main.get_or_insert_with(|| said.clone());
+                }
                 Ok((self.depth <= DEEPEST_MODEL).then_some(said))
             }
             (Key::Type, Some(Place::Tools)) if !TOOLS.iter().any(|tool| said.starts_with(tool)) => {
@@ -228,8 +245,9 @@ impl Names {
             return Err(Malformed(REACHES));
         }
         let of_part = match self.level().map(|level| level.is) {
-            Some(Place::Source) => true,
-            Some(Place::Messages) => self.depth == PART,
+            Some(Place::Source | Place::Part) => true,
+            // One part in the place of a list of them.
+            Some(Place::Parts) => self.level().is_some_and(|level| level.opened == b'{'),
             _ => false,
         };
         if (self.depth == 1 && key.eq_ignore_ascii_case("container"))
@@ -237,7 +255,7 @@ impl Names {
         {
             return Err(Malformed(KEPT));
         }
-        if self.key == Key::Model && self.depth == 1 && self.has_main {
+        if self.key == Key::Model && self.depth == 1 && self.main.is_some() {
             return Err(Malformed("it has more than one `model`"));
         }
         Ok(())

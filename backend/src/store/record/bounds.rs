@@ -1,6 +1,8 @@
 //! How much of what others say becomes part of a run. A run is read as a whole, in lists of hundreds, so that each of
 //! its texts is short. The log has the whole.
 
+use std::collections::BTreeMap;
+
 use api::{event::EventBody, instance::Denied, run::Artifact};
 
 use super::RunWrite;
@@ -68,16 +70,33 @@ fn work(work: &mut Work) {
     // A call that is too long for its name was made up; nobody will ask for it.
     work.denied.retain(|call, _| call.len() <= NAME);
     work.outside.retain(|call, _| call.len() <= NAME);
-    while WORK < serde_json::to_string(work).map_or(0, |json| json.len()) {
-        work.not_committed.truncate(work.not_committed.len() / 2);
-        work.elsewhere.truncate(work.elsewhere.len() / 2);
-        work.told.truncate(work.told.len() / 2);
-        for calls in [&mut work.denied, &mut work.outside] {
-            for _ in calls.len() / 2..calls.len() {
-                calls.pop_last();
-            }
-        }
+    while WORK < bytes(work) && halve_longest(work) {}
+}
+
+/// Leaves the first half of the list that takes the most room. Returns whether there was one.
+fn halve_longest(work: &mut Work) -> bool {
+    let (denied, outside) = (bytes(&work.denied), bytes(&work.outside));
+    let lists = [bytes(&work.not_committed), bytes(&work.elsewhere), bytes(&work.told), denied, outside];
+    let longest = lists.into_iter().max().unwrap_or_default();
+    if longest <= 2 {
+        return false;
     }
+    let halve = |calls: &mut BTreeMap<String, String>| {
+        let last = calls.keys().nth(calls.len() / 2).cloned();
+        last.map(|last| calls.split_off(&last));
+    };
+    match lists.iter().position(|list| *list == longest) {
+        Some(0) => work.not_committed.truncate(work.not_committed.len() / 2),
+        Some(1) => work.elsewhere.truncate(work.elsewhere.len() / 2),
+        Some(2) => work.told.truncate(work.told.len() / 2),
+        Some(3) => halve(&mut work.denied),
+        _ => halve(&mut work.outside),
+    }
+    true
+}
+
+fn bytes(part: &impl serde::Serialize) -> usize {
+    serde_json::to_string(part).map_or(0, |json| json.len())
 }
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ use crate::store::{
     },
 };
 
+/// What the database needs for an event beside what it says, in bytes: its row's other columns and its place in the index.
+const ROW: u64 = 80;
+
 /// What a write needs to know of its run.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
@@ -82,7 +85,7 @@ impl Heads {
         let new = change.events.iter().filter(is_new).map(Cow::Borrowed);
         for body in new.chain(last.map(Cow::Owned)) {
             head.last_seq += 1;
-            head.log_bytes = head.log_bytes.saturating_add_unsigned(body.data.len() as u64);
+            head.log_bytes = head.log_bytes.saturating_add_unsigned(body.data.len() as u64 + ROW);
             rows.push(Row { run: change.run, seq: head.last_seq, body });
         }
         head.state = state;

@@ -1,25 +1,26 @@
-//! The agent takes more than its share of the server: questions, its log, the names it gives.
+//! The agent takes more than its share of the server: questions, its log, the names it gives, money, and all at once.
+
+use std::time::Duration;
 
 use api::{
     event::EventBody,
     id::RunId,
-    rpc::runs::RunsApiClient,
-    run::{Reason, Run},
+    rpc::{batches::BatchesApiClient, runs::RunsApiClient},
+    run::{Gate, GateKind, Reason, Run},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
 use jsonrpsee::ws_client::WsClient;
 
-use crate::harness::{World, client_run, ended, ends, events_of, follow, image_with, launch, step};
+use super::siege::{FLOOR, MEMORY, hostile, siege};
+use crate::{
+    gates::prices,
+    harness::{World, client_run, create_task, ended, ends, events_of, follow, launch, step},
+};
 
-const AGENT: &str = include_str!("shares.py");
 /// What the agent says when everything was denied that should be.
 const DENIED: &str = "184 were denied";
 
 async fn attack(what: &str, more: &[&str]) -> (World, WsClient, Run) {
-    let agent = BASE64_STANDARD.encode(AGENT);
-    let put =
-        format!("RUN echo {agent} | base64 -d > /usr/local/bin/claude && chmod +x /usr/local/bin/claude");
-    let image = format!("--image={}", image_with("shares", &put));
+    let image = hostile();
     let world = World::start(&[&[image.as_str(), "--auto-retries=0"], more].concat()).await;
     let client = world.client().await;
     let repository = world.repository("sample");
@@ -67,6 +68,59 @@ async fn a_long_name_makes_no_list_unusable() {
     world.emptied().await;
 }
 
+/// Waits until each of these runs waits at a gate of the batch's budget. Returns one of the gates.
+async fn at_the_line(client: &WsClient, runs: &[RunId]) -> Gate {
+    let mut last = None;
+    for &run in runs {
+        let waits = |body: &EventBody| matches!(body, EventBody::Gate(gate) if gate.kind == GateKind::Budget);
+        assert!(follow(client, run, |event| waits(&event.body)).await, "it comes to the line");
+        last = client_run(client, run).await.gate;
+    }
+    last.expect("a gate")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_that_call_side_by_side_spend_one_call_more_than_their_batch_may_at_most() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let prices = dir.path().join("prices.json");
+    // Each of sixty calls costs between one and two dollars.
+    std::fs::write(&prices, r#"{"models": {"claude": {"input": 0, "output": 200000}}}"#).expect("a file");
+    let prices = format!("--prices={}", prices.display());
+    let world = World::start(&[&hostile(), &prices, "--auto-retries=0"]).await;
+    let client = world.client().await;
+    let repositories = ["one", "two", "three"].map(|name| {
+        let repository = world.repository(name);
+        world.commit(name, "attack", "spend");
+        repository
+    });
+    let task = create_task(&client, vec![step("First step.", &[])]).await;
+    let batch = BatchesApiClient::create(
+        &client,
+        task.id,
+        repositories.to_vec(),
+        None,
+        None,
+        None,
+        Some(0.5),
+        None,
+        None,
+    );
+    let batch = batch.await.expect("a batch");
+    let runs: Vec<RunId> = batch.runs.iter().map(|run| run.id).collect();
+    let gate = at_the_line(&client, &runs).await;
+    assert!(gate.text.contains("batch has spent"), "{}", gate.text);
+    let spent = BatchesApiClient::by_id(&client, batch.id).await.expect("the batch").cost;
+    assert!((1.0..1.1).contains(&spent.usd) && spent.known, "one call too many at most: {spent:?}");
+    // The control: what a person allows is spent, by all of them.
+    client.answer(runs[2], gate.id, "1000".to_owned()).await.expect("raised");
+    for &run in &runs {
+        ended(&client, run).await;
+    }
+    let spent = BatchesApiClient::by_id(&client, batch.id).await.expect("the batch").cost;
+    assert!((60.0..61.0).contains(&spent.usd) && spent.known, "{spent:?}");
+    world.emptied().await;
+}
+
 async fn notices(client: &WsClient, run: RunId, about: &str) -> Vec<String> {
     let events = events_of(client, run).await;
     let notices = events.into_iter().filter_map(|event| match event.body {
@@ -74,4 +128,15 @@ async fn notices(client: &WsClient, run: RunId, about: &str) -> Vec<String> {
         _ => None,
     });
     notices.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn honest_runs_beside_hostile_ones_end_right_and_everybody_is_answered() {
+    // All forty with `cargo xtask test --all`.
+    let (hostile, honest) = if std::env::var_os("CAISSON_TEST_ALL").is_some() { (20, 20) } else { (5, 3) };
+    let measured = siege(hostile, honest).await;
+    assert_eq!(measured.right, honest, "{measured:?}");
+    assert!(measured.slowest < Duration::from_secs(1), "{measured:?}");
+    assert!(FLOOR <= measured.disk, "{measured:?}");
+    assert!(measured.memory <= MEMORY, "{measured:?}");
 }

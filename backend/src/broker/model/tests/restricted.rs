@@ -239,3 +239,18 @@ async fn no_credential_is_in_an_answer_or_in_the_log() {
     assert!(log.contains("the model refuses the credential"), "the log was kept");
     assert!(!log.contains("canary"), "{log}");
 }
+
+#[tokio::test]
+async fn the_meter_is_told_what_a_call_can_cost_before_it_leaves() {
+    let world = World::start().await;
+    let body = |model: &str| format!(r#"{{"model":"{model}","messages":"{}"}}"#, "x".repeat(100_000));
+    let mut told = Vec::new();
+    for (model, headers) in
+        [("claude-sonnet-5-5", &[][..]), ("claude-haiku-5-5", &[]), ("claude-sonnet-unheard-of", &[])]
+    {
+        assert_eq!(world.post("/v1/messages", headers, body(model).into()).await.0, 200);
+        told.push(world.meter.most());
+    }
+    assert!(told[1] < told[0] && told[1].is_some_and(|most| 0.0 < most), "{told:?}");
+    assert_eq!(told[2], None, "it has no price");
+}
