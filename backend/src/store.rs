@@ -49,7 +49,7 @@ pub use gates::{GateRecord, GateText};
 pub use keys::OnceKey;
 pub use messages::Message;
 pub use queue::{BatchLimits, QueueRow};
-pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
+pub use record::{Bounded, Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 pub use secrets::StoredSecret;
 pub use trouble::Trouble;
