@@ -43,6 +43,7 @@ pub use audit::AuditFilter;
 pub use batches::{NewBatch, Spending};
 pub use bells::Partial;
 pub use credentials::StoredToken;
+pub(crate) use events::PIECE;
 pub use events::{EventPage, PageLimit, StoredEvent};
 pub use figures::Figures;
 pub use gates::{GateRecord, GateText};
