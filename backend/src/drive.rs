@@ -110,7 +110,7 @@ struct Driver {
     leave: CancellationToken,
 }
 
-/// Starts the driver of a run, unless it has one here. Answers whether it was started.
+/// Starts the driver of a run, unless it has one here. Returns whether it was started.
 pub(crate) fn spawn(app: &App, id: RunId) -> bool {
     let driven = Driven::default();
     {
@@ -189,7 +189,7 @@ async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>
     Ok(Some((record, gates)))
 }
 
-/// Ends a run whose record cannot be read. Its container goes with the next look of the reconciler. Answers whether
+/// Ends a run whose record cannot be read. Its container goes with the next look of the reconciler. Returns whether
 /// it is over.
 async fn give_up(app: &App, id: RunId, error: &store::Error) -> bool {
     let why = format!("What is stored of this run cannot be used: {error}");
