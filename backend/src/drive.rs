@@ -110,7 +110,7 @@ struct Driver {
     leave: CancellationToken,
 }
 
-/// Starts the driver of a run, unless it has one here. Answers whether it was started.
+/// Starts the driver of a run, unless it has one here. Returns whether it was started.
 pub(crate) fn spawn(app: &App, id: RunId) -> bool {
     let driven = Driven::default();
     {

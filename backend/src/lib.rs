@@ -19,6 +19,7 @@ pub mod server;
 mod ui;
 
 mod rest;
+mod room;
 mod rpc;
 
 pub mod app;

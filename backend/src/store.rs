@@ -44,13 +44,14 @@ pub use batches::{Held, NewBatch};
 
 pub use bells::Partial;
 pub use credentials::StoredToken;
+pub(crate) use events::PIECE;
 pub use events::{EventPage, PageLimit, StoredEvent};
 pub use figures::Figures;
 pub use gates::{GateRecord, GateText};
 pub use keys::OnceKey;
 pub use messages::Message;
 pub use queue::{BatchLimits, QueueRow};
-pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
+pub use record::{Bounded, Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 pub use secrets::StoredSecret;
 pub use trouble::Trouble;

@@ -1,4 +1,5 @@
-//! Readers that stand still: they ask for a long log, read the beginning of the answer, and then nothing more.
+//! Readers that stand still, over Server-Sent Events and WebSockets: they ask for a long log, read the beginning of
+//! the answer, and then nothing more.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{harness::within, served::TOKEN};
+use crate::{harness::within, served::TOKEN, socket::Socket};
 
 /// The events of the log, and the bytes of each: 40 MB.
 const LOG: (usize, usize) = (1_000, 40_000);
@@ -42,18 +43,20 @@ impl Standing {
     pub async fn start(count: usize, address: &str, run: RunId) -> Self {
         let (stop, address) = (CancellationToken::new(), Arc::<str>::from(address));
         let mut first = JoinSet::new();
-        for _ in 0..count {
-            first.spawn(stand(address.clone(), run));
+        for number in 0..count {
+            let way = if number % 2 == 0 { Way::Events } else { Way::Socket };
+            let address = address.clone();
+            first.spawn(async move { (way, way.stand(&address, run).await) });
         }
         let mut readers = Vec::new();
-        while let Some(socket) = within("a reader's answer", first.join_next()).await {
-            let mut socket = socket.expect("no panic");
+        while let Some(reader) = within("a reader's answer", first.join_next()).await {
+            let (way, mut socket) = reader.expect("no panic");
             let (stop, address) = (stop.clone(), address.clone());
             readers.push(TaskTracker::new().spawn(async move {
                 loop {
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = let_go(&socket) => socket = stand(address.clone(), run).await,
+                        () = let_go(&socket) => socket = way.stand(&address, run).await,
                     }
                 }
             }));
@@ -70,14 +73,36 @@ impl Standing {
     }
 }
 
-async fn stand(address: Arc<str>, run: RunId) -> TcpStream {
-    let mut socket = TcpStream::connect(&*address).await.expect("a connection");
-    let request = format!(
-        "GET /api/runs/{run}/events HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
-    );
-    socket.write_all(request.as_bytes()).await.expect("sent");
-    assert_ne!(socket.read(&mut [0; 64]).await.expect("an answer"), 0, "it begins");
-    socket
+/// How a reader asks.
+#[derive(Clone, Copy)]
+enum Way {
+    Events,
+    Socket,
+}
+
+impl Way {
+    async fn stand(self, address: &str, run: RunId) -> TcpStream {
+        match self {
+            Self::Events => {
+                let mut socket = TcpStream::connect(address).await.expect("a connection");
+                let request = format!(
+                    "GET /api/runs/{run}/events HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
+                );
+                socket.write_all(request.as_bytes()).await.expect("sent");
+                assert_ne!(socket.read(&mut [0; 64]).await.expect("an answer"), 0, "it begins");
+                socket
+            }
+            Self::Socket => {
+                let mut socket = Socket::open(address).await;
+                let call = format!(
+                    r#"{{"jsonrpc":"2.0","id":1,"method":"runs.onMessage","params":{{"id":"{run}"}}}}"#
+                );
+                socket.send(&call).await;
+                assert_ne!(socket.next().await.len(), 0, "it begins");
+                socket.into_stream()
+            }
+        }
+    }
 }
 
 /// Resolves when the server has hung up.

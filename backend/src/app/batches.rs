@@ -131,7 +131,7 @@ impl App {
         Ok(self.store.batch_list(task, before(cursor)?, page_size(limit)?).await?)
     }
 
-    /// Ends those of these runs that are still queued. Answers the others: they were claimed just now.
+    /// Ends those of these runs that are still queued. Returns the others: they were claimed just now.
     pub(crate) async fn batch_end_queued(&self, runs: Vec<RunId>, detail: &str) -> Result<Vec<RunId>, Error> {
         let end = async |id: RunId| {
             let mut end = RunWrite::of(id).end(Reason::CancelledByUser, detail);

@@ -18,10 +18,6 @@ use tokio::sync::{
 
 use crate::store::{Error, EventPage, PageLimit, Partial, Store, StoredEvent};
 
-/// How much is read at once: the memory of one reader. Nothing is read ahead: what is begun and not waited for holds
-/// a connection, and what waits for a reader that stands still is held in vain.
-const PAGE: PageLimit = PageLimit { events: 256, bytes: 64 << 10 };
-
 /// A frame on its way out: the same JSON as a `Frame`, in which an event's text is passed on as it is stored.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
@@ -59,6 +55,8 @@ pub(crate) trait Log {
     fn recent(&self, after: i64) -> Option<EventPage>;
     /// The events after a number, as the database has them.
     fn page(&self, after: i64, limit: PageLimit) -> impl Future<Output = Result<EventPage, Error>> + Send;
+    /// Whether the event of this number is the last one of its run.
+    fn is_end(&self, seq: i64) -> impl Future<Output = Result<bool, Error>> + Send;
     /// Whether the events were removed because they were old.
     fn is_removed(&self) -> impl Future<Output = Result<bool, Error>> + Send;
 }
@@ -83,6 +81,10 @@ impl Log for RunLog {
 
     async fn page(&self, after: i64, limit: PageLimit) -> Result<EventPage, Error> {
         self.store.event_page(self.run, after, limit).await
+    }
+
+    async fn is_end(&self, seq: i64) -> Result<bool, Error> {
+        self.store.event_is_end(self.run, seq).await
     }
 
     async fn is_removed(&self) -> Result<bool, Error> {
@@ -110,8 +112,7 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             return;
         }
         // A cursor at the very end of an ended run gets `End` at once.
-        let one = PageLimit { events: 1, ..PAGE };
-        if 0 < after && log.page(after - 1, one).await?.events.first().is_some_and(|last| last.is_end) {
+        if 0 < after && log.is_end(after).await? {
             yield Outgoing::Other(Frame::CaughtUp { seq: after });
             yield Outgoing::Other(Frame::End);
             return;
@@ -121,7 +122,9 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             bell.mark_unchanged();
             let page = match log.recent(cursor) {
                 Some(page) => page,
-                None => log.page(cursor, PAGE).await?,
+                // Nothing is read ahead: what is begun and not waited for holds a connection, and what waits for a
+                // reader that stands still is held in vain.
+                None => log.page(cursor, PageLimit::STREAM).await?,
             };
             // Nothing, or not the next one: they may have been removed because they were old.
             if page.events.first().is_none_or(|first| first.seq != cursor + 1) && log.is_removed().await? {

@@ -16,9 +16,7 @@ use crate::store::{OnceKey, PageLimit, RunFilter};
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
 /// The most bytes of events in one page, which the last one may exceed.
-const MAX_EVENT_BYTES: usize = 4 << 20;
-/// How much of it is read at once.
-const READ: u32 = 512 << 10;
+const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// What `runs.create` is asked for.
 #[derive(Clone, Debug)]
@@ -159,7 +157,7 @@ impl App {
         }
         let (mut items, mut bytes, mut seen) = (Vec::new(), 0, after);
         let is_last = loop {
-            let left = PageLimit { events: limit - u32::try_from(items.len()).unwrap_or(limit), bytes: READ };
+            let left = PageLimit::list(limit - u32::try_from(items.len()).unwrap_or(limit));
             let page = self.store.event_page(id, seen, left).await?;
             let Some(last) = page.events.last() else { break true };
             seen = last.seq;
@@ -171,8 +169,7 @@ impl App {
                 break page.is_last;
             }
         };
-        let more = !is_last
-            && !self.store.event_page(id, seen, PageLimit { events: 1, bytes: 1 }).await?.events.is_empty();
+        let more = !is_last && self.store.event_is_more(id, seen).await?;
         let next = items.last().filter(|_| more).map(|event: &Event| event.seq.to_string());
         Ok(Page { items, next })
     }

@@ -159,7 +159,7 @@ impl App {
         self.store.announce(id).await
     }
 
-    /// Wakes the driver of a run, if it is here. Answers whether it is.
+    /// Wakes the driver of a run, if it is here. Returns whether it is.
     pub(crate) fn knock_here(&self, id: RunId) -> bool {
         let drivers = self.drivers();
         let driver = drivers.get(&id);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Looks at the batches of these queued runs; those that have to stop are stopped and their queued runs end
-/// `cancelled`. Answers the batches that go on.
+/// `cancelled`. Returns the batches that go on.
 ///
 /// A stop that a crash has interrupted is written down and comes by here again.
 pub(super) async fn stop(app: &App, queued: &[QueueRow]) -> Result<HashMap<BatchId, BatchLimits>, Error> {

@@ -8,7 +8,7 @@ use api::{
 };
 
 use super::{Driver, Halt, masking, wait};
-use crate::store::{Error, RunPatch, RunWrite, Written};
+use crate::store::{Bounded, Error, RunPatch, RunWrite, Written};
 
 /// The longest pause between two tries to write.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -50,8 +50,8 @@ impl Driver {
     /// `Leave` when the process stops first.
     pub(super) async fn write(&mut self, mut write: RunWrite) -> Result<(), Halt> {
         masking::apply(&self.mask, &mut write);
-        // As it will be stored: so much is kept in memory, too.
-        write.bound();
+        // So much is kept in memory, too.
+        let write = Bounded::from(write);
         if let Some(written) = self.patiently(|| self.app.store.run_write(write.clone())).await? {
             self.remember(&write, written);
         }

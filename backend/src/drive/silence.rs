@@ -13,8 +13,6 @@ use crate::{agent::Agent, store::PageLimit};
 
 /// How many of the newest events are searched for open tool calls.
 const SEARCHED: u32 = 200;
-/// How much of them is read at once.
-const PAGE: PageLimit = PageLimit { events: SEARCHED, bytes: 512 << 10 };
 
 /// Measures how long an agent has said nothing; each notice comes after twice the time of the one before.
 pub(super) struct Silence {
@@ -80,15 +78,15 @@ impl Driver {
         let mut after = (self.record.run.last_seq - i64::from(SEARCHED)).max(0);
         let mut open = Open::default();
         loop {
-            let page = self.patiently(|| store.event_page(run, after, PAGE)).await?.unwrap_or_default();
-            let Some(last) = page.events.last() else { break };
-            after = last.seq;
-            // What is not worth the memory is passed over: the name of its call may stay open.
-            let short = page.events.iter().filter(|stored| !stored.is_large());
-            short.filter_map(|stored| stored.event().ok()).for_each(|event| open.heed(&event));
-            if page.is_last {
+            // What is long is not read: the name of its call may stay open.
+            let read =
+                self.patiently(|| store.event_page_short(run, after, PageLimit::list(SEARCHED))).await?;
+            let Some((page, last)) = read else { break };
+            page.events.iter().filter_map(|stored| stored.event().ok()).for_each(|event| open.heed(&event));
+            if page.is_last || last == after {
                 break;
             }
+            after = last;
         }
         Ok(open.names())
     }

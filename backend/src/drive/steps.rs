@@ -109,7 +109,7 @@ impl Driver {
         self.push(agent, PUSH_STALL_SECONDS).await
     }
 
-    /// Commits the work and has it checked. Answers what the agent has to put right, if anything.
+    /// Commits the work and has it checked. Returns what the agent has to put right, if anything.
     async fn review(&mut self, agent: &Agent, step: &Step, attempt: u32) -> Result<Option<Feedback>, Halt> {
         // Before the checks, so that they judge what is committed and leave nothing of their own in it.
         let (head, objections) = self.commit(agent, &step.title()).await?;
@@ -172,7 +172,7 @@ impl Driver {
         self.write(write).await
     }
 
-    /// Runs the step's checks of this commit. Answers the one that did not pass, if any.
+    /// Runs the step's checks of this commit. Returns the one that did not pass, if any.
     async fn checks(
         &mut self,
         agent: &Agent,

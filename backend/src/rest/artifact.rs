@@ -27,13 +27,16 @@ pub(super) async fn artifact(State(app): State<App>, Path((id, name)): Path<(Str
     ];
     let (pieces, body) = pieces::body(1, PATIENCE);
     app.tasks.spawn("artifact", move |stop| async move {
-        let taken = tokio::select! {
-            () = stop.cancelled() => return,
-            taken = pieces.offer_long(content.bytes()) => taken,
+        let sending = async {
+            let taken = pieces.offer_long(content.bytes(), || content.is_wanted()).await;
+            drop(content);
+            if taken.is_ok() {
+                pieces.finish(None).await;
+            }
         };
-        drop(content);
-        if taken {
-            pieces.finish(None).await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sending => {}
         }
     });
     Ok((headers, body).into_response())

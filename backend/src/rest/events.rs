@@ -25,7 +25,7 @@ use crate::{
         App,
         follow::{
             self, Outgoing,
-            pump::{Left, Outlet, PATIENCE, pump},
+            pump::{Left, Outlet, PATIENCE, Untaken, pump},
         },
     },
     server::Refusal,
@@ -64,15 +64,11 @@ pub(super) async fn events(
     let (pieces, body) = pieces::body(PLACES, PATIENCE);
     let frames = follow::follow(app.store.clone(), id, after);
     app.tasks.spawn("reader", move |stop| async move {
-        let mut sent = Sent(pieces);
-        // Without `end` the reader comes back; this tells it why.
-        let last = match pump(&mut sent, frames, after, &stop).await {
-            Left::Late(resync) => text(&resync).ok(),
-            Left::Over | Left::Unreadable => None,
-        };
+        let mut sent = Sent { pieces, is_inside: false };
+        let left = pump(&mut sent, frames, after, &stop).await;
         tokio::select! {
             biased;
-            () = sent.0.finish(last) => {}
+            () = sent.finish(left) => {}
             () = stop.cancelled() => {}
         }
     });
@@ -89,29 +85,45 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
 }
 
 /// The reader of a stream.
-struct Sent(Pieces);
+struct Sent {
+    pieces: Pieces,
+    /// Whether a part of an event was sent, and not yet all of it.
+    is_inside: bool,
+}
+
+impl Sent {
+    /// Ends the body. Without `end` the reader comes back; a last word tells it why. A body that ends inside an event
+    /// breaks off instead: readers forget the part, and come back for the whole.
+    async fn finish(self, left: Left) {
+        let last = match left {
+            _ if self.is_inside => return,
+            Left::Late(resync) => text(&resync).ok(),
+            Left::Over | Left::Unreadable => None,
+        };
+        self.pieces.finish(last).await;
+    }
+}
 
 impl Outlet for Sent {
-    async fn offer(&mut self, frame: &Outgoing) -> Result<bool, Error> {
+    async fn offer(&mut self, frame: &Outgoing) -> Result<(), Untaken> {
         match frame {
             Outgoing::Item { event } if event.is_large() => {
-                // As below, without another copy of the text.
-                let head = format!("event: item\nid: {}\ndata: {{\"type\":\"item\",\"event\":", event.seq);
-                Ok(self.0.offer(head.into()).await
-                    && self.0.offer_long(event.text()).await
-                    && self.0.offer("}\n\n".into()).await)
+                // As below, without another copy of the text. The number comes last: whoever has read it has the text.
+                self.pieces.offer("event: item\ndata: {\"type\":\"item\",\"event\":".into()).await?;
+                self.is_inside = true;
+                self.pieces.offer_long(event.text(), || event.is_wanted()).await?;
+                self.pieces.offer(format!("}}\nid: {}\n\n", event.seq).into()).await?;
+                self.is_inside = false;
+                Ok(())
             }
-            Outgoing::Item { event } => {
-                let text = encoded("item", Some(event.seq), frame)?;
-                Ok(self.0.offer(text).await)
-            }
-            Outgoing::Other(frame) => Ok(self.0.offer(text(frame)?).await),
+            Outgoing::Item { event } => self.pieces.offer(encoded("item", Some(event.seq), frame)?).await,
+            Outgoing::Other(frame) => self.pieces.offer(text(frame)?).await,
         }
     }
 
     async fn gone(&mut self) {
-        while tokio::time::timeout(KEEP_ALIVE, self.0.gone()).await.is_err() {
-            self.0.offer_now(":\n\n".into());
+        while tokio::time::timeout(KEEP_ALIVE, self.pieces.gone()).await.is_err() {
+            self.pieces.offer_now(":\n\n".into());
         }
     }
 }

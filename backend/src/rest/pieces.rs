@@ -8,10 +8,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::app::follow::pump::patience;
-
-/// The longest piece of something long, in bytes.
-const PIECE: usize = 32 << 10;
+use crate::{
+    app::follow::pump::{Pace, Untaken},
+    store::PIECE,
+};
 
 /// A body that ended before all of it was there.
 #[derive(Debug, thiserror::Error)]
@@ -40,26 +40,38 @@ pub(super) fn body(places: usize, patience: Duration) -> (Pieces, Body) {
 }
 
 impl Pieces {
-    /// Whether a piece found a place in time. That of a reader that is gone always does.
-    pub(super) async fn offer(&self, piece: Bytes) -> bool {
+    /// Puts a piece in when there is a place for it.
+    ///
+    /// # Errors
+    /// `Late` or `Gone`.
+    pub(super) async fn offer(&self, piece: Bytes) -> Result<(), Untaken> {
         self.offer_until(piece, Instant::now() + self.patience).await
     }
 
-    /// Whether something long found places in time, piece by piece. Each is a copy, so that what waits for the reader
-    /// does not hold the whole.
-    pub(super) async fn offer_long(&self, content: &[u8]) -> bool {
-        let late = Instant::now() + patience(self.patience, content.len());
+    /// Puts something long in, piece by piece. Each is a copy, so that what waits for the reader does not hold the
+    /// whole. A slow reader may go on while the room of the whole is not wanted.
+    ///
+    /// # Errors
+    /// `Late` or `Gone`.
+    pub(super) async fn offer_long(
+        &self,
+        content: &[u8],
+        is_wanted: impl Fn() -> bool + Send,
+    ) -> Result<(), Untaken> {
+        let mut pace = Pace::new(self.patience);
         for piece in content.chunks(PIECE) {
-            let until = late.min(Instant::now() + self.patience);
-            if !self.offer_until(Bytes::copy_from_slice(piece), until).await {
-                return false;
-            }
+            self.offer_until(Bytes::copy_from_slice(piece), pace.until(is_wanted())).await?;
+            pace.taken(piece.len());
         }
-        true
+        Ok(())
     }
 
-    async fn offer_until(&self, piece: Bytes, until: Instant) -> bool {
-        timeout_at(until, self.places.send(Some(piece))).await.is_ok()
+    async fn offer_until(&self, piece: Bytes, until: Instant) -> Result<(), Untaken> {
+        match timeout_at(until, self.places.send(Some(piece))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Untaken::Gone),
+            Err(_) => Err(Untaken::Late),
+        }
     }
 
     /// Puts a piece in if there is a place for it just now.
@@ -83,7 +95,7 @@ impl Pieces {
 
 #[cfg(test)]
 mod tests {
-    use futures::StreamExt;
+    use futures::{FutureExt, StreamExt};
 
     use super::*;
 
@@ -105,7 +117,8 @@ mod tests {
         for finished in [true, false] {
             let (pieces, body) = body(1, Duration::from_secs(60));
             let sending = async {
-                assert!(pieces.offer_long(&content).await && pieces.offer("x".into()).await);
+                pieces.offer_long(&content, || false).await.unwrap();
+                pieces.offer("x".into()).await.unwrap();
                 if finished {
                     pieces.finish(Some("y".into())).await;
                 }
@@ -119,11 +132,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stands_still_is_waited_for_so_long_and_no_longer() {
         let (pieces, body) = body(2, Duration::from_secs(10));
-        assert!(pieces.offer("1".into()).await && pieces.offer("2".into()).await);
+        pieces.offer("1".into()).await.unwrap();
+        pieces.offer("2".into()).await.unwrap();
         let began = Instant::now();
-        assert!(!pieces.offer_long(&[0; 1 << 20]).await);
+        assert!(matches!(pieces.offer_long(&[0; 1 << 20], || false).await, Err(Untaken::Late)));
         assert_eq!(began.elapsed(), Duration::from_secs(10));
         drop(body);
-        assert!(pieces.offer("3".into()).await, "it is gone");
+        let offered = pieces.offer_long(&[0; 1 << 20], || false).now_or_never();
+        assert!(matches!(offered, Some(Err(Untaken::Gone))), "nothing more is made for it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_leaves_while_it_is_waited_for_is_gone_at_once() {
+        let (pieces, body) = body(1, Duration::from_secs(10));
+        pieces.offer("1".into()).await.unwrap();
+        let began = Instant::now();
+        let leaving = async { drop(body) };
+        let (offered, ()) = tokio::join!(pieces.offer("2".into()), leaving);
+        assert!(matches!(offered, Err(Untaken::Gone)));
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }

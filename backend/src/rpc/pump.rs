@@ -24,15 +24,15 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::follow::{
         Outgoing,
-        pump::{Left, Outlet, PATIENCE, patience, pump},
+        pump::{Left, Outlet, PATIENCE, Pace, Untaken, pump},
     },
     store::Error,
 };
 
 /// How much of one subscription may wait in the buffer of its connection, in bytes, beside a last message.
 const WAITING: usize = 128 << 10;
-/// Between two looks at a buffer that holds that much.
-const LOOK: Duration = Duration::from_millis(1);
+/// Between two looks at a buffer that holds that much, first and at most: each pause is twice the one before.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(128));
 
 /// Sends frames until the end, the reader's leave, or the server's stop.
 ///
@@ -79,23 +79,21 @@ struct Socket<'a> {
 }
 
 impl Outlet for Socket<'_> {
-    async fn offer(&mut self, frame: &Outgoing) -> Result<bool, Error> {
-        let soon = |this: &Self| Instant::now() + this.patience;
+    async fn offer(&mut self, frame: &Outgoing) -> Result<(), Untaken> {
         let event = match frame {
             Outgoing::Item { event } if event.is_large() => event,
-            Outgoing::Item { event } => return self.send(frame, event.bytes(), soon(self)).await,
-            Outgoing::Other(_) => return self.send(frame, 0, soon(self)).await,
+            Outgoing::Item { event } => return self.send(frame, event.bytes(), self.soon()).await,
+            Outgoing::Other(_) => return self.send(frame, 0, self.soon()).await,
         };
-        let late = Instant::now() + patience(self.patience, event.bytes());
+        let mut pace = Pace::new(self.patience);
         let mut pieces = event.pieces().peekable();
         while let Some(text) = pieces.next() {
             let bytes = text.len();
             let part = Frame::Part { seq: event.seq, text, last: pieces.peek().is_none() };
-            if !self.send(&part, bytes, late.min(soon(self))).await? {
-                return Ok(false);
-            }
+            self.send(&part, bytes, pace.until(event.is_wanted())).await?;
+            pace.taken(bytes);
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn gone(&mut self) {
@@ -104,33 +102,50 @@ impl Outlet for Socket<'_> {
 }
 
 impl Socket<'_> {
+    fn soon(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
     async fn send(
         &mut self,
         frame: &(impl Serialize + Sync),
         bytes: usize,
         until: Instant,
-    ) -> Result<bool, Error> {
-        while !self.has_room() {
-            if until <= Instant::now() {
-                return Ok(false);
-            }
-            tokio::select! {
-                () = self.sink.closed() => return Ok(true),
-                () = tokio::time::sleep(LOOK) => {}
-            }
-        }
+    ) -> Result<(), Untaken> {
+        self.room(until).await?;
         let message = message(self.sink, frame);
         let message = message.map_err(|error| Error::Corrupt { what: "event", why: error.to_string() })?;
         self.waiting.push_back(bytes);
         let left = until.saturating_duration_since(Instant::now());
-        Ok(is_taken(self.sink.send_timeout(message, left).await))
+        tokio::select! {
+            () = self.sink.closed() => Err(Untaken::Gone),
+            sent = self.sink.send_timeout(message, left) => taken(sent),
+        }
     }
 
-    /// Whether one message more may wait in the buffer. It is shared with the other subscriptions of the connection,
-    /// so that more than what waits there is counted rather than less.
+    /// Waits until one message more may wait in the buffer.
+    async fn room(&mut self, until: Instant) -> Result<(), Untaken> {
+        let (mut pause, longest) = LOOKS;
+        while !self.has_room() {
+            if until <= Instant::now() {
+                return Err(Untaken::Late);
+            }
+            tokio::select! {
+                () = self.sink.closed() => return Err(Untaken::Gone),
+                () = tokio::time::sleep_until(until.min(Instant::now() + pause)) => {}
+            }
+            pause = (pause * 2).min(longest);
+        }
+        Ok(())
+    }
+
+    /// Whether less than [`WAITING`] of this subscription waits in the buffer.
+    ///
+    /// Messages leave the buffer in the order in which they came, and as many are in it as it has places taken. So of
+    /// this subscription at most that many are in it, its newest ones.
     fn has_room(&mut self) -> bool {
-        let most = self.sink.max_capacity() - self.sink.capacity();
-        while most < self.waiting.len() {
+        let in_buffer = self.sink.max_capacity() - self.sink.capacity();
+        while in_buffer < self.waiting.len() {
             self.waiting.pop_front();
         }
         self.waiting.iter().sum::<usize>() < WAITING
@@ -148,8 +163,10 @@ pub(super) async fn changes(
 ) -> SubscriptionResult {
     let mut runs = std::pin::pin!(runs);
     while let Some(run) = next(&sink, &mut runs, &stop).await {
-        if !send(&sink, &run, PATIENCE).await? {
-            return Err(cut("this reader is too slow: subscribe and list again"));
+        match send(&sink, &run, &stop).await? {
+            Ok(()) => {}
+            Err(Untaken::Late) => return Err(cut("this reader is too slow: subscribe and list again")),
+            Err(_) => break,
         }
     }
     if stop.is_cancelled() || sink.is_closed() {
@@ -178,8 +195,10 @@ pub(super) async fn until_end<T: Serialize + Sync>(
             tracing::warn!(%error, "a reader is let go because its subject cannot be read");
             cut("it cannot be read now: subscribe again")
         })?;
-        if !send(&sink, &item, PATIENCE).await? {
-            return Err(cut("this reader is too slow: subscribe again"));
+        match send(&sink, &item, &stop).await? {
+            Ok(()) => {}
+            Err(Untaken::Late) => return Err(cut("this reader is too slow: subscribe again")),
+            Err(_) => break,
         }
     }
     Ok(())
@@ -198,21 +217,26 @@ async fn next<S: Stream + Unpin + Send>(
     }
 }
 
-/// Whether the item found a place in time.
+/// Hands an item over. The inner error is why it was not taken; that of a stop is that the reader is gone.
 async fn send(
     sink: &SubscriptionSink,
     item: &(impl Serialize + Sync),
-    patience: Duration,
-) -> Result<bool, SubscriptionError> {
-    Ok(is_taken(sink.send_timeout(message(sink, item)?, patience).await))
+    stop: &CancellationToken,
+) -> Result<Result<(), Untaken>, SubscriptionError> {
+    let message = message(sink, item)?;
+    Ok(tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Untaken::Gone),
+        () = sink.closed() => Err(Untaken::Gone),
+        sent = sink.send_timeout(message, PATIENCE) => taken(sent),
+    })
 }
 
-/// Whether there was a place. A connection that is gone ends in `next`.
-fn is_taken(sent: Result<(), SendTimeoutError>) -> bool {
-    match sent {
-        Ok(()) | Err(SendTimeoutError::Closed(_)) => true,
-        Err(SendTimeoutError::Timeout(_)) => false,
-    }
+fn taken(sent: Result<(), SendTimeoutError>) -> Result<(), Untaken> {
+    sent.map_err(|error| match error {
+        SendTimeoutError::Closed(_) => Untaken::Gone,
+        SendTimeoutError::Timeout(_) => Untaken::Late,
+    })
 }
 
 fn message(sink: &SubscriptionSink, item: &impl Serialize) -> Result<SubscriptionMessage, serde_json::Error> {

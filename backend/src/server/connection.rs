@@ -25,8 +25,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::{GRACE, guard::Peer};
-use crate::tasks::Tasks;
+use super::{GRACE, answers::Way, guard::Peer};
+use crate::{app::follow::pump::PATIENCE, tasks::Tasks};
 
 /// A client that sends no whole request head for so long is let go, so that idle ones do not use up
 /// the connections.
@@ -98,8 +98,12 @@ async fn connection(
     let ended = CancellationToken::new();
     let _over = ended.clone().drop_guard();
     let cut = Cut { connection: NEXT.fetch_add(1, Ordering::Relaxed), ended: ended.clone() };
+    let way = Way::default();
+    let _closes = way.close_on_drop();
+    let leaves = way.clone();
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(leaves.clone());
         request.extensions_mut().insert(cut.clone());
         request
     });
@@ -124,7 +128,7 @@ async fn connection(
         drop(place);
     };
     // A WebSocket outlives the serving: what ends the connection is the end of either side.
-    let both = async { tokio::join!(serving, carry(stream, far)) };
+    let both = async { tokio::join!(serving, carry(stream, far, way)) };
     tokio::select! {
         () = ended.cancelled() => {}
         _ = both => {}
@@ -134,7 +138,7 @@ async fn connection(
 /// Carries bytes between the socket and what serves it, until the server is done or the socket broken.
 ///
 /// jsonrpsee flushes after each message. What has gathered here goes out in one call to the system.
-async fn carry(stream: TcpStream, far: DuplexStream) {
+async fn carry(stream: TcpStream, far: DuplexStream, way: Way) {
     let (mut from_client, mut to_client) = stream.into_split();
     let (from_server, mut to_server) = tokio::io::split(far);
     let mut from_server = BufReader::with_capacity(CARRIED, from_server);
@@ -145,7 +149,7 @@ async fn carry(stream: TcpStream, far: DuplexStream) {
         std::future::pending::<()>().await;
     };
     let outward = async {
-        if hand_over(&mut from_server, &mut to_client, STANDS_STILL).await.is_ok() {
+        if hand_over(&mut from_server, &mut to_client, &way).await.is_ok() {
             let _ = to_client.shutdown().await;
         }
     };
@@ -155,22 +159,37 @@ async fn carry(stream: TcpStream, far: DuplexStream) {
     }
 }
 
-/// Hands bytes over to their end. A reader that takes none of them for too long is an error.
+/// Hands bytes over to their end. A reader that takes none of them for too long is an error, and so is one that is too
+/// slow while others wait for the room that its answers take.
 async fn hand_over(
     from: &mut (impl AsyncBufRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    longest: Duration,
+    way: &Way,
 ) -> io::Result<()> {
     loop {
         let bytes = from.fill_buf().await?;
         if bytes.is_empty() {
             return Ok(());
         }
-        let taken = tokio::time::timeout(longest, to.write(bytes)).await??;
+        let mut still = Duration::ZERO;
+        let taken = loop {
+            match tokio::time::timeout(PATIENCE, to.write(bytes)).await {
+                Ok(taken) => break taken?,
+                Err(late) => {
+                    still += PATIENCE;
+                    if STANDS_STILL <= still || way.is_wanted() {
+                        return Err(late.into());
+                    }
+                }
+            }
+        };
         if taken == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         from.consume(taken);
+        if way.is_too_slow_after(taken) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
     }
 }
 
@@ -183,22 +202,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_is_let_go_and_a_slow_one_is_not() {
         let (mut near, mut far) = tokio::io::duplex(10);
-        let longest = Duration::from_secs(30);
+        let way = Way::default();
         let sent = [7; 100];
         let mut from = BufReader::new(&sent[..]);
         let slow = async {
             let mut read = [0; 100];
             for piece in read.chunks_mut(10) {
-                tokio::time::advance(longest / 2).await;
+                tokio::time::advance(STANDS_STILL / 2).await;
                 far.read_exact(piece).await.unwrap();
             }
             read
         };
-        let (sending, read) = tokio::join!(hand_over(&mut from, &mut near, longest), slow);
+        let (sending, read) = tokio::join!(hand_over(&mut from, &mut near, &way), slow);
         sending.unwrap();
         assert_eq!(read, [7; 100]);
         let mut from = BufReader::new(&sent[..]);
-        let error = hand_over(&mut from, &mut near, longest).await.unwrap_err();
+        let error = hand_over(&mut from, &mut near, &way).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -21,6 +21,7 @@ use jsonrpsee::{
 use tower::ServiceExt;
 
 use super::{
+    answers::Answers,
     calls::{Around, Calls},
     rates::Rates,
     refuse,
@@ -28,7 +29,7 @@ use super::{
 use crate::{audit::Audit, config::Http};
 
 /// The largest answer, in bytes.
-pub(super) const LARGEST_ANSWER: u32 = 512 << 20;
+pub(super) const LARGEST_ANSWER: u32 = 64 << 20;
 /// Messages that wait for one slow socket. They are held per connection, and an event may be large.
 const BUFFER: u32 = 32;
 /// Calls in one batch.
@@ -48,7 +49,7 @@ pub(super) fn route(
     stop: StopHandle,
 ) -> MethodRouter {
     let limits = Limits::of(http);
-    let around = Around { limits, rates, audit };
+    let around = Around { limits, rates, audit, answers: Answers::new() };
     let known = methods.clone();
     let calls =
         RpcServiceBuilder::new().layer_fn(move |inner| Calls::new(inner, known.clone(), around.clone()));

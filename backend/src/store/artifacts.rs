@@ -10,8 +10,8 @@ use sea_orm::{
 use super::{
     Error, Store,
     entity::{artifact, micros},
-    large::Place,
 };
+use crate::room::Place;
 
 impl Store {
     /// Keeps these bytes of a run under a name; the same name again replaces them.
@@ -54,19 +54,24 @@ impl Store {
         let Some(size) = size.into_tuple::<i64>().one(&self.read).await? else { return Ok(None) };
         let place = self.large.place(usize::try_from(size).unwrap_or(usize::MAX)).await?;
         let row = find.one(&self.read).await?;
-        Ok(row.map(|row| Held { bytes: row.content, _place: place }))
+        Ok(row.map(|row| Held { bytes: row.content, place }))
     }
 }
 
 /// Bytes in memory, and their place.
 pub(crate) struct Held {
     bytes: Vec<u8>,
-    _place: Place,
+    place: Place,
 }
 
 impl Held {
     /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether somebody waits for the room that they take.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.place.is_wanted()
     }
 }

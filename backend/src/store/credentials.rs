@@ -38,8 +38,8 @@ impl Store {
         insert(&self.write, name, hash, expires_at).await
     }
 
-    /// Remembers a token as the only one of its name: the others of that name go, with their sessions. Returns
-    /// how many went.
+    /// Remembers a token as the only one of its name: the others of that name go, with their sessions. Returns how
+    /// many went.
     ///
     /// # Errors
     /// `Database` when it cannot be written.

@@ -115,7 +115,7 @@ impl Store {
         Ok(find.into_tuple::<Option<String>>().one(&self.read).await?.flatten())
     }
 
-    /// Answers a gate, if nobody has before. Answers whether this was the answer.
+    /// Answers a gate, if nobody has before. Returns whether this was the answer.
     ///
     /// # Errors
     /// `Database` when it cannot be written.

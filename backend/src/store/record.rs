@@ -11,6 +11,8 @@ use api::{
 };
 use uuid::Uuid;
 
+pub use bounds::Bounded;
+
 use super::Work;
 
 /// A run with what only its driver needs.

@@ -16,7 +16,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
-    Error, OnceKey, RunRecord, RunWrite, Store, Written,
+    Bounded, Error, OnceKey, RunRecord, Store, Written,
     entity::{from_name, micros, run, to_json},
 };
 
@@ -262,9 +262,8 @@ impl Store {
     /// # Errors
     /// `Illegal` when the state does not allow it, `Missing` when there is no such run, `Database` when the
     /// group it was in could not be committed: nothing of it is written then.
-    pub async fn run_write(&self, mut write: RunWrite) -> Result<Written, Error> {
-        write.bound();
-        self.writer.write(write).await
+    pub async fn run_write(&self, write: impl Into<Bounded>) -> Result<Written, Error> {
+        self.writer.write(write.into().into_inner()).await
     }
 
     /// The ids of runs as they change; live only.

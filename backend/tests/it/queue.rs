@@ -11,7 +11,7 @@ use backend::{
     store::{NewBatch, OnceKey, RunPatch, RunWrite, Store},
 };
 
-use crate::databases::both;
+use crate::{databases::both, events::listed};
 
 /// A batch of these targets, and its queued runs.
 fn batch(targets: &[&str]) -> (NewBatch, Vec<Run>) {
@@ -50,7 +50,7 @@ async fn a_batch_is_stored_whole_or_not_at_all() {
         fresh.store.batch_insert(&new, &runs, Some(&key)).await.expect_err("two runs of one id");
         assert_eq!(fresh.store.batch_fetch(new.id).await.expect("read"), None, "{}", fresh.kind);
         assert!(fresh.store.queue_list(10).await.expect("read").is_empty());
-        assert!(fresh.store.event_list(runs[0].id, 0, 10).await.expect("read").is_empty());
+        assert!(listed(&fresh.store, runs[0].id).await.is_empty());
         runs[2].id = RunId::mint();
         let stored = fresh.store.batch_insert(&new, &runs, Some(&key)).await.expect("stored");
         let (other, others) = batch(&["d/d"]);
@@ -58,7 +58,7 @@ async fn a_batch_is_stored_whole_or_not_at_all() {
         assert_eq!((stored, same), (new.id, new.id));
         assert_eq!(fresh.store.queue_list(10).await.expect("read").len(), 3);
         let first = fresh.store.run_fetch(runs[1].id).await.expect("read").expect("a run");
-        let events = fresh.store.event_list(first.id, 0, 10).await.expect("read");
+        let events = listed(&fresh.store, first.id).await;
         assert_eq!((first.last_seq, events.len()), (1, 1), "{}", fresh.kind);
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use api::{
     Timestamp,
     event::{AgentLine, AgentLineType, Event, EventBody, Notice},
-    id::RunId,
+    id::{RunId, TaskId},
     rpc::runs::RunsApiClient,
-    run::{Reason, Transition},
+    run::{Reason, Run, RunState, Transition},
     stream::{Frame, Parts},
+    task::{Step, TaskSpec},
 };
 use backend::{
     app::follow::follow,
@@ -31,12 +32,28 @@ const WHOLE: Duration = Duration::from_secs(120);
 async fn write(store: &Store, run: RunId, notices: usize, bytes: usize) {
     store.run_write(RunWrite::of(run).transition(Transition::Claim)).await.expect("claimed");
     for _ in 0..notices {
-        let body = EventBody::Notice(Notice { about: "test".into(), text: "x".repeat(bytes) });
-        let mut write = RunWrite::of(run);
-        write.events.push(NewEvent { at: Timestamp::now(), step: None, body, n: None });
-        store.run_write(write).await.expect("written");
+        store.run_write(notice(run, bytes)).await.expect("written");
     }
     store.run_write(RunWrite::of(run).end(Reason::Completed, "Done.")).await.expect("ended");
+}
+
+/// A run that nobody drives, with so many notices of so many bytes each.
+async fn ended(store: &Store, notices: usize, bytes: usize) -> RunId {
+    let spec = TaskSpec::new("A task", vec![Step { instructions: "Do it.".into(), checks: Vec::new() }]);
+    let mut run = Run::queued(RunId::mint(), TaskId::mint(), spec, "acme/web".into(), Timestamp::now());
+    run.state = RunState::Ended;
+    store.run_insert(&run, None).await.expect("a run");
+    for _ in 0..notices {
+        store.run_write(notice(run.id, bytes)).await.expect("written");
+    }
+    run.id
+}
+
+fn notice(run: RunId, bytes: usize) -> RunWrite {
+    let body = EventBody::Notice(Notice { about: "test".into(), text: "x".repeat(bytes) });
+    let mut write = RunWrite::of(run);
+    write.events.push(NewEvent { at: Timestamp::now(), step: None, body, n: None });
+    write
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,4 +171,65 @@ async fn a_long_line_arrives_whole_on_every_way_that_streams_and_short_in_an_ans
     let shown: Vec<String> = page.items.iter().filter_map(line).collect();
     assert!(raw.starts_with(shown[1].split('…').next().expect("its beginning")));
     assert!(shown[1].len() < 100_000 && shown[1].ends_with(&format!("… ({} bytes)", raw.len())));
+}
+
+/// Texts of which two are more than there is room for.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_about_long_texts_never_wait_for_each_other() {
+    let server = Served::start(&[]).await;
+    let store = server.own_store();
+    let run = ended(&store, 3, 65 << 20).await;
+    let clients = join_all((0..6).map(|_| server.client())).await;
+    let asked = clients.iter().zip([1, 2, 3].into_iter().cycle()).map(async |(client, seq)| {
+        let page = RunsApiClient::messages(client, run, Some(seq - 1), Some(1)).await.expect("a page");
+        assert_eq!(page.items[0].seq, seq);
+    });
+    tokio::time::timeout(WHOLE, join_all(asked)).await.expect("all are answered");
+}
+
+/// The settings of servers that are asked often.
+const OFTEN: [&str; 2] = ["--calls-per-second=10000", "--calls-burst=10000"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_read_give_their_room_back() {
+    let server = Served::start(&OFTEN).await;
+    let (client, store) = (server.client().await, server.own_store());
+    let run = ended(&store, 20, 60_000).await;
+    // More than there is room for, over a WebSocket and over HTTP.
+    for _ in 0..200 {
+        let page = RunsApiClient::messages(&client, run, None, None).await.expect("a page");
+        assert!(10 < page.items.len());
+    }
+    for _ in 0..200 {
+        let page = server.call("runs.messages", serde_json::json!({ "id": run })).await;
+        assert!(page["result"]["items"].is_array());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_reads_shut_nobody_out() {
+    let server = Served::start(&OFTEN).await;
+    let (client, store) = (server.client().await, server.own_store());
+    let run = ended(&store, 20, 60_000).await;
+    let mut standing = tokio::net::TcpStream::connect(&server.address).await.expect("a connection");
+    let upgrade = format!(
+        "GET /rpc HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\nupgrade: websocket\r\n\
+         connection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        server.address
+    );
+    standing.write_all(upgrade.as_bytes()).await.expect("sent");
+    assert_ne!(standing.read(&mut [0; 256]).await.expect("an answer"), 0);
+    // More than there is room for, of which nothing is read.
+    for id in 0..250 {
+        let call =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"runs.messages","params":{{"id":"{run}"}}}}"#);
+        let length = u16::try_from(call.len()).expect("short").to_be_bytes();
+        // A text, masked with zeroes.
+        let head = [0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0];
+        standing.write_all(&[&head, call.as_bytes()].concat()).await.expect("sent");
+    }
+    for _ in 0..20 {
+        let page = tokio::time::timeout(WHOLE, RunsApiClient::messages(&client, run, None, None)).await;
+        assert!(10 < page.expect("nobody is shut out").expect("a page").items.len());
+    }
 }

@@ -38,8 +38,9 @@ impl Activity {
         Self { cursor: Cursor { after: (last - LOOK_BACK).max(0) }, ..Self::default() }
     }
 
-    /// The number to subscribe from.
-    pub(crate) const fn after(&self) -> i64 {
+    /// Begins a subscription: forgets what the one before has left of a long event. Returns the number to begin from.
+    pub(crate) fn begin(&mut self) -> i64 {
+        self.parts = Parts::default();
         self.cursor.after
     }
 
@@ -148,10 +149,10 @@ mod tests {
     #[test]
     fn it_begins_near_the_end_and_resumes_from_its_cursor() {
         let mut activity = Activity::near(100);
-        assert_eq!(activity.after(), 80);
+        assert_eq!(activity.begin(), 80);
         assert_eq!(activity.fold(item(says(81, 1, "on"))), Next::Read);
         assert_eq!(activity.fold(item(says(83, 1, "gap"))), Next::Resubscribe);
-        assert_eq!(activity.after(), 81);
+        assert_eq!(activity.begin(), 81);
         assert_eq!(activity.fold(Frame::End), Next::Stop);
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Partial {
 pub(crate) enum Next {
     /// Read on.
     Read,
-    /// Subscribe again from `RunLog::after`.
+    /// Subscribe again.
     Resubscribe,
     /// Nothing more will come.
     Stop,
@@ -73,7 +73,13 @@ impl RunLog {
         Self { first: after + 1, cursor: Cursor { after }, ..Self::default() }
     }
 
-    /// The number to subscribe from.
+    /// Begins a subscription: forgets what the one before has left of a long event. Returns the number to begin from.
+    pub(crate) fn begin(&mut self) -> i64 {
+        self.parts = Parts::default();
+        self.cursor.after
+    }
+
+    /// The number of the newest event that is loaded.
     pub(crate) const fn after(&self) -> i64 {
         self.cursor.after
     }

@@ -39,11 +39,10 @@ async fn a_reader_that_stands_still_is_let_go_at_once_and_hears_later_where_to_g
             Ok(event(seq, "x"))
         }
     });
-    let mut sent = Sent(pieces);
+    let mut sent = Sent { pieces, is_inside: false };
     let left = pump(&mut sent, stream::iter(frames), 7, &CancellationToken::new()).await;
     assert_eq!(Arc::strong_count(&held), 1, "what the stream holds is dropped while its reader stands still");
-    let Left::Late(resync) = left else { panic!("{left:?}") };
-    let (frames, ()) = tokio::join!(read(body), sent.0.finish(text(&resync).ok()));
+    let (frames, ()) = tokio::join!(read(body), sent.finish(left));
     let [items @ .., last] = &frames[..] else { panic!("a word before the end") };
     let seen: Vec<i64> = items
         .iter()
@@ -62,10 +61,11 @@ async fn a_long_text_comes_whole_and_piece_by_piece() {
     let (pieces, body) = pieces::body(1, Duration::from_secs(60));
     let frames = [event(1, "short"), event(2, &long), event(3, "short"), Outgoing::Other(Frame::End)];
     let sending = async {
-        let mut sent = Sent(pieces);
+        let mut sent = Sent { pieces, is_inside: false };
         let frames = stream::iter(frames.map(Ok));
-        assert!(matches!(pump(&mut sent, frames, 0, &CancellationToken::new()).await, Left::Over));
-        sent.0.finish(None).await;
+        let left = pump(&mut sent, frames, 0, &CancellationToken::new()).await;
+        assert!(matches!(left, Left::Over));
+        sent.finish(left).await;
     };
     let reading = async {
         let pieces: Vec<Bytes> = body.into_data_stream().map(|piece| piece.unwrap()).collect().await;
@@ -83,4 +83,48 @@ async fn a_long_text_comes_whole_and_piece_by_piece() {
         },
     };
     assert_eq!(frames, [expected(1, "short"), expected(2, &long), expected(3, "short"), Frame::End]);
+}
+
+/// What a browser makes of a stream: the events of it that are whole, and the number it would come back with.
+fn understood(bytes: &[u8]) -> (Vec<Frame>, Option<i64>) {
+    let text = String::from_utf8_lossy(bytes);
+    let (whole, _broken) = text.rsplit_once("\n\n").unwrap_or_default();
+    let (mut frames, mut last) = (Vec::new(), None);
+    for event in whole.split("\n\n").filter(|event| !event.is_empty()) {
+        for line in event.lines() {
+            match line.split_once(": ").expect("a field") {
+                ("data", data) => frames.push(serde_json::from_str(data).expect("a frame")),
+                ("id", id) => last = Some(id.parse().expect("a number")),
+                ("event", _) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    (frames, last)
+}
+
+#[tokio::test]
+async fn a_reader_that_is_late_inside_a_long_event_comes_back_for_the_whole() {
+    let long = "x".repeat(1 << 20);
+    for places in 1..8 {
+        let (pieces, body) = pieces::body(places, SHORT);
+        let mut sent = Sent { pieces, is_inside: false };
+        let frames = stream::iter([event(1, "short"), event(2, &long), event(3, "short")].map(Ok));
+        let left = pump(&mut sent, frames, 0, &CancellationToken::new()).await;
+        assert!(matches!(left, Left::Late(Frame::Resync { after: 1 })), "{left:?}");
+        let reading = async {
+            let (mut bytes, mut is_whole) = (Vec::new(), true);
+            let mut pieces = body.into_data_stream();
+            while let Some(piece) = pieces.next().await {
+                piece.map_or_else(|_| is_whole = false, |piece| bytes.extend_from_slice(&piece));
+            }
+            (bytes, is_whole)
+        };
+        let ((bytes, is_whole), ()) = tokio::join!(reading, async { sent.finish(left).await });
+        let (frames, last) = understood(&bytes);
+        assert_eq!(last, Some(1), "it has the first one and nothing else");
+        // With the one place taken by the first event nothing of the long one is out, and a word may follow.
+        assert_eq!(is_whole, places == 1, "{places} places");
+        assert_eq!(frames.len(), 1 + usize::from(is_whole));
+    }
 }

@@ -1,7 +1,7 @@
 //! How much of what others say becomes part of a run. A run is read as a whole, in lists of hundreds, so that each of
 //! its texts is short. The log has the whole.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
 use api::{event::EventBody, instance::Denied, run::Artifact};
 
@@ -22,9 +22,35 @@ const MANY: usize = 1_000;
 /// What is known of the work beside the branch, all in all, in bytes of JSON.
 const WORK: usize = 128 << 10;
 
+/// A change to a run as it is stored, with nothing in it that is too long to be part of a run. Secrets are masked before
+/// it is made: half a secret is not recognised.
+#[derive(Clone, Debug)]
+pub struct Bounded(RunWrite);
+
+impl From<RunWrite> for Bounded {
+    fn from(mut write: RunWrite) -> Self {
+        write.bound();
+        Self(write)
+    }
+}
+
+impl Deref for Bounded {
+    type Target = RunWrite;
+
+    fn deref(&self) -> &RunWrite {
+        &self.0
+    }
+}
+
+impl Bounded {
+    /// The change.
+    pub(in crate::store) fn into_inner(self) -> RunWrite {
+        self.0
+    }
+}
+
 impl RunWrite {
-    /// Shortens what is too long to be part of a run. Secrets are masked before: half a secret is not recognised.
-    pub fn bound(&mut self) {
+    fn bound(&mut self) {
         let patch = &mut self.patch;
         for name in
             [&mut patch.agent_session, &mut patch.model, &mut patch.base_commit, &mut patch.head_commit]
@@ -108,6 +134,8 @@ mod tests {
         run::{Gate, GateKind, NotCommitted, Reason},
     };
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::store::{NewEvent, RunPatch};
 
@@ -116,7 +144,7 @@ mod tests {
         "ä".repeat(1 << 20)
     }
 
-    fn everything() -> RunWrite {
+    fn everything(long: impl Fn() -> String) -> RunWrite {
         let gate = Gate {
             id: uuid::Uuid::nil(),
             kind: GateKind::Question,
@@ -160,7 +188,7 @@ mod tests {
 
     #[test]
     fn whatever_is_said_a_run_stays_short_and_its_log_is_whole() {
-        let mut write = everything();
+        let mut write = everything(long);
         let raw = long();
         let body = EventBody::Agent(AgentLine { r#type: AgentLineType::Other, raw: raw.clone() });
         write.events.push(NewEvent { at: Timestamp::UNIX_EPOCH, step: None, body, n: None });
@@ -185,5 +213,16 @@ mod tests {
         let before = format!("{write:?}");
         write.bound();
         assert_eq!(format!("{write:?}"), before);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20))]
+
+        #[test]
+        fn what_is_bounded_stays_as_it_is(text in "[ä-öx\u{1F980}]{0,40}", times in 1..500_usize) {
+            let once = Bounded::from(everything(|| text.repeat(times)));
+            let twice = Bounded::from(once.clone().into_inner());
+            prop_assert_eq!(format!("{once:?}"), format!("{twice:?}"));
+        }
     }
 }

@@ -81,7 +81,7 @@ pub async fn events_of(client: &WsClient, run: RunId) -> Vec<Event> {
     events
 }
 
-/// Follows a run until this holds for an event, or to its end. Answers whether it held.
+/// Follows a run until this holds for an event, or to its end. Returns whether it held.
 pub async fn follow(client: &WsClient, run: RunId, mut until: impl FnMut(&Event) -> bool) -> bool {
     let mut frames = client.on_message(run, None).await.expect("a subscription");
     let (mut cursor, mut parts) = (Cursor::default(), Parts::default());
