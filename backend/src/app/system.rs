@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::{
     Timestamp,
-    system::{Part, Status},
+    system::{Finding, Part, Status},
 };
 
 use super::{App, Error};
@@ -57,6 +57,11 @@ impl App {
             newest_run: self.store.run_newest().await?,
         };
         status.findings = findings::all(&status, u64::from(self.config.runs.queue), now, clocks);
+        status.findings.push(Finding {
+            name: "git".to_owned(),
+            ok: true,
+            detail: self.broker.describe_git(),
+        });
         Ok(status)
     }
 
