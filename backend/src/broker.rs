@@ -27,7 +27,7 @@ use url::Url;
 
 #[cfg(any(test, feature = "fuzz"))]
 pub use self::git::fuzz;
-pub use self::git::{Error as GitError, Survey};
+pub use self::git::{Error as GitError, Named, Survey};
 pub use self::login::{Error as LoginError, Login};
 pub use self::meter::{Meter, Permit, Spent};
 use self::prices::Prices;
@@ -48,6 +48,7 @@ pub struct Broker(Arc<Parts>);
 struct Parts {
     upstream: Upstream,
     git: git::Credentials,
+    way: git::Way,
     client: reqwest::Client,
     prices: Prices,
     /// Notes what a call cost even when its agent has hung up.
@@ -80,27 +81,36 @@ impl Broker {
     /// Names the setting that cannot work and why; never contains a credential.
     pub fn new(settings: &Settings, tasks: Tasks) -> Result<Self, Error> {
         // Nothing is followed, unpacked or added on the way: what comes back is passed on as it is.
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(SILENCE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_gzip()
-            .build()
-            .map_err(Error::Client)?;
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(SILENCE_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .no_gzip()
+        };
+        let client = builder().build().map_err(Error::Client)?;
         let upstream = settings.upstream(&client, &tasks)?;
         if upstream.is_exposed() {
             tracing::warn!("the model's credential passes in clear: {}", upstream.describe());
         }
         let git = settings.git()?;
+        let named = settings.git_private.iter().cloned().chain(git.hosts()).collect();
+        let way = git::Way::new(named, client.clone(), builder).map_err(Error::Client)?;
         let prices = Prices::load(settings.prices.as_deref()).map_err(Error::Prices)?;
         tracing::info!(prices = prices.describe(), "the prices of models");
-        Ok(Self(Arc::new(Parts { upstream, git, client, prices, tasks })))
+        Ok(Self(Arc::new(Parts { upstream, git, way, client, prices, tasks })))
     }
 
     /// What answers model calls, in a few words for people; never a credential.
     #[must_use]
     pub fn describe(&self) -> String {
         self.0.upstream.describe()
+    }
+
+    /// Which git servers are connected to, in a few words for people.
+    #[must_use]
+    pub fn describe_git(&self) -> String {
+        self.0.way.describe()
     }
 
     /// Whether model calls can be answered at all.
@@ -116,11 +126,29 @@ impl Broker {
         self.0.upstream.secrets().into_iter().chain(git).collect()
     }
 
-    /// Whether a repository can be reached at all: one behind SSH needs a key.
+    /// Whether a repository's server is one that this server connects to, as far as its address tells.
+    ///
+    /// # Errors
+    /// Why not, with the remedy.
+    pub fn check_address(&self, repository: &Url) -> Result<(), String> {
+        self.0.way.check(repository).map_err(|refused| refused.to_string())
+    }
+
+    /// The same after its name was resolved. A name that does not resolve is left to whoever connects.
+    ///
+    /// # Errors
+    /// Why not, with the remedy.
+    pub async fn check_resolved(&self, repository: &Url) -> Result<(), String> {
+        self.0.way.look(repository).await.map_err(|refused| refused.to_string())
+    }
+
+    /// Whether a repository can be reached at all: its server must be one that is connected to, and one behind SSH
+    /// needs a key.
     ///
     /// # Errors
     /// `Invalid`, for the field `repository`, with the setting that is missing.
     pub fn check_repository(&self, repository: &Url) -> Result<(), ApiError> {
+        self.check_address(repository).map_err(|why| ApiError::invalid("repository", why))?;
         if repository.scheme() != "ssh" || self.0.git.has_identity(repository) {
             return Ok(());
         }

@@ -263,6 +263,7 @@ fn broker_settings(config: &Config) -> broker::Settings {
         claude_login_token_url: config.model.claude_login_token_url.clone(),
         github_token: config.git.github_token.clone(),
         git_credentials: config.git.credentials.clone(),
+        git_private: config.git.private.clone(),
         prices: config.model.prices.clone(),
     }
 }

@@ -132,6 +132,7 @@ impl World {
         let settings = Settings {
             api_key: Some(Secret::new("a-key-of-the-bench")),
             base_url: Some(format!("http://{upstream}")),
+            git_private: vec![upstream.to_string().parse().expect("an address")],
             ..Settings::default()
         };
         let access = Access {
@@ -204,8 +205,10 @@ fn upstream_router(size: usize) -> Router {
     };
     let pack = move || async move {
         let piece = Bytes::from(vec![b'x'; PIECE]);
-        let pieces = (0..size / PIECE).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
-        Body::from_stream(stream::iter(pieces))
+        let first = Bytes::from([b"0008NAK\n", &piece[8..]].concat());
+        let pieces = std::iter::once(first).chain(std::iter::repeat_n(piece, size / PIECE - 1));
+        let kind = [("content-type", "application/x-git-upload-pack-result")];
+        (kind, Body::from_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)))).into_response()
     };
     Router::new()
         .route("/v1/messages", post(model))

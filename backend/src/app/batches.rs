@@ -77,6 +77,7 @@ impl App {
         let task = self.task_to_run(create.task_id).await?;
         let name = task.spec.name.clone();
         let (spec, priority) = with_overrides(task.spec, create.overrides)?;
+        self.check_submodules(&spec)?;
         let size = serde_json::to_string(&spec).map_or(0, |json| json.len());
         if MAX_COPIES / create.repositories.len() < size {
             let most = MAX_COPIES / size.max(1);

@@ -49,6 +49,7 @@ impl App {
         let key = create.idempotency_key.map(|key| OnceKey::of_caller(&create.caller, &key, &asked));
         let task = self.task_to_run(create.task_id).await?;
         let (spec, priority) = with_overrides(task.spec, create.overrides)?;
+        self.check_submodules(&spec)?;
         let mut run = new_run(create.task_id, spec, place.repository, place.r#ref, None);
         run.priority = priority;
         self.run_enqueue(run, key).await

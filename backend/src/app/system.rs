@@ -11,7 +11,7 @@ use std::{
 
 use api::{
     Timestamp,
-    system::{Part, Status},
+    system::{Finding, Part, Status},
 };
 
 use super::{App, Error};
@@ -61,6 +61,11 @@ impl App {
             newest_run: self.store.run_newest().await?,
         };
         status.findings = findings::all(&status, u64::from(self.config.runs.queue), now, clocks);
+        status.findings.push(Finding {
+            name: "git".to_owned(),
+            ok: true,
+            detail: self.broker.describe_git(),
+        });
         Ok(status)
     }
 

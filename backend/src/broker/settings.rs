@@ -31,6 +31,8 @@ pub struct Settings {
     pub github_token: Option<Secret>,
     /// `CAISSON_GIT_CREDENTIALS`: credentials of git servers.
     pub git_credentials: Option<PathBuf>,
+    /// `CAISSON_GIT_PRIVATE`: git servers on loopback and private addresses.
+    pub git_private: Vec<super::Named>,
     /// `CAISSON_PRICES`: prices over the built-in ones.
     pub prices: Option<PathBuf>,
 }

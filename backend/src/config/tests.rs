@@ -40,7 +40,7 @@ fn the_defaults_are_safe() {
 
 #[test]
 fn nonsense_is_refused_by_the_name_of_its_flag() {
-    let table: [(&[&str], &str, &str); 25] = [
+    let table: [(&[&str], &str, &str); 27] = [
         (&["--slots", "0"], "--slots", "must be 1 to"),
         (&["--slots", "many"], "--slots", "invalid digit"),
         (&["--queue", "0"], "--queue", "must be 1 to"),
@@ -60,6 +60,8 @@ fn nonsense_is_refused_by_the_name_of_its_flag() {
         (&["--git-credentials", "/no/such/file"], "--git-credentials", "cannot read"),
         (&["--anthropic-base-url", "ftp://example"], "--anthropic-base-url", "https://"),
         (&["--anthropic-base-url", "https://me:pw@example"], "--anthropic-base-url", "without a password"),
+        (&["--git-private", "git.internal,169.254.169.254"], "--git-private", "never connected to"),
+        (&["--git-private", "10.1.2.3/24"], "--git-private", "10.1.2.0/24"),
         (&["--git-name", "A <b>"], "--git-name", "must not contain"),
         (&["--database-url", "mysql://example"], "--database-url", "postgres://"),
         (&["--admin-token", "short"], "--admin-token", "at least 16 characters"),

@@ -4,6 +4,7 @@
 mod canaries;
 mod exhaustion;
 mod inside;
+mod inward;
 mod network;
 mod pushes;
 mod range;

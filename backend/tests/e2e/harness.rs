@@ -99,7 +99,9 @@ impl World {
         // A suite calls faster than people and programs do: its rates are no part of what it measures.
         let rates = ["--calls-per-second=1000000", "--calls-burst=1000000"].map(str::to_owned);
         let model = format!("--model=scripted:{}", script.display());
-        for default in rates.into_iter().chain([model, format!("--image={}", image())]) {
+        // Its git servers are on this machine: on loopback, or where containers see it.
+        let near = "--git-private=127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned();
+        for default in rates.into_iter().chain([model, near, format!("--image={}", image())]) {
             let name = default.split('=').next().unwrap_or_default();
             if !settings.iter().any(|setting| setting.split('=').next() == Some(name)) {
                 arguments.push(default);

@@ -14,6 +14,7 @@ mod faults;
 mod full_disk;
 mod full_server;
 mod gates;
+mod inward;
 mod leases;
 mod limits;
 mod once;

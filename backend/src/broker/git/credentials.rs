@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use url::Url;
 
 pub use self::file::Error;
-use super::ssh::Identity;
+use super::{ssh::Identity, way::Named};
 use crate::{
     broker::{plain::is_exposed, redact::Redactor},
     secret::Secret,
@@ -106,6 +106,11 @@ impl Credentials {
     /// Whether there is a key for the SSH server of this repository.
     pub(in crate::broker) fn has_identity(&self, url: &Url) -> bool {
         self.identity(url).is_some()
+    }
+
+    /// The hosts there is a credential for.
+    pub(in crate::broker) fn hosts(&self) -> impl Iterator<Item = Named> {
+        self.0.iter().filter_map(|entry| Named::of(&entry.host, entry.port))
     }
 
     /// What is shown to servers; a key is shown to none.
