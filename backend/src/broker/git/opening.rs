@@ -38,8 +38,7 @@ pub(super) fn begins(part: Part, bytes: &[u8]) -> Option<bool> {
         Part::Exchange => Some(true),
         Part::References => {
             let data = &data[..data.len().min(length.saturating_sub(4))];
-            let first = |first: &&[u8]| data.starts_with(first);
-            match FIRST.iter().any(|it| first(it)) {
+            match FIRST.iter().any(|first| data.starts_with(first)) {
                 true => Some(true),
                 false => (LONGEST.min(length.saturating_sub(4)) <= data.len()).then_some(false),
             }

@@ -131,3 +131,6 @@ pub(super) fn literal(url: &Url) -> Option<IpAddr> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
