@@ -34,6 +34,7 @@ use self::prices::Prices;
 pub(crate) use self::{model::NOT_AMONG, plain::is_exposed};
 pub use crate::secret::Secret;
 use crate::tasks::Tasks;
+use settings::Clients;
 pub use settings::{Credential, Error, Settings, Upstream};
 
 /// How long an upstream may take to accept a connection.
@@ -49,7 +50,6 @@ struct Parts {
     upstream: Upstream,
     git: git::Credentials,
     way: git::Way,
-    client: reqwest::Client,
     prices: Prices,
     /// Notes what a call cost even when its agent has hung up.
     tasks: Tasks,
@@ -89,16 +89,17 @@ impl Broker {
                 .no_gzip()
         };
         let client = builder().build().map_err(Error::Client)?;
-        let upstream = settings.upstream(&client, &tasks)?;
+        let direct = builder().no_proxy().build().map_err(Error::Client)?;
+        let upstream = settings.upstream(&Clients { proxied: client.clone(), direct }, &tasks)?;
         if upstream.is_exposed() {
             tracing::warn!("the model's credential passes in clear: {}", upstream.describe());
         }
         let git = settings.git()?;
         let named = settings.git_private.iter().cloned().chain(git.hosts()).collect();
-        let way = git::Way::new(named, client.clone(), builder).map_err(Error::Client)?;
+        let way = git::Way::new(named, client, builder).map_err(Error::Client)?;
         let prices = Prices::load(settings.prices.as_deref()).map_err(Error::Prices)?;
         tracing::info!(prices = prices.describe(), "the prices of models");
-        Ok(Self(Arc::new(Parts { upstream, git, way, client, prices, tasks })))
+        Ok(Self(Arc::new(Parts { upstream, git, way, prices, tasks })))
     }
 
     /// What answers model calls, in a few words for people; never a credential.

@@ -27,7 +27,8 @@ use self::{
     bill::Bill,
     unpriced::Unpriced,
 };
-use super::{Access, Broker, Meter, Permit, Upstream, prices::Asked, refusal::Refusal};
+use super::{Access, Broker, Meter, Permit, Upstream, prices::Asked, refusal::Refusal, scripted};
+use crate::room::Room;
 
 const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
                              CLAUDE_CODE_OAUTH_TOKEN, CAISSON_CLAUDE_LOGIN, or CAISSON_MODEL=scripted:FILE";
@@ -64,6 +65,8 @@ struct Model {
     models: Arc<Models>,
     meter: Arc<dyn Meter>,
     unpriced: Unpriced,
+    /// For calls that are answered here.
+    room: Room,
 }
 
 /// The model calls of one run.
@@ -77,7 +80,15 @@ pub(super) fn router(broker: Broker, access: &Access) -> Router {
         .route("/api/hello", hello)
         .route("/v1/{*rest}", any(answer))
         .fallback(|| async { no_such_call() })
-        .with_state(Arc::new(Model { broker, run, token, models, meter, unpriced: Unpriced::new() }))
+        .with_state(Arc::new(Model {
+            broker,
+            run,
+            token,
+            models,
+            meter,
+            unpriced: Unpriced::new(),
+            room: Room::of(scripted::ROOM_OF_RUN),
+        }))
 }
 
 async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
@@ -157,10 +168,10 @@ impl Model {
 
     async fn ask(&self, call: Call, request: Request) -> Result<Response, anthropic::Unanswered> {
         match &self.broker.0.upstream {
-            Upstream::Anthropic { base_url, credential } => {
-                anthropic::forward(&self.broker.0.client, base_url, credential, request).await
+            Upstream::Anthropic { base_url, credential, client } => {
+                anthropic::forward(client, base_url, credential, request).await
             }
-            Upstream::Scripted(player) => Ok(player.answer(self.run, call, request).await),
+            Upstream::Scripted(player) => Ok(player.answer(self.run, &self.room, call, request).await),
             Upstream::None => Ok(refuse_for_good(StatusCode::UNAUTHORIZED, NO_CREDENTIAL)),
         }
     }

@@ -45,6 +45,8 @@ pub enum Upstream {
         base_url: Url,
         /// What is shown there.
         credential: Credential,
+        /// What asks there.
+        client: reqwest::Client,
     },
     /// A script; costs nothing.
     Scripted(scripted::Player),
@@ -91,10 +93,26 @@ pub enum Error {
     Client(#[source] reqwest::Error),
 }
 
+/// What speaks HTTP to the model's servers.
+#[derive(Default)]
+pub(super) struct Clients {
+    /// Over the proxies of the environment.
+    pub(super) proxied: reqwest::Client,
+    /// Without one.
+    pub(super) direct: reqwest::Client,
+}
+
+impl Clients {
+    /// The one for this address. What is sent in clear is never shown to a proxy.
+    fn of(&self, url: &Url) -> &reqwest::Client {
+        if url.scheme() == "https" { &self.proxied } else { &self.direct }
+    }
+}
+
 impl Settings {
-    pub(super) fn upstream(&self, client: &reqwest::Client, tasks: &Tasks) -> Result<Upstream, Error> {
+    pub(super) fn upstream(&self, clients: &Clients, tasks: &Tasks) -> Result<Upstream, Error> {
         match self.model.as_deref().unwrap_or("anthropic") {
-            "anthropic" => self.anthropic(client, tasks),
+            "anthropic" => self.anthropic(clients, tasks),
             other => {
                 let file = other.strip_prefix("scripted:").filter(|file| !file.is_empty());
                 let file = file.ok_or_else(|| Error::Model(other.to_owned()))?;
@@ -108,31 +126,33 @@ impl Settings {
         super::git::Credentials::load(self.git_credentials.as_deref(), github).map_err(Error::Git)
     }
 
-    fn anthropic(&self, client: &reqwest::Client, tasks: &Tasks) -> Result<Upstream, Error> {
+    fn anthropic(&self, clients: &Clients, tasks: &Tasks) -> Result<Upstream, Error> {
         let base_url = self.base_url.as_deref().unwrap_or(ANTHROPIC);
         let base_url = parse_base_url(base_url).ok_or(Error::BaseUrl)?;
         let credential = match (&self.api_key, &self.oauth_token, &self.claude_login) {
             (Some(key), ..) => Credential::ApiKey(header("ANTHROPIC_API_KEY", key, "")?),
             (None, Some(token), _) => Credential::OAuth(header("CLAUDE_CODE_OAUTH_TOKEN", token, "Bearer ")?),
-            (None, None, Some(folder)) => Credential::Login(self.login(folder, client, tasks)?),
+            (None, None, Some(folder)) => Credential::Login(self.login(folder, clients, tasks)?),
             (None, None, None) => return Ok(Upstream::None),
         };
-        Ok(Upstream::Anthropic { base_url, credential })
+        let client = clients.of(&base_url).clone();
+        Ok(Upstream::Anthropic { base_url, credential, client })
     }
 
-    fn login(&self, folder: &Path, client: &reqwest::Client, tasks: &Tasks) -> Result<Login, Error> {
+    fn login(&self, folder: &Path, clients: &Clients, tasks: &Tasks) -> Result<Login, Error> {
         let token_url = match &self.claude_login_token_url {
             Some(url) => url.clone(),
             None => Url::parse(TOKEN_URL).map_err(|_| Error::BaseUrl)?,
         };
-        Login::open(folder, token_url, client.clone(), tasks.clone()).map_err(Error::Login)
+        let client = clients.of(&token_url).clone();
+        Login::open(folder, token_url, client, tasks.clone()).map_err(Error::Login)
     }
 }
 
 impl Upstream {
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Anthropic { base_url, credential } => {
+            Self::Anthropic { base_url, credential, .. } => {
                 let who = match base_url.as_str().trim_end_matches('/') {
                     ANTHROPIC => "Anthropic".to_owned(),
                     other => format!("Anthropic-compatible server at {other}"),
@@ -158,7 +178,7 @@ impl Upstream {
 
     /// Whether what it is shown can be read on the way.
     pub(super) fn is_exposed(&self) -> bool {
-        let Self::Anthropic { base_url, credential } = self else { return false };
+        let Self::Anthropic { base_url, credential, .. } = self else { return false };
         let renewed_at = match credential {
             Credential::Login(login) => Some(login.token_url()),
             Credential::ApiKey(_) | Credential::OAuth(_) => None,

@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// How much of the answers may be in memory, in bytes: of pages, and of diffs, which may wait for a container.
-const ROOM: usize = 128 << 20;
+const PAGES: usize = 128 << 20;
+const DIFFS: usize = 64 << 20;
 /// What a page of events takes while it is made, in bytes.
 const EVENTS: usize = 8 << 20;
 /// What another page, a diff or a batch takes. The few that are longer may fill the room several times over.
@@ -35,7 +36,7 @@ struct Rooms {
 
 impl Answers {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Rooms { pages: Room::of(ROOM), diffs: Room::of(ROOM) }))
+        Self(Arc::new(Rooms { pages: Room::of(PAGES), diffs: Room::of(DIFFS) }))
     }
 
     /// A place for the answer of this method, as soon as there is one; `None` when it is always short.
@@ -163,7 +164,7 @@ mod tests {
             leave(&who, EVENTS, place);
             made += 1;
         }
-        assert_eq!(made, ROOM / (EVENTS + 1024));
+        assert_eq!(made, PAGES / (EVENTS + 1024));
         assert!(!way.is_wanted(), "nobody waits");
         let waiting = answers.place("runs.messages");
         let mut waiting = std::pin::pin!(waiting);
@@ -179,8 +180,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_is_too_slow_is_let_go_only_when_others_wait() {
         let (answers, way) = (Answers::new(), Way::default());
-        way.leave(EVENTS, answers.0.pages.place(ROOM).await.unwrap());
-        let rest = answers.0.pages.place(ROOM - 2 * EVENTS).await;
+        way.leave(EVENTS, answers.0.pages.place(PAGES).await.unwrap());
+        let rest = answers.0.pages.place(PAGES - 2 * EVENTS).await;
         tokio::time::advance(PATIENCE * 10).await;
         assert!(!way.is_too_slow_after(1));
         let _waiting = {
@@ -190,7 +191,7 @@ mod tests {
         };
         assert!(way.is_too_slow_after(1));
         drop((way.close_on_drop(), rest));
-        assert!(answers.0.pages.place(ROOM).now_or_never().is_none(), "who came first has its place");
+        assert!(answers.0.pages.place(PAGES).now_or_never().is_none(), "who came first has its place");
         way.leave(EVENTS, answers.0.diffs.place(EVENTS).await.unwrap());
         assert!(way.state().answers.is_empty(), "nothing is kept for a connection that has ended");
     }
@@ -203,6 +204,6 @@ mod tests {
         leave(&who, 100, answers.place_of_batch(["runs.byId", "tasks.list"].into_iter()).await);
         leave(&who, 100, answers.place("runs.list").await);
         assert!(way.state().answers.is_empty());
-        assert!(answers.0.pages.place(ROOM).now_or_never().is_some());
+        assert!(answers.0.pages.place(PAGES).now_or_never().is_some());
     }
 }

@@ -20,7 +20,7 @@ pub(super) const LARGE: usize = 64 << 10;
 /// Longer ones are read one after the other, in bytes: while it is read, a text is in memory several times.
 const ALONE: usize = 1 << 20;
 /// How much of them may be in memory, in bytes. One that is longer than that is there alone.
-const ROOM: usize = 128 << 20;
+const ROOM: usize = 64 << 20;
 
 /// One event, as long as somebody holds it. Who wants it waits for whoever reads it just now.
 type Shared = Turn<Weak<StoredEvent>>;
@@ -149,19 +149,19 @@ mod tests {
     #[tokio::test]
     async fn who_finds_no_room_waits_until_there_is_some() {
         let large = Large::default();
-        let held = read(&large, 1, 100 << 20).await;
-        assert!(read(&large, 2, 100 << 20).now_or_never().is_none(), "there is no room for two of them");
+        let held = read(&large, 1, 50 << 20).await;
+        assert!(read(&large, 2, 50 << 20).now_or_never().is_none(), "there is no room for two of them");
         assert!(read(&large, 3, 1 << 20).now_or_never().is_some(), "there is for a short one");
         drop(held);
-        assert!(read(&large, 2, 100 << 20).now_or_never().is_some());
+        assert!(read(&large, 2, 50 << 20).now_or_never().is_some());
         assert!(read(&large, 4, usize::MAX).now_or_never().is_some(), "one that is longer comes alone");
     }
 
     #[tokio::test]
     async fn who_waits_for_room_keeps_nobody_from_the_turn() {
         let large = Large::default();
-        let held = read(&large, 1, 100 << 20).await;
-        let mut waits = Box::pin(read(&large, 2, 100 << 20));
+        let held = read(&large, 1, 50 << 20).await;
+        let mut waits = Box::pin(read(&large, 2, 50 << 20));
         assert!((&mut waits).now_or_never().is_none());
         assert!(held.is_wanted());
         assert!(large.turn().now_or_never().is_some(), "who holds a text can be done with it");

@@ -107,7 +107,7 @@ fn no_credential_is_ever_printed() {
         Settings { api_key: key(), oauth_token: key(), github_token: key(), ..Settings::default() };
     assert!(!format!("{settings:?}").contains("real"));
     let Upstream::Anthropic { credential: Credential::ApiKey(value), .. } =
-        settings.upstream(&reqwest::Client::new(), &Tasks::default()).unwrap()
+        settings.upstream(&Clients::default(), &Tasks::default()).unwrap()
     else {
         panic!("an API key goes before an OAuth token");
     };

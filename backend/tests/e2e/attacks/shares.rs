@@ -11,10 +11,7 @@ use api::{
 use jsonrpsee::ws_client::WsClient;
 
 use super::siege::{FLOOR, MEMORY, hostile, siege};
-use crate::{
-    gates::prices,
-    harness::{World, client_run, create_task, ended, ends, events_of, follow, launch, step},
-};
+use crate::harness::{World, client_run, create_task, ended, ends, events_of, follow, launch, step};
 
 /// What the agent says when everything was denied that should be.
 const DENIED: &str = "184 were denied";

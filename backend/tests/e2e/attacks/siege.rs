@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// What was measured.
 #[derive(Debug)]
 pub struct Measured {
-    /// The most memory that the server had, in MiB.
+    /// The most memory that the server had by itself, in MiB.
     pub memory: u64,
     /// The least that was free of its disk, in MiB.
     pub disk: u64,
@@ -83,7 +83,8 @@ pub async fn siege(hostile_runs: usize, honest_runs: usize) -> Measured {
     let (caller, stopped, of) = (world.client().await, stop.clone(), honest[0]);
     let calls = tracker.spawn(async move { call_all_the_time(&caller, of, stopped).await });
     let (folder, stopped) = (disk.path().to_owned(), stop.clone());
-    let room = tracker.spawn(async move { least_room(&folder, stopped).await });
+    let process = world.process();
+    let room = tracker.spawn(async move { extremes(&folder, process, stopped).await });
 
     let ended = tokio::time::timeout(PATIENCE, join_all(honest.iter().map(|&run| over(&client, run)))).await;
     let ended = ended.expect("the honest runs end");
@@ -96,10 +97,10 @@ pub async fn siege(hostile_runs: usize, honest_runs: usize) -> Measured {
         tokio::time::timeout(PATIENCE, join_all(attackers.iter().map(|&run| over(&client, run)))).await;
     assert!(gone.is_ok(), "every hostile run can be stopped");
     stop.cancel();
-    let (slowest, disk) = (calls.await.expect("the calls"), room.await.expect("the room"));
+    let (slowest, (disk, memory)) = (calls.await.expect("the calls"), room.await.expect("the room"));
     SystemApiClient::status(&client).await.expect("the server lives");
     assert_eq!(limit.kills(), 0, "nothing was killed for memory");
-    Measured { memory: MemoryLimit::peak(world.process()) >> 20, disk: disk >> 20, slowest, right }
+    Measured { memory: memory >> 20, disk: disk >> 20, slowest, right }
 }
 
 async fn launched(client: &WsClient, task: TaskId, repository: &str) -> RunId {
@@ -145,13 +146,14 @@ async fn call_all_the_time(client: &WsClient, run: RunId, stop: CancellationToke
     slowest
 }
 
-/// The least room that there was, in bytes.
-async fn least_room(folder: &std::path::Path, stop: CancellationToken) -> u64 {
-    let (mut least, mut ticks) = (u64::MAX, tokio::time::interval(Duration::from_millis(100)));
+/// The least room that there was on the disk and the most memory of the server, in bytes.
+async fn extremes(folder: &std::path::Path, process: u32, stop: CancellationToken) -> (u64, u64) {
+    let (mut least, mut most, mut ticks) = (u64::MAX, 0, tokio::time::interval(Duration::from_millis(100)));
     while !stop.is_cancelled() {
         ticks.tick().await;
         let found = nix::sys::statvfs::statvfs(folder).expect("the disk");
         least = least.min(found.blocks_available() * found.fragment_size());
+        most = most.max(MemoryLimit::used(process));
     }
-    least
+    (least, most)
 }

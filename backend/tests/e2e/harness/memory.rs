@@ -35,12 +35,12 @@ impl MemoryLimit {
         self.write("cgroup.procs", process.into());
     }
 
-    /// The most memory that the process had by itself, in bytes. What the kernel keeps of its files comes on top, and goes
-    /// when it is needed.
-    pub fn peak(process: u32) -> u64 {
+    /// The memory that a process has by itself, in bytes. What the kernel keeps of its files comes on top, and goes when it
+    /// is needed.
+    pub fn used(process: u32) -> u64 {
         let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it lives");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        peak.and_then(|kib| kib.parse::<u64>().ok()).expect("a size") << 10
+        let used = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
+        used.and_then(|kib| kib.parse::<u64>().ok()).expect("a size") << 10
     }
 
     /// How many processes were killed for it.

@@ -46,6 +46,7 @@ fn bill_of(broker: Broker, meter: &Arc<Recorder>) -> Bill {
             models: Arc::new(Models::new(Vec::new())),
             meter,
             unpriced: Unpriced::new(),
+            room: crate::room::Room::of(1 << 20),
         }),
         Box::new(()),
     )
