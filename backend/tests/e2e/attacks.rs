@@ -5,6 +5,7 @@ mod canaries;
 mod exhaustion;
 mod inside;
 mod inward;
+mod judged;
 mod network;
 mod pushes;
 mod range;
