@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::http::{Ask, Http};
 #[cfg(any(test, feature = "fuzz"))]
 pub use self::lines::fuzz;
+use crate::turn::Turn;
 
 /// For what the executor does at once.
 const QUICK: Duration = Duration::from_secs(30);
@@ -139,9 +140,9 @@ impl Agent {
     pub async fn execute(
         &self,
         body: &Execute,
-    ) -> Result<impl Stream<Item = Result<ExecutionLine, Error>> + Send + use<>, Error> {
+    ) -> Result<impl Stream<Item = Result<(ExecutionLine, Turn), Error>> + Send + use<>, Error> {
         let answer = self.http.open(Ask::post(&["execute"]).body(body)?).await?;
-        Ok(lines::read(answer, is_end, Some(left_out)))
+        Ok(lines::read_in_turn(answer, is_end, Some(left_out)))
     }
 
     /// Follows an execution from line `after + 1`; the last line is `End`.
@@ -149,10 +150,10 @@ impl Agent {
         &self,
         execution: &str,
         after: u64,
-    ) -> Result<impl Stream<Item = Result<ExecutionLine, Error>> + Send + use<>, Error> {
+    ) -> Result<impl Stream<Item = Result<(ExecutionLine, Turn), Error>> + Send + use<>, Error> {
         let path = ["executions", execution, "events"];
         let answer = self.http.open(Ask::get(&path).query("after", after)).await?;
-        Ok(lines::read(answer, is_end, Some(left_out)))
+        Ok(lines::read_in_turn(answer, is_end, Some(left_out)))
     }
 
     /// Says that all lines up to `n` are stored, so that the executor may forget them.

@@ -35,6 +35,7 @@ pub mod containers;
 pub mod store;
 
 pub mod tasks;
+pub mod turn;
 
 use std::{
     fs::File,

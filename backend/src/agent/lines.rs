@@ -3,16 +3,14 @@
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 
-use std::time::Duration;
-
 use bytes::BytesMut;
-use futures::Stream;
+use futures::{Stream, TryStreamExt};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 
 use super::{Error, http::unreachable};
+use crate::turn::{LONG, Turn};
 
 /// The longest line that is kept, in bytes. One line of the agent can hold the whole output of a tool.
 const LONGEST: usize = 80 << 20;
@@ -20,13 +18,6 @@ const LONGEST: usize = 80 << 20;
 const HOPELESS: usize = 8;
 /// How much of the beginning of a line that is too long is looked at, in bytes.
 const HEAD: usize = 512;
-/// A longer line waits for its turn, in bytes: while it is read it is in memory several times.
-const LONG: usize = 1 << 20;
-/// How long it waits at most: another container may stand still in the middle of one.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The turn of the long lines, of all executors.
-static TURN: Semaphore = Semaphore::const_new(1);
 
 /// Makes what stands in the place of a line that is too long to be kept, of its beginning and its length. Without it
 /// such a line is an error.
@@ -46,12 +37,38 @@ where
     read_within(LONGEST, body, is_last, too_long)
 }
 
+/// The same, each with the turn it needs until it is done with.
+pub(super) fn read_in_turn<T, B>(
+    body: B,
+    is_last: fn(&T) -> bool,
+    too_long: TooLong<T>,
+) -> impl Stream<Item = Result<(T, Turn), Error>> + Send + use<T, B>
+where
+    T: DeserializeOwned + Send,
+    B: Body<Data = Bytes, Error: std::error::Error + 'static> + Send + 'static,
+{
+    in_turn(LONGEST, body, is_last, too_long)
+}
+
 fn read_within<T, B>(
     longest: usize,
     body: B,
     is_last: fn(&T) -> bool,
     too_long: TooLong<T>,
 ) -> impl Stream<Item = Result<T, Error>> + Send + use<T, B>
+where
+    T: DeserializeOwned + Send,
+    B: Body<Data = Bytes, Error: std::error::Error + 'static> + Send + 'static,
+{
+    in_turn(longest, body, is_last, too_long).map_ok(|(line, _turn)| line)
+}
+
+fn in_turn<T, B>(
+    longest: usize,
+    body: B,
+    is_last: fn(&T) -> bool,
+    too_long: TooLong<T>,
+) -> impl Stream<Item = Result<(T, Turn), Error>> + Send + use<T, B>
 where
     T: DeserializeOwned + Send,
     B: Body<Data = Bytes, Error: std::error::Error + 'static> + Send + 'static,
@@ -63,19 +80,19 @@ where
         let mut searched = 0;
         // The beginning of a line that is too long, and how much of it was thrown away.
         let mut left_out: Option<(Vec<u8>, usize)> = None;
-        let mut turn = None;
+        let mut turn = Turn::default();
         loop {
             let Some(found) = buffer[searched..].iter().position(|byte| *byte == b'\n') else {
                 searched = buffer.len();
                 if longest < searched || left_out.is_some() {
                     let (_, bytes) = left_out.get_or_insert_with(|| (head(&buffer), 0));
                     *bytes += searched;
-                    (buffer, searched, turn) = (BytesMut::new(), 0, None);
+                    (buffer, searched, turn) = (BytesMut::new(), 0, Turn::default());
                     if too_long.is_none() || longest.saturating_mul(HOPELESS) < *bytes {
                         Err(Error::Protocol(format!("a line of more than {bytes} bytes")))?;
                     }
-                } else if LONG < searched && turn.is_none() {
-                    turn = Some(tokio::time::timeout(PATIENCE, TURN.acquire()).await);
+                } else if LONG < searched && !turn.is_taken() {
+                    turn = Turn::take().await;
                 }
                 buffer.extend_from_slice(&next(body.as_mut()).await?);
                 continue;
@@ -92,7 +109,8 @@ where
                 let bytes = bytes + line.len() - 1;
                 drop(line);
                 let line = too_long.and_then(|make| make(&head, bytes));
-                yield line.ok_or_else(|| Error::Protocol(format!("a line of {bytes} bytes")))?;
+                let line = line.ok_or_else(|| Error::Protocol(format!("a line of {bytes} bytes")))?;
+                yield (line, Turn::default());
                 continue;
             }
             if line.trim_ascii().is_empty() {
@@ -102,9 +120,7 @@ where
             drop(line);
             let line = read.map_err(|error| Error::Protocol(format!("a line: {error}")))?;
             let last = is_last(&line);
-            yield line;
-            // It is asked for the next one when this one has its place among those of all runs.
-            turn = None;
+            yield (line, std::mem::take(&mut turn));
             if last {
                 return;
             }

@@ -14,6 +14,7 @@ use super::{Driver, End, Halt, asks::Asked, heed::heed, lines, silence::Silence,
 use crate::{
     agent::{Agent, Error},
     store::{NewEvent, Partial, RunPatch},
+    turn::Turn,
 };
 
 /// How long an executor that does not answer is asked again before the run is given up.
@@ -84,7 +85,7 @@ impl Driver {
         &mut self,
         agent: &Agent,
         id: &str,
-        lines: impl Stream<Item = Result<ExecutionLine, Error>> + Send + 'static,
+        lines: impl Stream<Item = Result<(ExecutionLine, Turn), Error>> + Send + 'static,
         unreachable_since: &mut Option<tokio::time::Instant>,
     ) -> Result<Stopped, Halt> {
         let mut batches = Some(lines::gathered(lines));

@@ -13,7 +13,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::agent::Error;
+use crate::{agent::Error, turn::Turn};
 
 /// The most lines in one batch, and the most that wait for the next.
 const LINES: usize = 256;
@@ -29,19 +29,22 @@ static ROOM: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new
 
 /// A line as it is read, or how reading failed.
 type Read = Result<ExecutionLine, Error>;
-/// The place in memory that lines take until this is dropped: of their run's, and of everybody's.
-type Place = Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>;
+/// The same with its turn, if it is long.
+type InTurn = Result<(ExecutionLine, Turn), Error>;
+/// The place in memory that lines take until this is dropped: of their run's, and of everybody's; and the
+/// turns of the long ones.
+type Place = Option<(OwnedSemaphorePermit, OwnedSemaphorePermit, Vec<Turn>)>;
 
 /// Batches of lines: each is all that has come until it is asked for.
 pub(super) fn gathered(
-    lines: impl Stream<Item = Read> + Send + 'static,
+    lines: impl Stream<Item = InTurn> + Send + 'static,
 ) -> BoxStream<'static, (Vec<Read>, Place)> {
     gathered_in(Arc::clone(&ROOM), lines)
 }
 
 fn gathered_in(
     all: Arc<Semaphore>,
-    lines: impl Stream<Item = Read> + Send + 'static,
+    lines: impl Stream<Item = InTurn> + Send + 'static,
 ) -> BoxStream<'static, (Vec<Read>, Place)> {
     let (sender, receiver) = mpsc::channel(LINES);
     let own = Arc::new(Semaphore::new(UNITS as usize));
@@ -50,11 +53,15 @@ fn gathered_in(
     reading.spawn(async move {
         let mut lines = std::pin::pin!(lines);
         while let Some(line) = lines.next().await {
+            let (line, turn) = match line {
+                Ok((line, turn)) => (Ok(line), turn),
+                Err(error) => (Err(error), Turn::default()),
+            };
             let units = units(&line);
             // They are never closed. Its own first: who waits for that holds nothing of the others'.
             let Ok(place) = own.clone().acquire_many_owned(units.min(UNITS)).await else { return };
             let Ok(of_all) = all.clone().acquire_many_owned(units).await else { return };
-            if sender.send((line, (place, of_all))).await.is_err() {
+            if sender.send((line, (place, of_all, vec![turn]))).await.is_err() {
                 return;
             }
         }
@@ -67,9 +74,10 @@ fn gathered_in(
         let mut place: Place = None;
         let lines = read.into_iter().map(|(line, more)| {
             match &mut place {
-                Some((place, of_all)) => {
+                Some((place, of_all, turns)) => {
                     place.merge(more.0);
                     of_all.merge(more.1);
+                    turns.extend(more.2);
                 }
                 none => *none = Some(more),
             }
@@ -99,8 +107,9 @@ mod tests {
 
     use super::*;
 
-    fn line(n: u64, bytes: usize) -> Read {
-        Ok(ExecutionLine::Stderr { n, at: Timestamp::UNIX_EPOCH, text: "x".repeat(bytes) })
+    fn line(n: u64, bytes: usize) -> InTurn {
+        let line = ExecutionLine::Stderr { n, at: Timestamp::UNIX_EPOCH, text: "x".repeat(bytes) };
+        Ok((line, Turn::default()))
     }
 
     #[tokio::test]

@@ -7,7 +7,10 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde_json::value::RawValue;
 
 use super::{EventPage, PageLimit, StoredEvent, corrupt, shown};
-use crate::store::{Error, Store, large::LARGE};
+use crate::{
+    store::{Error, Store, large::LARGE},
+    turn::{LONG, Turn},
+};
 
 /// A page as one text, a line an event: so what each row costs the driver is paid once.
 /// The first part finds out how far the bytes reach, without reading a text. A long text is not in it: the page
@@ -137,6 +140,7 @@ impl Store {
         size: usize,
     ) -> Result<Option<Arc<StoredEvent>>, Error> {
         let read = async |place| {
+            let _turn = if LONG < size { Turn::take().await } else { Turn::default() };
             let row = self.event_row(ONE, vec![run.0.into(), seq.into()]).await?;
             let Some(event) = row.map(|row| event(seq, row)).transpose()? else { return Ok(None) };
             // Looked through once: from here on it is sent as it is.
