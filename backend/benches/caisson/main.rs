@@ -71,9 +71,16 @@ struct Options {
     bench: bool,
 }
 
+fn main() {
+    // The executor of the broker's part asks its own program to be its worker.
+    if let Some(work) = std::env::args().nth(1).and_then(|name| executor::worker(&name)) {
+        return work.expect("a worker's work");
+    }
+    run(Options::parse());
+}
+
 #[tokio::main]
-async fn main() {
-    let options = Options::parse();
+async fn run(options: Options) {
     let scale = if options.smoke { Scale::Smoke } else { Scale::Full };
     let mut report = Report::default();
     for &part in Part::value_variants() {

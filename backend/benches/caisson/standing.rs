@@ -1,5 +1,5 @@
-//! Readers that stand still, over Server-Sent Events and WebSockets: they ask for a long log, read the beginning of
-//! the answer, and then nothing more.
+//! Readers that stand still, over Server-Sent Events and WebSocket connections: they ask for a long log, read the
+//! beginning of the answer, and then nothing more.
 
 use std::sync::Arc;
 
