@@ -49,6 +49,7 @@ async fn a_log_without_end_ends_the_run_and_its_work_is_saved() {
     let (world, client, run) = attack("log", &["--log-bytes=1m"]).await;
     let run = ends(&client, run.id, Reason::LogFull).await;
     assert!(run.detail.as_ref().is_some_and(|detail| detail.contains("CAISSON_LOG_BYTES")), "{run:?}");
+    assert!(run.head_commit.is_some(), "{run:?} {:?}", notices(&client, run.id, "rescue").await);
     assert_eq!(world.git("sample", &["show", &format!("{}:kept.txt", run.branch)]), "kept");
     let log = serde_json::to_string(&events_of(&client, run.id).await).unwrap().len();
     assert!((1 << 20..16 << 20).contains(&log), "{log}");
@@ -107,14 +108,15 @@ async fn agents_that_call_side_by_side_spend_one_call_more_than_their_batch_may_
     let gate = at_the_line(&client, &runs).await;
     assert!(gate.text.contains("batch has spent"), "{}", gate.text);
     let spent = BatchesApiClient::by_id(&client, batch.id).await.expect("the batch").cost;
-    assert!((1.0..1.1).contains(&spent.usd) && spent.known, "one call too many at most: {spent:?}");
+    let one = spent.usd;
+    assert!((1.0..2.0).contains(&one) && spent.known, "one call too many at most: {spent:?}");
     // The control: what a person allows is spent, by all of them.
     client.answer(runs[2], gate.id, "1000".to_owned()).await.expect("raised");
     for &run in &runs {
         ended(&client, run).await;
     }
     let spent = BatchesApiClient::by_id(&client, batch.id).await.expect("the batch").cost;
-    assert!((60.0..61.0).contains(&spent.usd) && spent.known, "{spent:?}");
+    assert!((spent.usd - 60.0 * one).abs() < 0.01 && spent.known, "{spent:?}, of which one costs {one}");
     world.emptied().await;
 }
 
