@@ -12,19 +12,24 @@ mod tests;
 
 use std::time::Duration;
 
-use api::executor::{
-    Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Diff, DiffResult, EGRESS_WAIT_SECONDS,
-    EgressReport, Execute, ExecutionLine, ExecutionStatus, Failure, GitClone, Health, InitGit, InitGitResult,
-    Input, Kept, Push, PushResult, SetEgress,
+use api::{
+    event::{AgentLine, AgentLineType},
+    executor::{
+        Ack, Checks, ChecksResult, CloneLine, Commit, CommitResult, Diff, DiffResult, EGRESS_WAIT_SECONDS,
+        EgressReport, Execute, ExecutionLine, ExecutionStatus, Failure, GitClone, Health, InitGit,
+        InitGitResult, Input, Kept, Push, PushResult, SetEgress,
+    },
 };
 use axum::Router;
 use bytes::Bytes;
 use futures::Stream;
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use self::http::{Ask, Http};
 #[cfg(any(test, feature = "fuzz"))]
 pub use self::lines::fuzz;
+use crate::turn::Turn;
 
 /// For what the executor does at once.
 const QUICK: Duration = Duration::from_secs(30);
@@ -127,7 +132,7 @@ impl Agent {
         body: &GitClone,
     ) -> Result<impl Stream<Item = Result<CloneLine, Error>> + Send + use<>, Error> {
         let answer = self.http.open(Ask::post(&["git-clone"]).body(body)?).await?;
-        Ok(lines::read(answer, |line| matches!(line, CloneLine::Done { .. } | CloneLine::Failed(_))))
+        Ok(lines::read(answer, |line| matches!(line, CloneLine::Done { .. } | CloneLine::Failed(_)), None))
     }
 
     /// Starts an execution, or follows it from its beginning if there is one of this id; the last line is `End`.
@@ -135,9 +140,9 @@ impl Agent {
     pub async fn execute(
         &self,
         body: &Execute,
-    ) -> Result<impl Stream<Item = Result<ExecutionLine, Error>> + Send + use<>, Error> {
+    ) -> Result<impl Stream<Item = Result<(ExecutionLine, Turn), Error>> + Send + use<>, Error> {
         let answer = self.http.open(Ask::post(&["execute"]).body(body)?).await?;
-        Ok(lines::read(answer, is_end))
+        Ok(lines::read_in_turn(answer, is_end, Some(left_out)))
     }
 
     /// Follows an execution from line `after + 1`; the last line is `End`.
@@ -145,10 +150,10 @@ impl Agent {
         &self,
         execution: &str,
         after: u64,
-    ) -> Result<impl Stream<Item = Result<ExecutionLine, Error>> + Send + use<>, Error> {
+    ) -> Result<impl Stream<Item = Result<(ExecutionLine, Turn), Error>> + Send + use<>, Error> {
         let path = ["executions", execution, "events"];
         let answer = self.http.open(Ask::get(&path).query("after", after)).await?;
-        Ok(lines::read(answer, is_end))
+        Ok(lines::read_in_turn(answer, is_end, Some(left_out)))
     }
 
     /// Says that all lines up to `n` are stored, so that the executor may forget them.
@@ -213,6 +218,27 @@ impl Agent {
         };
         link::serve(opened, router, stop).await
     }
+}
+
+/// What stands in the place of a line that is too long to be kept. Its number and time come first.
+fn left_out(head: &[u8], bytes: usize) -> Option<ExecutionLine> {
+    #[derive(Deserialize)]
+    struct Head {
+        r#type: String,
+        n: u64,
+        at: api::Timestamp,
+    }
+
+    let head = String::from_utf8_lossy(head);
+    let end = [",\"line\":", ",\"text\":"].iter().filter_map(|key| head.find(key)).min()?;
+    let Head { r#type, n, at } = serde_json::from_str(&format!("{}}}", &head[..end])).ok()?;
+    let said = format!("… (a line of {bytes} bytes is left out)");
+    Some(match r#type.as_str() {
+        "agent" => {
+            ExecutionLine::Agent { n, at, line: AgentLine { r#type: AgentLineType::Other, raw: said } }
+        }
+        _ => ExecutionLine::Stderr { n, at, text: said },
+    })
 }
 
 fn is_end(line: &ExecutionLine) -> bool {

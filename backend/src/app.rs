@@ -9,7 +9,7 @@ mod instances;
 pub mod repository;
 mod runs;
 mod secrets;
-mod system;
+pub(crate) mod system;
 pub(crate) mod talk;
 mod tasks;
 mod validate;
@@ -17,6 +17,7 @@ mod validate;
 pub use batches::CreateBatch;
 pub(crate) use batches::{targets, watch};
 pub use runs::CreateRun;
+pub(crate) use system::room::Room;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -75,7 +76,7 @@ impl From<Error> for ApiError {
         match error {
             Error::Refused(error) => error,
             Error::Sealed { .. } => Self::Conflict { why: error.to_string() },
-            Error::Store(S::Stale(_) | S::Fenced | S::Illegal(_)) => {
+            Error::Store(S::Stale(_) | S::Fenced | S::Illegal(_) | S::OtherRequest) => {
                 Self::Conflict { why: error.to_string() }
             }
             Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => {
@@ -126,6 +127,8 @@ pub struct App {
     pub owner: uuid::Uuid,
     /// Wakes the dispatcher: the queue or a place has changed.
     pub queue_bell: Arc<Notify>,
+    /// How much room logs have.
+    pub(crate) room: Arc<Sender<Room>>,
     /// The runs that are driven by this process, and how to reach each driver.
     drivers: Arc<Mutex<HashMap<RunId, Driven>>>,
     /// The runs and batches whose cancellation is not stored yet.
@@ -155,6 +158,7 @@ impl App {
             tasks,
             owner,
             queue_bell: Arc::default(),
+            room: Arc::default(),
             drivers: Arc::default(),
             cancelling: Arc::default(),
         }

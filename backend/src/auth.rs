@@ -3,17 +3,19 @@
 //! Both are 32 random bytes; the store knows only their SHA-256, so a copy of the database opens
 //! nothing, and looking a hash up tells an attacker nothing through its timing.
 
+use api::{Timestamp, audit::AuditEntry, id::AuditId};
 use sha2::{Digest, Sha256};
 
 use crate::{
     hex,
     secret::Secret,
-    store::{self, Store},
+    store::{self, Store, StoredToken},
 };
 
 mod attempts;
 mod cookie;
 mod gate;
+mod live;
 mod login;
 mod sessions;
 #[cfg(test)]
@@ -21,7 +23,7 @@ mod tests;
 
 pub(crate) use self::{
     attempts::ATTEMPTS,
-    gate::{Gate, Identity, authenticate},
+    gate::{Gate, Identity, authenticate, caller},
     login::{login, logout, session},
 };
 
@@ -47,33 +49,77 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Sees to it that there is a token to sign in with: the given one, or at the very first start a new
-/// one, which is returned to be shown once.
+/// The name of the token that the settings give, or that the first start makes.
+pub(crate) const ADMIN: &str = "admin";
+
+/// Sees to it that there is a token to sign in with: the given one, which takes the place of the one before, or at
+/// the very first start a new one, which is returned to be shown once.
 ///
 /// # Errors
 /// When the given token is weak or the store fails.
 pub async fn first_start(store: &Store, given: Option<&Secret>) -> Result<Option<Secret>, Error> {
     if let Some(token) = given {
         check_strength(token)?;
-        if store.token_name(hash(token)).await?.is_none() {
-            store.token_insert("admin", hash(token)).await?;
+        let hash = hash(token);
+        let known = store.token_list().await?.into_iter().any(|it| it.hash == hash && it.name == ADMIN);
+        let replaced = store.token_replace(ADMIN, hash).await?;
+        if replaced != 0 {
+            tracing::info!("the admin token was changed: the one before and its sessions have ended");
+            note(store, "token.replace", ADMIN).await?;
+        } else if !known {
+            note(store, "token.new", ADMIN).await?;
         }
         return Ok(None);
     }
     if store.token_count().await? != 0 {
         return Ok(None);
     }
-    Ok(Some(new_token(store, "admin").await?))
+    Ok(Some(new_token(store, ADMIN, None).await?))
 }
 
 /// Makes a token. Only its hash is stored, so this is the one time it can be shown.
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn new_token(store: &Store, name: &str) -> Result<Secret, store::Error> {
+pub(crate) async fn new_token(
+    store: &Store,
+    name: &str,
+    expires_at: Option<Timestamp>,
+) -> Result<Secret, store::Error> {
     let token = Secret::new(format!("caisson_{}", random()));
-    store.token_insert(name, hash(&token)).await?;
+    // First, so that none is there of which nobody is told.
+    note(store, "token.new", name).await?;
+    store.token_insert(name, hash(&token), expires_at).await?;
     Ok(token)
+}
+
+/// Forgets a token and ends its sessions.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn revoke_token(store: &Store, token: &StoredToken) -> Result<(), store::Error> {
+    store.token_delete(token.hash).await?;
+    note(store, "token.revoke", &token.name).await
+}
+
+/// What a token is called where its hash would be too long: the beginning of that.
+pub(crate) fn token_id(hash: &[u8; 32]) -> String {
+    hex::encode(&hash[..6])
+}
+
+/// Notes in the audit log what was done on the server's own machine.
+async fn note(store: &Store, action: &str, name: &str) -> Result<(), store::Error> {
+    let entry = AuditEntry {
+        id: AuditId::mint(),
+        at: Timestamp::now(),
+        actor: "server".to_owned(),
+        origin: None,
+        action: action.to_owned(),
+        target: Some(name.to_owned()),
+        ok: true,
+        error: None,
+    };
+    store.audit_insert(&[entry]).await
 }
 
 /// Refuses a token that could be guessed, or that no HTTP header can carry.

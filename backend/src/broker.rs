@@ -11,6 +11,7 @@ mod login;
 mod loopback;
 mod meter;
 mod model;
+mod plain;
 mod prices;
 mod redact;
 mod refusal;
@@ -26,13 +27,14 @@ use url::Url;
 
 #[cfg(any(test, feature = "fuzz"))]
 pub use self::git::fuzz;
-pub use self::git::{Error as GitError, Survey};
+pub use self::git::{Error as GitError, Named, Survey};
 pub use self::login::{Error as LoginError, Login};
 pub use self::meter::{Meter, Permit, Spent};
-pub(crate) use self::model::NOT_AMONG;
 use self::prices::Prices;
+pub(crate) use self::{model::NOT_AMONG, plain::is_exposed};
 pub use crate::secret::Secret;
 use crate::tasks::Tasks;
+use settings::Clients;
 pub use settings::{Credential, Error, Settings, Upstream};
 
 /// How long an upstream may take to accept a connection.
@@ -47,7 +49,7 @@ pub struct Broker(Arc<Parts>);
 struct Parts {
     upstream: Upstream,
     git: git::Credentials,
-    client: reqwest::Client,
+    way: git::Way,
     prices: Prices,
     /// Notes what a call cost even when its agent has hung up.
     tasks: Tasks,
@@ -79,24 +81,37 @@ impl Broker {
     /// Names the setting that cannot work and why; never contains a credential.
     pub fn new(settings: &Settings, tasks: Tasks) -> Result<Self, Error> {
         // Nothing is followed, unpacked or added on the way: what comes back is passed on as it is.
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(SILENCE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_gzip()
-            .build()
-            .map_err(Error::Client)?;
-        let upstream = settings.upstream(&client, &tasks)?;
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(SILENCE_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .no_gzip()
+        };
+        let client = builder().build().map_err(Error::Client)?;
+        let direct = builder().no_proxy().build().map_err(Error::Client)?;
+        let upstream = settings.upstream(&Clients { proxied: client.clone(), direct }, &tasks)?;
+        if upstream.is_exposed() {
+            tracing::warn!("the model's credential passes in clear: {}", upstream.describe());
+        }
         let git = settings.git()?;
+        let named = settings.git_private.iter().cloned().chain(git.hosts()).collect();
+        let way = git::Way::new(named, client, builder).map_err(Error::Client)?;
         let prices = Prices::load(settings.prices.as_deref()).map_err(Error::Prices)?;
         tracing::info!(prices = prices.describe(), "the prices of models");
-        Ok(Self(Arc::new(Parts { upstream, git, client, prices, tasks })))
+        Ok(Self(Arc::new(Parts { upstream, git, way, prices, tasks })))
     }
 
     /// What answers model calls, in a few words for people; never a credential.
     #[must_use]
     pub fn describe(&self) -> String {
         self.0.upstream.describe()
+    }
+
+    /// Which git servers are connected to, in a few words for people.
+    #[must_use]
+    pub fn describe_git(&self) -> String {
+        self.0.way.describe()
     }
 
     /// Whether model calls can be answered at all.
@@ -112,11 +127,29 @@ impl Broker {
         self.0.upstream.secrets().into_iter().chain(git).collect()
     }
 
-    /// Whether a repository can be reached at all: one behind SSH needs a key.
+    /// Whether a repository's server is one that this server connects to, as far as its address tells.
+    ///
+    /// # Errors
+    /// Why not, with the remedy.
+    pub fn check_address(&self, repository: &Url) -> Result<(), String> {
+        self.0.way.check(repository).map_err(|refused| refused.to_string())
+    }
+
+    /// The same after its name was resolved. A name that does not resolve is left to whoever connects.
+    ///
+    /// # Errors
+    /// Why not, with the remedy.
+    pub async fn check_resolved(&self, repository: &Url) -> Result<(), String> {
+        self.0.way.look(repository).await.map_err(|refused| refused.to_string())
+    }
+
+    /// Whether a repository can be reached at all: its server must be one that is connected to, and one behind SSH
+    /// needs a key.
     ///
     /// # Errors
     /// `Invalid`, for the field `repository`, with the setting that is missing.
     pub fn check_repository(&self, repository: &Url) -> Result<(), ApiError> {
+        self.check_address(repository).map_err(|why| ApiError::invalid("repository", why))?;
         if repository.scheme() != "ssh" || self.0.git.has_identity(repository) {
             return Ok(());
         }

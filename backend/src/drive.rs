@@ -3,6 +3,7 @@
 //! A driver begins from the stored record, whatever that says: a new run, or one that an earlier process left
 //! behind. Everything it asks of the executor may be asked twice, so adopting a container is the same code.
 
+mod asks;
 mod boot;
 mod clock;
 mod clone;
@@ -12,7 +13,7 @@ mod environment;
 mod execution;
 mod feedback;
 mod finish;
-pub(crate) mod gates;
+mod gates;
 mod heed;
 mod kept;
 mod lines;
@@ -21,6 +22,7 @@ mod money;
 mod news;
 mod record;
 mod rescue;
+mod room;
 mod silence;
 mod steps;
 mod survey;
@@ -43,7 +45,7 @@ use crate::{
     lease,
     mask::{Mask, Tail},
     secret::Secret,
-    store::{self, GateRecord, RunRecord},
+    store::{self, GateRecord, RunPatch, RunRecord, RunWrite},
 };
 
 /// Why a run comes to its end, and what to tell people.
@@ -98,13 +100,17 @@ struct Driver {
     refused: bool,
     /// Whether a push is under way that nobody waits for any more: until it ends, the executor takes nothing out.
     pushing: bool,
+    /// How many questions of its agent were denied at once.
+    denied_asks: u64,
+    /// Whether its log says that it waits for room on the server's disk.
+    told_room: bool,
     /// How others reach it.
     driven: Driven,
     /// Set when this process stops.
     leave: CancellationToken,
 }
 
-/// Starts the driver of a run, unless it has one here. Answers whether it was started.
+/// Starts the driver of a run, unless it has one here. Returns whether it was started.
 pub(crate) fn spawn(app: &App, id: RunId) -> bool {
     let driven = Driven::default();
     {
@@ -130,6 +136,10 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
             Ok(None) => return,
             Err(error) => {
                 tracing::warn!(run.id = %id, %error, "a run cannot be read, trying again");
+                // That does not become better with time, and nobody could ever stop it.
+                if matches!(error, store::Error::Corrupt { .. }) && give_up(app, id, &error).await {
+                    return;
+                }
                 if wait(&leave, Duration::from_secs(1)).await {
                     return;
                 }
@@ -149,7 +159,7 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
     if gates.iter().any(|record| record.gate.answer.is_none()) {
         clock.stop();
     }
-    let money = Money::of(&app.store, &record, &gates);
+    let money = Money::of(app, &record, &gates);
     let mut driver = Driver {
         app: app.clone(),
         record,
@@ -162,6 +172,8 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
         partial_block: String::new(),
         refused: false,
         pushing: false,
+        denied_asks: 0,
+        told_room: false,
         driven,
         leave,
     };
@@ -173,8 +185,25 @@ async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>
     let Some(fence) = app.store.lease_take(id, app.owner, lease::TERM).await? else { return Ok(None) };
     let Some(mut record) = app.store.run_record(id).await? else { return Ok(None) };
     record.fence = fence;
+    if record.run.batch_id.is_some() && app.store.batch_calls_lost(id).await? {
+        record.run.cost.known = false;
+        let patch = RunPatch { cost: Some(record.run.cost), ..RunPatch::default() };
+        app.store.run_write(RunWrite::of(id).patch(patch)).await?;
+    }
     let gates = app.store.gate_list(id).await?;
     Ok(Some((record, gates)))
+}
+
+/// Ends a run whose record cannot be read. Its container goes with the next look of the reconciler. Returns whether
+/// it is over.
+async fn give_up(app: &App, id: RunId, error: &store::Error) -> bool {
+    // Somebody else may drive it who can read it.
+    let Ok(Some(fence)) = app.store.lease_take(id, app.owner, lease::TERM).await else { return false };
+    let why = format!("What is stored of this run cannot be used: {error}");
+    let mut write = RunWrite::of(id).end(Reason::Internal, why);
+    write.fence = Some(fence);
+    let ended = app.store.run_write(write).await;
+    matches!(ended, Ok(_) | Err(store::Error::Illegal(_) | store::Error::Missing(_)))
 }
 
 impl Driver {

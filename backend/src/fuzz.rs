@@ -6,7 +6,7 @@ use url::Url;
 
 pub use crate::{
     agent::fuzz::ndjson,
-    broker::fuzz::{git_target, known_hosts, pack_commands, ssh_advertisement},
+    broker::fuzz::{git_address, git_target, known_hosts, pack_commands, ssh_advertisement},
     cli::fuzz::terminal,
 };
 use crate::{app::repository, broker::fuzz::leads_to};
@@ -77,6 +77,7 @@ mod tests {
     #[test]
     fn what_the_fuzzer_kept_of_the_agents_side_is_judged() {
         replay::each("ndjson", ndjson);
+        replay::each("git_address", git_address);
         replay::each("git_target", git_target);
         replay::each("pack_commands", pack_commands);
         replay::each("ssh_advertisement", ssh_advertisement);

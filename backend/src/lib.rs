@@ -1,7 +1,9 @@
 //! The backend: decides and remembers. `caisson serve` and the command line around it.
 
+pub mod budget;
 pub mod cli;
 pub mod config;
+mod cut;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod hex;
@@ -17,6 +19,7 @@ pub mod server;
 mod ui;
 
 mod rest;
+mod room;
 mod rpc;
 
 pub mod app;
@@ -32,6 +35,7 @@ pub mod containers;
 pub mod store;
 
 pub mod tasks;
+pub mod turn;
 
 use std::{
     fs::File,
@@ -187,6 +191,7 @@ impl Backend {
         app.tasks.spawn_service("lease", |stop| lease::run(app.clone(), stop));
         app.tasks.spawn("reconcile", |stop| reconcile::run(app.clone(), stop));
         app.tasks.spawn("keep", |stop| reconcile::keep::run(app.clone(), stop));
+        app.tasks.spawn("room", |stop| app::system::room::watch(app.clone(), stop));
         app.tasks.spawn("dispatch", |stop| dispatch::run(app.clone(), stop));
         server::serve(listener, parts, &app.tasks).await;
         if !app.tasks.drain(GRACE).await {
@@ -259,6 +264,7 @@ fn broker_settings(config: &Config) -> broker::Settings {
         claude_login_token_url: config.model.claude_login_token_url.clone(),
         github_token: config.git.github_token.clone(),
         git_credentials: config.git.credentials.clone(),
+        git_private: config.git.private.clone(),
         prices: config.model.prices.clone(),
     }
 }

@@ -5,6 +5,7 @@
 //! prints it.
 
 mod encodings;
+mod escapes;
 mod json;
 mod tail;
 #[cfg(test)]
@@ -12,13 +13,21 @@ mod tests;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Match, MatchKind};
 
 pub(crate) use self::tail::Tail;
 use crate::secret::Secret;
 
 /// The shortest thing that is masked, in bytes: anything shorter is found everywhere.
 const SHORTEST: usize = 8;
+
+/// How much of a text is searched at once, in bytes.
+const WINDOW: usize = 1 << 20;
+/// So many times as long as the longest secret is what two such pieces have in common: each of its letters may be an
+/// escape with some backslashes.
+const OVERLAP: usize = 10;
+/// The most secrets that are told apart in one text.
+const MOST: usize = 10_000;
 
 /// Finds secrets in texts. Its `Debug` shows nothing of them.
 #[derive(Default)]
@@ -30,6 +39,20 @@ pub(crate) struct Mask {
     replacements: Vec<String>,
     /// Of the longest pattern, in bytes.
     longest: usize,
+}
+
+/// A secret in a text.
+struct Found {
+    start: usize,
+    end: usize,
+    pattern: usize,
+}
+
+impl Found {
+    fn new(found: &Match, place: impl Fn(usize) -> usize) -> Self {
+        let (start, end) = (place(found.start()), place(found.end()));
+        Self { start, end, pattern: found.pattern().as_usize() }
+    }
 }
 
 impl Mask {
@@ -59,16 +82,15 @@ impl Mask {
 
     /// The text without secrets; the same text, without a copy, when there are none in it.
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let Some(search) = &self.search else { return Cow::Borrowed(text) };
-        let mut found = search.find_iter(text).peekable();
-        if found.peek().is_none() {
+        let found = self.find(text.as_bytes());
+        if found.is_empty() {
             return Cow::Borrowed(text);
         }
         let (mut masked, mut done) = (String::with_capacity(text.len()), 0);
         for one in found {
-            masked.push_str(text.get(done..one.start()).unwrap_or_default());
-            masked.push_str(self.replacement(one.pattern().as_usize()));
-            done = one.end();
+            masked.push_str(text.get(done..one.start).unwrap_or_default());
+            masked.push_str(self.replacement(one.pattern));
+            done = one.end;
         }
         masked.push_str(text.get(done..).unwrap_or_default());
         Cow::Owned(masked)
@@ -76,11 +98,40 @@ impl Mask {
 
     /// The same for bytes that need not be text.
     pub(crate) fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let Some(search) = &self.search else { return Cow::Borrowed(bytes) };
-        if !search.is_match(bytes) {
+        let found = self.find(bytes);
+        if found.is_empty() {
             return Cow::Borrowed(bytes);
         }
-        Cow::Owned(search.replace_all_bytes(bytes, &self.replacements))
+        let (mut masked, mut done) = (Vec::with_capacity(bytes.len()), 0);
+        for one in found {
+            masked.extend_from_slice(bytes.get(done..one.start).unwrap_or_default());
+            masked.extend_from_slice(self.replacement(one.pattern).as_bytes());
+            done = one.end;
+        }
+        masked.extend_from_slice(bytes.get(done..).unwrap_or_default());
+        Cow::Owned(masked)
+    }
+
+    /// Every place of a secret, first to last and apart from each other, however its letters are escaped.
+    fn find(&self, text: &[u8]) -> Vec<Found> {
+        let Some(search) = &self.search else { return Vec::new() };
+        // A piece of the text at a time: to read its escapes takes a multiple of its length.
+        let overlap = self.longest.saturating_mul(OVERLAP);
+        let (mut all, mut start) = (Vec::new(), 0);
+        loop {
+            let end = text.len().min(start + WINDOW + overlap);
+            find_in(search, &text[start..end], start, &mut all);
+            if MOST < all.len() {
+                // Nobody means that: the rest goes as one.
+                all.truncate(MOST);
+                all.iter_mut().last().into_iter().for_each(|last: &mut Found| last.end = text.len());
+                return all;
+            }
+            if end == text.len() {
+                return all;
+            }
+            start += WINDOW;
+        }
     }
 
     /// Masks a text in its place.
@@ -92,9 +143,9 @@ impl Mask {
 
     /// A line of JSON without secrets. What was JSON stays JSON.
     pub(crate) fn json<'a>(&self, line: &'a str) -> Cow<'a, str> {
-        match &self.search {
-            Some(search) if search.is_match(line) => Cow::Owned(json::masked(self, search, line)),
-            _ => Cow::Borrowed(line),
+        match self.find(line.as_bytes()) {
+            found if found.is_empty() => Cow::Borrowed(line),
+            found => Cow::Owned(json::masked(self, found, line)),
         }
     }
 
@@ -118,6 +169,23 @@ impl Mask {
         // The beginning itself, if it is a pattern, sorts before those that go on.
         self.patterns.iter().skip(at).take(2).any(goes_on)
     }
+}
+
+/// Adds every secret of a piece of text that begins at `offset`. All are sorted and apart from each other afterwards.
+fn find_in(search: &AhoCorasick, piece: &[u8], offset: usize, all: &mut Vec<Found>) {
+    all.extend(search.find_iter(piece).map(|it| Found::new(&it, |at| offset + at)));
+    let layers = escapes::layers(piece);
+    for depth in 1..=layers.len() {
+        let (layer, within) = (&layers[depth - 1], &layers[..depth]);
+        let place = |at| offset + escapes::place(within, at);
+        all.extend(search.find_iter(&layer.bytes).map(|it| Found::new(&it, place)));
+    }
+    all.sort_unstable_by_key(|it| it.start);
+    all.dedup_by(|next, one| {
+        let overlap = next.start < one.end;
+        one.end = if overlap { one.end.max(next.end) } else { one.end };
+        overlap
+    });
 }
 
 impl fmt::Debug for Mask {

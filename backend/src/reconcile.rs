@@ -39,8 +39,8 @@ async fn reconcile(app: &App, tick: u64) -> Result<(), Error> {
     let containers = app.containers.list().await?;
     let mut wanted: HashSet<InstanceId> = HashSet::new();
     for instance in app.store.instance_list_live().await? {
-        let run = app.store.run_fetch(instance.run_id).await?;
-        if run.is_some_and(|run| run.state != RunState::Ended && run.instance_id == Some(instance.id)) {
+        let run = app.store.run_state(instance.run_id).await?;
+        if run.is_some_and(|(state, of_run)| state != RunState::Ended && of_run == Some(instance.id)) {
             wanted.insert(instance.id);
         } else if !containers.iter().any(|live| live.instance == instance.id) {
             app.store.instance_set_state(instance.id, InstanceState::Removed).await?;
@@ -68,6 +68,6 @@ async fn is_young(app: &App, instance: InstanceId) -> Result<bool, Error> {
         return Ok(true);
     }
     // Another backend's driver may be at it.
-    let run = app.store.run_fetch(known.run_id).await?;
-    Ok(run.is_some_and(|run| run.state != RunState::Ended && run.instance_id.is_none()))
+    let run = app.store.run_state(known.run_id).await?;
+    Ok(run.is_some_and(|(state, instance)| state != RunState::Ended && instance.is_none()))
 }

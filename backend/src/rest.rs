@@ -4,6 +4,7 @@
 mod artifact;
 mod events;
 mod log;
+mod pieces;
 
 use api::{error::ApiError, id::RunId};
 use axum::{

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::{audit::Audit, config::Http, store::Store, tasks::Tasks};
 
+mod answers;
 mod calls;
 mod connection;
 pub(crate) mod guard;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use self::calls::discover;
 pub(crate) use self::{
+    connection::Cut,
     guard::Client,
     refusal::{Refusal, refuse},
 };

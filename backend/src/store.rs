@@ -16,6 +16,8 @@ mod figures;
 mod gates;
 mod health;
 mod instances;
+mod keys;
+mod large;
 mod leases;
 mod messages;
 mod queue;
@@ -38,20 +40,27 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 pub use audit::AuditFilter;
-pub use batches::{NewBatch, Spending};
+pub use batches::{Held, NewBatch};
+
 pub use bells::Partial;
+pub use credentials::StoredToken;
+pub(crate) use events::PIECE;
 pub use events::{EventPage, PageLimit, StoredEvent};
 pub use figures::Figures;
-pub use gates::GateRecord;
+pub use gates::{GateRecord, GateText};
+pub use keys::OnceKey;
 pub use messages::Message;
 pub use queue::{BatchLimits, QueueRow};
-pub use record::{Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
+pub use record::{Bounded, Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunWrite, Written};
 pub use runs::RunFilter;
 pub use secrets::StoredSecret;
 pub use trouble::Trouble;
 pub use work::{Work, denied_hosts};
 
-use self::{connect::connect, writes::Writes};
+use self::{
+    connect::{close_to_others, connect},
+    writes::Writes,
+};
 use crate::tasks::Tasks;
 
 /// Why the store could not do what it was asked.
@@ -71,6 +80,11 @@ pub enum Error {
     /// The row has changed since it was read.
     #[error("the {0} was changed by someone else in the meantime: read it again")]
     Stale(&'static str),
+    /// The idempotency key was used for something else.
+    #[error(
+        "this `idempotencyKey` was used for another request: use a new key, or ask for exactly the same again"
+    )]
+    OtherRequest,
     /// Another backend owns the run now.
     #[error("another backend has taken this run over")]
     Fenced,
@@ -102,9 +116,16 @@ pub struct Store {
     /// This process, to the other backends on the same database.
     origin: Uuid,
     writer: writer::Queue,
+    /// Long texts that readers have in memory.
+    large: Arc<large::Large>,
 }
 
 impl Store {
+    /// The file of the embedded database at this address; none for one on a server.
+    pub(crate) fn file_of(url: &str) -> Option<std::path::PathBuf> {
+        connect::file_of(url)
+    }
+
     /// Opens the database, brings its schema up to date and starts the writer.
     ///
     /// # Errors
@@ -113,6 +134,12 @@ impl Store {
         let shown = without_credentials(url);
         let cannot = |error: DbErr| Error::Open { url: shown.clone(), why: error.to_string() };
         let sqlite = url.starts_with("sqlite");
+        if sqlite {
+            close_to_others(url).map_err(|error| Error::Open {
+                url: shown.clone(),
+                why: format!("other users can read it, and that cannot be changed ({error}): chmod 600 it"),
+            })?;
+        }
         let write = connect(url, if sqlite { 1 } else { 8 }).await.map_err(cannot)?;
         if sqlite {
             // Kept by the database file itself, so setting it once is enough.
@@ -135,7 +162,7 @@ impl Store {
             let (url, rung) = (url.to_owned(), bells.clone());
             tasks.spawn_service("store.remote", |stop| remote::listen(url, origin, rung, stop));
         }
-        Ok(Self { read, write, bells, origin, writer: queue })
+        Ok(Self { read, write, bells, origin, writer: queue, large: Arc::default() })
     }
 
     /// Runs that another backend has changed, or whose changes may have been missed; live only.

@@ -64,7 +64,7 @@ impl Tasks {
         self.workers.stop.cancel();
     }
 
-    /// Asks every task to stop and waits for them, then for the services. Answers whether all ended within
+    /// Asks every task to stop and waits for them, then for the services. Returns whether all ended within
     /// `grace`, which each of the two has for itself.
     pub async fn drain(&self, grace: Duration) -> bool {
         let workers = self.workers.drain(grace).await;

@@ -3,17 +3,19 @@
 mod beside;
 mod clean;
 mod vacuous;
+mod verdict;
 
 use std::{
+    io,
     os::fd::OwnedFd,
     path::Path,
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use api::{
     event::{CheckRun, Verdict},
-    executor::Checks,
+    executor::{Checks, GitFailure},
     task::Check,
 };
 use regex::Regex;
@@ -24,10 +26,14 @@ use crate::{
     account::Account,
     disk::Disk,
     execution::{keep_tail, request::check_env},
+    fresh::{Aside, Fresh, Level},
+    git::Git,
     refusal::Refusal,
 };
 use clean::Folder;
+use verdict::{Ended, Judged, judge, refused};
 
+pub(crate) use beside::first_few;
 pub(crate) use clean::Commit;
 
 /// What a check may take when it does not say.
@@ -43,15 +49,6 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// Known by this in the environment.
 const JOB: &str = "check";
 
-/// How a command ended.
-enum Ended {
-    Exited(ExitStatus),
-    TimedOut,
-    /// Its files take too much: the sentence.
-    DiskFull(String),
-    NotStarted(std::io::Error),
-}
-
 /// Reads the regular expressions before anything is run.
 ///
 /// # Errors
@@ -65,117 +62,178 @@ pub(crate) fn expectations(request: &Checks) -> Result<Vec<Option<Regex>>, Refus
     request.checks.iter().enumerate().map(read).collect()
 }
 
-/// Runs the checks in order, up to the first that does not pass. Ends early when `stop` is cancelled.
-pub(crate) async fn run(
-    account: &Account,
-    disk: &Disk,
-    commit: &Commit,
-    request: &Checks,
-    expectations: &[Option<Regex>],
-    stop: &CancellationToken,
-) -> Vec<CheckRun> {
-    // Before the first one: what a check itself makes, it has not relied on.
-    let beside = match request.checks.iter().all(|check| check.clean) {
-        true => String::new(),
-        false => beside::words(account, JOB, commit, stop).await,
-    };
-    let mut results = Vec::new();
-    for (check, expect) in request.checks.iter().zip(expectations) {
-        let began = Instant::now();
-        let timeout = Duration::from_secs(check.timeout_seconds.unwrap_or(TIMEOUT).min(LONGEST_TIMEOUT));
-        let deadline = tokio::time::Instant::now() + timeout;
-        let (ended, mut output, note) = if check.clean {
-            run_clean(account, disk, commit, request, check, deadline, stop).await
-        } else {
-            let (ended, output) = run_one(account, disk, request, check, None, deadline, stop).await;
-            (ended, output, beside.clone())
+/// Who runs checks, and on what.
+pub(crate) struct Judge {
+    pub(crate) account: Account,
+    pub(crate) disk: Disk,
+    pub(crate) fresh: Fresh,
+    pub(crate) git: Git,
+    pub(crate) commit: Commit,
+    pub(crate) request: Checks,
+    /// The regular expressions of the request.
+    pub(crate) expectations: Vec<Option<Regex>>,
+    /// Cancelled when nobody wants the verdicts any more.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Judge {
+    /// Runs the checks in order, up to the first that does not pass. What the agent has left lying about is not there
+    /// meanwhile. Ends early when it is stopped.
+    pub(crate) async fn run(&self) -> Vec<CheckRun> {
+        // Also what has outlived the agent.
+        self.account.kill(JOB).await;
+        let results = match self.begin().await {
+            Ok(aside) => self.run_all(&aside).await,
+            Err(why) => {
+                let refused = |check| self.result(check, Instant::now(), refused(&why), "");
+                self.request.checks.first().map(refused).into_iter().collect()
+            }
         };
-        let (verdict, mut why, exit_code) = judge(check, &ended, &output, expect.as_ref(), timeout);
-        if check.clean || verdict == Verdict::Passed {
-            why.push_str(&note);
+        restore(&self.fresh, &self.git).await;
+        results
+    }
+
+    /// The agent's repository, home and temporary files are set aside.
+    async fn begin(&self) -> io::Result<Aside> {
+        let lent = self.git.lend(self.commit.id()).await;
+        lent.map_err(|failure| {
+            io::Error::other(format!("its commit could not be checked out: {}", failure.message))
+        })?;
+        let aside = self.fresh.set_aside(Level::Caches).await;
+        aside.map_err(|error| io::Error::other(format!("its home could not be made fresh: {error}")))
+    }
+
+    async fn run_all(&self, aside: &Aside) -> Vec<CheckRun> {
+        // Before the first one: what a check itself makes, it has not relied on.
+        let beside = match self.request.checks.iter().all(|check| check.clean) {
+            true => String::new(),
+            false => beside::words(&self.account, JOB, &self.commit, &self.stop).await,
+        };
+        let mut results = Vec::new();
+        for (check, expect) in self.request.checks.iter().zip(&self.expectations) {
+            let began = Instant::now();
+            let limit = time_limit(check);
+            let deadline = tokio::time::Instant::now() + limit;
+            let (ended, output, note) = if check.clean {
+                self.run_clean(check, deadline).await
+            } else {
+                let (ended, output) = self.run_one(check, None, deadline).await;
+                (ended, output, beside.clone())
+            };
+            let mut judged = judge(check, &ended, &output, expect.as_ref(), limit);
+            if check.clean || judged.0 == Verdict::Passed {
+                judged.1.push_str(&note);
+            }
+            if matches!(ended, Ended::Exited(_)) && judged.0 != Verdict::Passed {
+                judged.1.push_str(&aside.words(&output));
+            }
+            results.push(self.result(check, began, judged, &output));
+            if results.last().is_some_and(|last| last.verdict != Verdict::Passed) || self.stop.is_cancelled()
+            {
+                break;
+            }
         }
+        results
+    }
+
+    fn result(&self, check: &Check, began: Instant, judged: Judged, output: &str) -> CheckRun {
+        let (verdict, why, exit_code) = judged;
+        let mut output = output.to_owned();
         keep_tail(&mut output, TAIL);
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let attempt = request.attempt;
-        results.push(CheckRun {
-            run: check.run.clone(),
-            exit_code,
-            verdict,
-            why,
-            output,
-            duration_ms,
-            attempt,
-        });
-        if verdict != Verdict::Passed || stop.is_cancelled() {
-            break;
+        let attempt = self.request.attempt;
+        CheckRun { run: check.run.clone(), exit_code, verdict, why, output, duration_ms, attempt }
+    }
+
+    /// Runs a check in a clean checkout with a home of its own, both gone afterwards. The words say what it was run in.
+    async fn run_clean(&self, check: &Check, deadline: tokio::time::Instant) -> (Ended, String, String) {
+        let ended = match self.fresh.set_aside(Level::Bare).await {
+            Ok(_) => self.run_in_checkout(check, deadline).await,
+            Err(error) => {
+                let why = io::Error::other(format!("its home could not be made fresh: {error}"));
+                (Ended::NotStarted(why), String::new(), String::new())
+            }
+        };
+        if let Err(error) = self.fresh.put_back(Level::Bare).await {
+            tracing::error!(%error, "the checks' home could not be put back");
+        }
+        ended
+    }
+
+    async fn run_in_checkout(
+        &self,
+        check: &Check,
+        deadline: tokio::time::Instant,
+    ) -> (Ended, String, String) {
+        let folder = Folder::new(&self.account, JOB);
+        let failed = |error: GitFailure| io::Error::other(error.message);
+        let checked_out = tokio::select! {
+            done = self.git.check_out(self.commit.id(), folder.path().to_owned()) => done.map_err(failed),
+            () = tokio::time::sleep_until(deadline) => Err(io::ErrorKind::TimedOut.into()),
+            () = self.stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+        };
+        let ended = match checked_out {
+            Ok(id) => {
+                let (ended, output) = self.run_one(check, Some(folder.path()), deadline).await;
+                (ended, output, format!(", in a clean checkout of {id}, which has only what is committed"))
+            }
+            Err(error) => {
+                self.account.kill(JOB).await;
+                let why = format!("its commit could not be checked out: {error}");
+                (Ended::NotStarted(io::Error::other(why)), String::new(), String::new())
+            }
+        };
+        folder.remove().await;
+        ended
+    }
+
+    /// Runs a check in this folder; without one, in the workspace.
+    async fn run_one(
+        &self,
+        check: &Check,
+        folder: Option<&Path>,
+        deadline: tokio::time::Instant,
+    ) -> (Ended, String) {
+        let (account, stop) = (&self.account, &self.stop);
+        let (mut child, mut reader) = match start(account, &self.request, check, folder) {
+            Ok(started) => started,
+            Err(error) => return (Ended::NotStarted(error), String::new()),
+        };
+        let mut output = Vec::new();
+        let mut full = std::pin::pin!(self.disk.full());
+        let ended = loop {
+            tokio::select! {
+                read = read_some(&mut reader, &mut output) => if !read { break wait(&mut child, deadline, stop).await },
+                status = child.wait() => break status.map_or_else(Ended::NotStarted, Ended::Exited),
+                () = tokio::time::sleep_until(deadline) => break Ended::TimedOut,
+                () = stop.cancelled() => break Ended::TimedOut,
+                why = &mut full => break Ended::DiskFull(why),
+            }
+        };
+        // What it left running must not disturb the next one.
+        account.kill(JOB).await;
+        let _ = child.start_kill();
+        let rest = async { while read_some(&mut reader, &mut output).await {} };
+        let _ = tokio::time::timeout(DRAIN, rest).await;
+        (ended, String::from_utf8_lossy(&output).into_owned())
+    }
+}
+
+/// Puts back what was set aside for checks, also by an executor before this one.
+pub(crate) async fn restore(fresh: &Fresh, git: &Git) {
+    for level in [Level::Bare, Level::Caches] {
+        if let Err(error) = fresh.put_back(level).await {
+            tracing::error!(%error, "the agent's home could not be put back");
         }
     }
-    results
+    if let Err(failure) = git.give_back().await {
+        tracing::error!(failure.message, "the agent's repository could not be put back");
+    }
 }
 
-/// Runs a check in a clean checkout, which is gone afterwards. The words say what it was run in.
-async fn run_clean(
-    account: &Account,
-    disk: &Disk,
-    commit: &Commit,
-    request: &Checks,
-    check: &Check,
-    deadline: tokio::time::Instant,
-    stop: &CancellationToken,
-) -> (Ended, String, String) {
-    let folder = Folder::new(account, JOB);
-    let checked_out = tokio::select! {
-        done = folder.check_out(commit) => done,
-        () = tokio::time::sleep_until(deadline) => Err(std::io::ErrorKind::TimedOut.into()),
-        () = stop.cancelled() => Err(std::io::ErrorKind::Interrupted.into()),
-    };
-    let ended = match checked_out {
-        Ok(id) => {
-            let folder = Some(folder.path());
-            let (ended, output) = run_one(account, disk, request, check, folder, deadline, stop).await;
-            (ended, output, format!(", in a clean checkout of {id}, which has only what is committed"))
-        }
-        Err(error) => {
-            account.kill(JOB).await;
-            let why = format!("its commit could not be checked out: {error}");
-            (Ended::NotStarted(std::io::Error::other(why)), String::new(), String::new())
-        }
-    };
-    folder.remove().await;
-    ended
-}
-
-/// Runs a check in this folder; without one, in the workspace.
-async fn run_one(
-    account: &Account,
-    disk: &Disk,
-    request: &Checks,
-    check: &Check,
-    folder: Option<&Path>,
-    deadline: tokio::time::Instant,
-    stop: &CancellationToken,
-) -> (Ended, String) {
-    let (mut child, mut reader) = match start(account, request, check, folder) {
-        Ok(started) => started,
-        Err(error) => return (Ended::NotStarted(error), String::new()),
-    };
-    let mut output = Vec::new();
-    let mut full = std::pin::pin!(disk.full());
-    let ended = loop {
-        tokio::select! {
-            read = read_some(&mut reader, &mut output) => if !read { break wait(&mut child, deadline, stop).await },
-            status = child.wait() => break status.map_or_else(Ended::NotStarted, Ended::Exited),
-            () = tokio::time::sleep_until(deadline) => break Ended::TimedOut,
-            () = stop.cancelled() => break Ended::TimedOut,
-            why = &mut full => break Ended::DiskFull(why),
-        }
-    };
-    // What it left running must not disturb the next one.
-    account.kill(JOB).await;
-    let _ = child.start_kill();
-    let rest = async { while read_some(&mut reader, &mut output).await {} };
-    let _ = tokio::time::timeout(DRAIN, rest).await;
-    (ended, String::from_utf8_lossy(&output).into_owned())
+/// What a check may take.
+fn time_limit(check: &Check) -> Duration {
+    Duration::from_secs(check.timeout_seconds.unwrap_or(TIMEOUT).min(LONGEST_TIMEOUT))
 }
 
 /// The process has closed its output and may still work.
@@ -197,7 +255,7 @@ fn start(
     request: &Checks,
     check: &Check,
     folder: Option<&Path>,
-) -> std::io::Result<(tokio::process::Child, pipe::Receiver)> {
+) -> io::Result<(tokio::process::Child, pipe::Receiver)> {
     let (reader, writer) = std::io::pipe()?;
     let mut command = account.command("env", JOB);
     command.arg("-C").arg(folder.unwrap_or_else(|| account.workspace()));
@@ -215,41 +273,4 @@ async fn read_some(reader: &mut pipe::Receiver, output: &mut Vec<u8>) -> bool {
         output.drain(..output.len() - MATCHED);
     }
     more
-}
-
-fn judge(
-    check: &Check,
-    ended: &Ended,
-    output: &str,
-    expect: Option<&Regex>,
-    timeout: Duration,
-) -> (Verdict, String, Option<i32>) {
-    let status = match ended {
-        Ended::DiskFull(why) => return (Verdict::Failed, why.clone(), None),
-        Ended::NotStarted(error) => return (Verdict::Failed, format!("could not be run: {error}"), None),
-        Ended::TimedOut => {
-            return (Verdict::TimedOut, format!("took longer than {} seconds", timeout.as_secs()), None);
-        }
-        Ended::Exited(status) => *status,
-    };
-    let (verdict, why) = match status.code() {
-        None => (Verdict::Failed, format!("was killed: {status}")),
-        Some(126 | 127) => (Verdict::Vacuous, "no such command, so nothing was checked".to_owned()),
-        Some(0) if check.run.trim().is_empty() => (Verdict::Vacuous, "the command is blank".to_owned()),
-        Some(0) => match expect {
-            Some(regex) if !regex.is_match(output) => {
-                (Verdict::Failed, format!("exit code 0, but the output does not match {:?}", regex.as_str()))
-            }
-            Some(regex) => {
-                (Verdict::Passed, format!("exit code 0, and the output matches {:?}", regex.as_str()))
-            }
-            // Who expects a certain output has said what counts.
-            None => match vacuous::says_nothing(output) {
-                Some(line) => (Verdict::Vacuous, format!("exit code 0, but no test was run: {line:?}")),
-                None => (Verdict::Passed, CheckRun::PLAIN.to_owned()),
-            },
-        },
-        Some(code) => (Verdict::Failed, format!("exit code {code}")),
-    };
-    (verdict, why, status.code())
 }

@@ -31,6 +31,10 @@ pub struct Config {
     /// That user's home.
     #[arg(long, env = "CAISSON_AGENT_HOME", default_value = "/home/agent")]
     pub agent_home: PathBuf,
+    /// Folders for temporary files that checks find as they were; empty: the system's, where the agent is a user of its
+    /// own.
+    #[arg(long, env = "CAISSON_SCRATCH", value_delimiter = ':', hide = true)]
+    pub scratch: Vec<PathBuf>,
     /// Said by the firewall that starts the executor: `verified`. Tests say `unchecked`.
     #[arg(long, env = "CAISSON_FIREWALL", default_value = "missing", hide = true)]
     pub firewall: Firewall,

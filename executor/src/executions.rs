@@ -70,6 +70,11 @@ impl Executions {
         self.all().get(id).cloned().ok_or_else(|| Refusal::NoExecution(id.to_owned()))
     }
 
+    /// Whether there has been none yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
     /// Refuses while an execution runs.
     ///
     /// # Errors

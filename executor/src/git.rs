@@ -4,6 +4,7 @@
 mod address;
 mod kept;
 mod ledger;
+mod lend;
 mod message;
 mod take;
 
@@ -56,6 +57,8 @@ struct Inner {
     ledger: Mutex<Ledger>,
     /// Held by what changes the workspace alone, by what only reads it together.
     turn: RwLock<()>,
+    /// Held while checks run: no work may be taken out then, and none begin.
+    judging: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Git {
@@ -72,6 +75,7 @@ impl Git {
             clone_stall: Duration::from_secs(config.clone_stall_seconds),
             tasks,
             turn: RwLock::new(()),
+            judging: Arc::default(),
         }))
     }
 
@@ -132,12 +136,14 @@ impl Git {
             base: fetched.commit.clone(),
             branch: clone.work_branch.clone().or_else(|| fetched.branch.clone()),
             only: fetched.branch.clone().filter(|_| is_shallow),
+            fetched: fetched.branch.clone(),
             ..Ledger::default()
         };
         let settle = Settle {
             head: Some(fetched.commit.clone()),
             branch: ledger.branch.clone(),
             only: ledger.only.clone(),
+            fetched: ledger.fetched.clone(),
             repository: clone.repository_url.clone(),
             ..self.settle(&PathBuf::new())
         };
@@ -209,6 +215,7 @@ impl Git {
             repository: ledger.repository.unwrap_or_default(),
             relay: self.0.relay,
             only: ledger.only,
+            fetched: ledger.fetched,
         }
     }
 

@@ -22,6 +22,7 @@ mod disk;
 mod egress;
 mod execution;
 mod executions;
+mod fresh;
 mod git;
 mod identity;
 mod relay;
@@ -38,6 +39,7 @@ use account::Account;
 use disk::Disk;
 use egress::Egress;
 use executions::Executions;
+use fresh::Fresh;
 use git::Git;
 use identity::Identity;
 use relay::Relay;
@@ -59,6 +61,7 @@ struct State {
     config: Config,
     account: Account,
     disk: Disk,
+    fresh: Fresh,
     relay: Relay,
     executions: Executions,
     git: Git,
@@ -95,6 +98,9 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The agent's home could not be read, or what it holds not be noted.
+    #[error("cannot note what the agent's home holds")]
+    Home(#[source] std::io::Error),
     /// The server failed.
     #[error("cannot serve")]
     Serve(#[source] std::io::Error),
@@ -154,11 +160,19 @@ impl Executor {
             Executions::open(&config, relay_address, account.clone(), disk.clone(), tasks.clone())
                 .await
                 .map_err(spool)?;
+        let fresh = Fresh::of(&config, account.clone());
+        let git = Git::new(&config, account.clone(), relay_address, tasks.clone());
+        if fresh.is_noted() {
+            checks::restore(&fresh, &git).await;
+        } else {
+            fresh.note().await.map_err(Error::Home)?;
+        }
         let state = Arc::new(State {
             relay: Relay::start(relay, &tasks),
             executions,
             egress: Egress::start(gate, &config, &account, &tasks).map_err(Error::Serve)?,
-            git: Git::new(&config, account.clone(), relay_address, tasks.clone()),
+            fresh,
+            git,
             identity: Identity::default(),
             disk,
             account,

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// How much later than its streams a link is seen to be gone, at most.
 const LINK_END: Duration = Duration::from_secs(2);
 /// The most connections at once, waiting or linked.
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 32;
 /// Pause after a failed accept: out of descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a client that is refused may take to ask, and to hear it.

@@ -20,7 +20,12 @@ use axum::{
 };
 use bytes::Bytes;
 
-use crate::{State as Shared, auth, checks, identity, refusal::Refusal};
+use crate::{
+    State as Shared, auth,
+    checks::{self, Judge},
+    identity,
+    refusal::Refusal,
+};
 use body::{After, Fields};
 
 /// The largest request; a prompt can hold a whole specification.
@@ -74,6 +79,12 @@ async fn init_git(State(state): Parts, Fields(request): Fields<InitGit>) -> Resp
     if let Err(failure) = state.git.identify(author.clone()).await {
         return refused(failure.message);
     }
+    // The author's name is part of the home that checks have; what an agent has put there since is not.
+    if state.executions.is_empty()
+        && let Err(error) = state.fresh.note().await
+    {
+        return refused(format!("what the home holds could not be noted: {error}"));
+    }
     let message = format!("commits are made as {} <{}>; {keys}", author.name, author.email);
     state.identity.set(author);
     Json(InitGitResult { success: true, message }).into_response()
@@ -93,6 +104,8 @@ async fn git_clone(State(state): Parts, Fields(request): Fields<GitClone>) -> Re
 }
 
 async fn execute(State(state): Parts, Fields(request): Fields<Execute>) -> Result<Response, Refusal> {
+    // While checks run, or what was set aside for them is put back, the agent's home is not there.
+    let _judging = state.git.judge().await;
     let execution = state.executions.start(request, state.identity.author().as_ref())?;
     Ok(ndjson(execution.follow()))
 }
@@ -132,12 +145,16 @@ async fn cancel(State(state): Parts, Path(id): Path<String>) -> Result<StatusCod
 async fn run_checks(State(state): Parts, Fields(request): Fields<Checks>) -> Answer<ChecksResult> {
     let expectations = checks::expectations(&request)?;
     let commit = checks::Commit::of(&state.config, request.commit.as_deref())?;
+    let judging = state.git.judge().await;
     state.executions.check_idle()?;
     let stop = state.tasks.stop().child_token();
     let _gone = stop.clone().drop_guard();
     let (account, disk) = (state.account.clone(), state.disk.clone());
+    let (fresh, git) = (state.fresh.clone(), state.git.clone());
+    let judge = Judge { account, disk, fresh, git, commit, request, expectations, stop };
     let work = state.tasks.spawn("checks", async move {
-        checks::run(&account, &disk, &commit, &request, &expectations, &stop).await
+        let _judging = judging;
+        judge.run().await
     });
     let results =
         work.await.map_err(|error| Refusal::system("running the checks")(std::io::Error::other(error)))?;

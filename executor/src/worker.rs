@@ -10,10 +10,11 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::{account::Account, disk, egress, workspace};
+use crate::{account::Account, disk, egress, fresh, workspace};
 
-/// The longest question or answer, in bytes; git's worker has more to say, and says it by itself.
-const LONGEST: u64 = 64 << 10;
+/// The longest question or answer, in bytes: that of the home's worker has all files of the home. Git's worker has
+/// more to say, and says it by itself.
+const LONGEST: u64 = 128 << 20;
 
 /// Does a worker's work, when this is the name of one.
 pub fn worker(name: &str) -> Option<io::Result<()>> {
@@ -23,6 +24,7 @@ pub fn worker(name: &str) -> Option<io::Result<()>> {
         "git-take" => Some(workspace::take_worker()),
         "owner" => Some(answer(egress::owner_of)),
         "disk" => Some(answer(disk::count)),
+        "fresh" => Some(answer(fresh::work)),
         _ => None,
     }
 }

@@ -56,6 +56,9 @@ fn answer(request: Request, report: &Report) -> Result<Answer, GitFailure> {
         }
         Request::Collect(collect) => collect::run(&collect, report),
         Request::Settle(settle) => collect::settle(&settle, report),
+        Request::Lend { settle, aside } => collect::lend(&settle, &aside, report),
+        Request::GiveBack { workspace, aside } => collect::give_back(&workspace, &aside),
+        Request::CheckOut(settle) => clone::check_out_clean(&settle, report),
         Request::Note { vault, refs, replace } => vault::note(&vault, &refs, replace),
         Request::Diff { collect, diff } => diff::run(&collect, &diff, report),
         Request::Push { vault, head, push, relay, repository } => {

@@ -6,7 +6,7 @@ mod closed;
 mod entry;
 mod name;
 
-pub use closed::{block, embedded, sealed};
+pub use closed::{block, embedded, metadata, sealed};
 #[cfg(feature = "gate")]
 pub(crate) use entry::printable;
 pub use entry::{Entry, Ports, Refused, Tool};

@@ -18,6 +18,9 @@ mod m0012_egress;
 mod m0013_secrets;
 mod m0014_audit;
 mod m0015_work;
+mod m0016_bounds;
+mod m0017_callers;
+mod m0018_batch_calls;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -41,6 +44,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_secrets::Migration),
             Box::new(m0014_audit::Migration),
             Box::new(m0015_work::Migration),
+            Box::new(m0016_bounds::Migration),
+            Box::new(m0017_callers::Migration),
+            Box::new(m0018_batch_calls::Migration),
         ]
     }
 }

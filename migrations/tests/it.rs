@@ -160,3 +160,49 @@ async fn a_second_start_changes_nothing() {
         assert!(pending.is_empty(), "{:?}", empty.kind());
     }
 }
+
+#[tokio::test]
+async fn texts_that_are_too_long_to_be_part_of_a_run_are_shortened() {
+    let id = "'019b7c1e-3a2e-7000-8000-000000000001'";
+    let before = Migrator::migrations().iter().position(|one| one.name() == "m0016_bounds").expect("it");
+    for empty in both().await {
+        Migrator::up(&empty.connection, Some(u32::try_from(before).expect("few")))
+            .await
+            .expect("all before it");
+        let long = "x".repeat(2 << 20);
+        for insert in [
+            format!(
+                "INSERT INTO tasks (id, version, name, spec, created_at, updated_at) VALUES ({id}, 1, 'A', '{{}}', 1, 1)"
+            ),
+            format!(
+                "INSERT INTO runs (id, task_id, task, repository, branch, state, usage, created_at, model, detail, work, gate) \
+                 VALUES ({id}, {id}, '{{}}', 'acme/web', 'b', 'waiting', '{{}}', 1, '{long}', 'short', '{long}', '{long}')"
+            ),
+            format!(
+                "INSERT INTO run_events (run_id, seq, at, kind, data) VALUES ({id}, 1, 1, 'notice', '{{\"é\":1}}')"
+            ),
+            format!(
+                "INSERT INTO gates (id, run_id, kind, text, options, ask, since, delivered_at) \
+                 VALUES ({id}, {id}, 'question', '\"{long}\"', '[\"a\"]', '{long}', 1, 2)"
+            ),
+        ] {
+            let done = empty.connection.execute_unprepared(&insert).await;
+            done.unwrap_or_else(|error| panic!("{:?}: {error}", empty.kind()));
+        }
+        Migrator::up(&empty.connection, None).await.expect("the rest");
+        let text = async |sql: &str| {
+            let rows = empty.rows(sql).await;
+            rows[0].try_get_by_index::<Option<String>>(0).expect("text")
+        };
+        assert_eq!(text("SELECT model FROM runs").await.map(|model| model.len()), Some(200));
+        assert_eq!(text("SELECT detail FROM runs").await.as_deref(), Some("short"));
+        assert_eq!(text("SELECT work FROM runs").await.as_deref(), Some("{}"));
+        assert_eq!(text("SELECT gate FROM runs").await, None);
+        let question = text("SELECT text FROM gates").await.expect("a text");
+        assert!(question.starts_with('"') && question.len() < 100, "it is JSON still: {question}");
+        assert_eq!(text("SELECT options FROM gates").await.as_deref(), Some("[\"a\"]"));
+        assert_eq!(text("SELECT ask FROM gates").await, None, "its answer was delivered");
+        let bytes = text("SELECT CAST(log_bytes AS TEXT) FROM runs").await;
+        assert_eq!(bytes.as_deref(), Some("8"), "{:?}", empty.kind());
+    }
+}

@@ -17,6 +17,16 @@ pub enum Frame {
         /// The event.
         event: Event,
     },
+    /// A piece of the next event, whose text is too long for one message. Its pieces come one after the other; put
+    /// together they are the event's JSON.
+    Part {
+        /// The number of the event.
+        seq: i64,
+        /// The piece.
+        text: String,
+        /// Whether it is the last one.
+        last: bool,
+    },
     /// Tokens as the model writes them: live only, not part of the log, may be skipped.
     Partial {
         /// The new text.
@@ -36,6 +46,34 @@ pub enum Frame {
         /// The last number sent.
         after: i64,
     },
+}
+
+/// Puts the pieces of long events together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    seq: i64,
+    text: String,
+}
+
+impl Parts {
+    /// The frame as if it had come whole; `None` while pieces of it are missing. What does not fit together is left
+    /// out, so that the next event leaves a gap and the stream is started again.
+    pub fn whole(&mut self, frame: Frame) -> Option<Frame> {
+        let Frame::Part { seq, text, last } = frame else {
+            self.text.clear();
+            return Some(frame);
+        };
+        if self.seq != seq {
+            self.text.clear();
+        }
+        self.seq = seq;
+        self.text.push_str(&text);
+        if !last {
+            return None;
+        }
+        let event = serde_json::from_str(&std::mem::take(&mut self.text));
+        event.ok().map(|event| Frame::Item { event })
+    }
 }
 
 /// A position in a run's log: applies each event once, in order, whatever is cut and sent again.
@@ -77,8 +115,53 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::{EventBody, Notice};
+
+    fn event(seq: i64, text: String) -> Event {
+        let body = EventBody::Notice(Notice { about: "test".to_owned(), text });
+        Event { seq, at: crate::Timestamp::UNIX_EPOCH, step: None, body }
+    }
+
+    fn part(seq: i64, text: &str, last: bool) -> Frame {
+        Frame::Part { seq, text: text.to_owned(), last }
+    }
+
+    #[test]
+    fn pieces_of_which_some_are_missing_make_no_event() {
+        let mut parts = Parts::default();
+        let (whole, text) =
+            (event(2, "x".to_owned()), serde_json::to_string(&event(2, "x".to_owned())).unwrap());
+        let (one, other) = text.split_at(20);
+        assert_eq!(parts.whole(part(1, "{", false)), None);
+        assert_eq!(parts.whole(part(2, one, false)), None, "another event begins");
+        assert_eq!(parts.whole(part(2, other, true)), Some(Frame::Item { event: whole }));
+        assert_eq!(parts.whole(part(2, one, false)), None);
+        assert_eq!(parts.whole(Frame::End), Some(Frame::End), "it is cut off");
+        assert_eq!(parts.whole(part(2, other, true)), None);
+    }
 
     proptest! {
+        #[test]
+        fn pieces_of_any_length_make_the_event(
+            text in ".{0,40}",
+            cuts in proptest::collection::vec(1_usize..30, 1..20),
+        ) {
+            let whole = event(7, text);
+            let text = serde_json::to_string(&whole).unwrap();
+            let (mut parts, mut rest, mut cuts) = (Parts::default(), text.as_str(), cuts.iter().cycle());
+            let made = loop {
+                let cut = rest.ceil_char_boundary(rest.len().min(*cuts.next().unwrap()));
+                let (piece, after) = rest.split_at(cut);
+                rest = after;
+                match parts.whole(part(7, piece, rest.is_empty())) {
+                    Some(made) => break made,
+                    None => prop_assert!(!rest.is_empty()),
+                }
+            };
+            prop_assert_eq!(made, Frame::Item { event: whole });
+        }
+
+
         /// A sender that is cut at any place, and starts again anywhere up to the cursor.
         #[test]
         fn whatever_is_sent_again_is_applied_once_and_in_order(

@@ -43,7 +43,11 @@ const CALL: usize = 50_000;
 struct Nobody;
 
 impl Meter for Nobody {
-    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>> {
+    fn has_limit(&self) -> bool {
+        false
+    }
+
+    fn admit(&self, _most: Option<f64>) -> BoxFuture<'_, Result<Permit, String>> {
         async { Ok(Box::new(()) as Permit) }.boxed()
     }
 
@@ -128,6 +132,7 @@ impl World {
         let settings = Settings {
             api_key: Some(Secret::new("a-key-of-the-bench")),
             base_url: Some(format!("http://{upstream}")),
+            git_private: vec![upstream.to_string().parse().expect("an address")],
             ..Settings::default()
         };
         let access = Access {
@@ -200,8 +205,10 @@ fn upstream_router(size: usize) -> Router {
     };
     let pack = move || async move {
         let piece = Bytes::from(vec![b'x'; PIECE]);
-        let pieces = (0..size / PIECE).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
-        Body::from_stream(stream::iter(pieces))
+        let first = Bytes::from([b"0008NAK\n", &piece[8..]].concat());
+        let pieces = std::iter::once(first).chain(std::iter::repeat_n(piece, size / PIECE - 1));
+        let kind = [("content-type", "application/x-git-upload-pack-result")];
+        (kind, Body::from_stream(stream::iter(pieces.map(Ok::<_, std::io::Error>)))).into_response()
     };
     Router::new()
         .route("/v1/messages", post(model))

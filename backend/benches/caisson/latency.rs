@@ -25,9 +25,11 @@ use tokio_util::task::TaskTracker;
 use crate::{
     database::Kind,
     harness::within,
+    program::resident,
     report::{Report, Samples, Target},
     scale::Scale,
     served::{TOKEN, settings},
+    standing::{self, Standing},
     streams::body,
 };
 
@@ -36,7 +38,12 @@ const PER_CONNECTION: usize = 10;
 /// Between two events of one run.
 const PACE: Duration = Duration::from_millis(100);
 /// All subscribers come with one token and at once, which is no caller that the server's limits are for.
-const LIMITS: [&str; 2] = ["--calls-per-second=1000000", "--calls-burst=1000000"];
+const LIMITS: [&str; 4] = [
+    "--calls-per-second=1000000",
+    "--calls-burst=1000000",
+    "--calls-at-once=100000",
+    "--max-connections=2000",
+];
 
 /// Measures on a server in this process, so that there is one clock.
 pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
@@ -49,7 +56,8 @@ pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
     let fresh = kind.fresh().await;
     let data = TempDir::new().expect("a folder");
     let database = format!("--database-url={}", fresh.url);
-    let config = settings(data.path(), &[&database, LIMITS[0], LIMITS[1]]).expect("settings");
+    let limits = [&[database.as_str()], &LIMITS[..]].concat();
+    let config = settings(data.path(), &limits).expect("settings");
     let backend = Backend::open(config).await.expect("a server");
     let (address, store, tasks) = (backend.address().expect("an address"), backend.store(), backend.tasks());
     let ended = TaskTracker::new().spawn(async move { backend.run().await.expect("a clean end") });
@@ -64,6 +72,28 @@ pub async fn measure(kind: &Kind, scale: Scale, report: &mut Report) {
     }
     report.add_with_target(&half, Target::AtMost(5.0));
     report.add_with_target(&most, Target::AtMost(30.0));
+    let standing = scale.of(1_000, 4);
+    let mut beside = Samples::new(
+        format!("append to frame beside {standing} readers that stand still, p99, {name}"),
+        "ms",
+    );
+    let mut growth = Samples::new(format!("memory of {standing} readers that stand still, {name}"), "MB");
+    let long = insert_ended(&fresh.store).await;
+    standing::log(&fresh.store, long).await;
+    let before = resident(std::process::id());
+    let readers = Standing::start(standing, &address.to_string(), long).await;
+    for _ in 0..rounds {
+        let mut runs = Vec::new();
+        for _ in 0..run_count {
+            runs.push(insert_ended(&fresh.store).await);
+        }
+        let times = round(&store, &address.to_string(), &runs, events).await;
+        beside.push(times[times.len() * 99 / 100]);
+        growth.push(resident(std::process::id()) - before);
+    }
+    readers.stop().await;
+    report.add_with_target(&beside, Target::AtMost(30.0));
+    report.add_with_target(&growth, Target::AtMost(400.0));
     tasks.stop();
     within("the server's stop", ended).await.expect("no panic");
     fresh.remove().await;

@@ -5,6 +5,7 @@
 //! `cargo xtask test`.
 #![allow(unreachable_pub, reason = "nobody depends on a benchmark")]
 
+mod beside;
 mod broker;
 mod cold_start;
 mod database;
@@ -21,6 +22,7 @@ mod restart;
 mod scale;
 mod socket;
 mod stand_in;
+mod standing;
 mod streams;
 mod subscribers;
 mod ten_at_once;
@@ -41,6 +43,9 @@ mod part;
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../../tests/it/served.rs"]
 mod served;
+#[expect(dead_code, reason = "tests need more of it")]
+#[path = "../../tests/e2e/attacks/siege.rs"]
+mod siege;
 
 use std::path::PathBuf;
 
@@ -66,9 +71,16 @@ struct Options {
     bench: bool,
 }
 
+fn main() {
+    // The executor of the broker's part asks its own program to be its worker.
+    if let Some(work) = std::env::args().nth(1).and_then(|name| executor::worker(&name)) {
+        return work.expect("a worker's work");
+    }
+    run(Options::parse());
+}
+
 #[tokio::main]
-async fn main() {
-    let options = Options::parse();
+async fn run(options: Options) {
     let scale = if options.smoke { Scale::Smoke } else { Scale::Full };
     let mut report = Report::default();
     for &part in Part::value_variants() {
@@ -121,6 +133,7 @@ async fn measure(part: Part, scale: Scale, report: &mut Report) {
                 latency::measure(kind, scale, report).await;
             }
         }
+        Part::Beside => beside::measure(scale, report).await,
         Part::Paging => {
             for kind in &databases {
                 paging::measure(kind, scale, report).await;

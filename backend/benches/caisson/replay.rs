@@ -7,7 +7,7 @@ use api::{
     id::RunId,
     rpc::runs::RunsApiClient,
     run::{Reason, Transition},
-    stream::{Cursor, Frame},
+    stream::{Cursor, Frame, Parts},
 };
 use backend::store::{NewEvent, RunWrite, Store};
 use jsonrpsee::ws_client::WsClient;
@@ -75,12 +75,14 @@ async fn round(world: &World, runs: &[RunId], events: usize) -> f64 {
 
 async fn read(client: WsClient, run: RunId, events: usize) {
     let mut frames = client.on_message(run, None).await.expect("a subscription");
-    let mut cursor = Cursor::default();
+    let (mut cursor, mut parts) = (Cursor::default(), Parts::default());
     loop {
-        match within("the next frame", frames.next()).await.expect("no cut").expect("a frame") {
+        let frame = within("the next frame", frames.next()).await.expect("no cut").expect("a frame");
+        let Some(frame) = parts.whole(frame) else { continue };
+        match frame {
             Frame::Item { event } => assert_eq!(cursor.accept(event.seq), Ok(true), "no gap and no double"),
             Frame::End => break,
-            Frame::Partial { .. } | Frame::CaughtUp { .. } => {}
+            Frame::Partial { .. } | Frame::Part { .. } | Frame::CaughtUp { .. } => {}
             Frame::Resync { after } => panic!("let go after {after}"),
         }
     }

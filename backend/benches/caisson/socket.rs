@@ -64,6 +64,11 @@ impl Socket {
         self.stream.write_all(&frame).await.expect("written");
     }
 
+    /// The connection, for whoever reads no further.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+
     /// The next text message.
     pub async fn next(&mut self) -> &[u8] {
         loop {

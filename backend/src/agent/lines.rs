@@ -4,34 +4,71 @@
 pub mod fuzz;
 
 use bytes::BytesMut;
-use futures::Stream;
+use futures::{Stream, TryStreamExt};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
 use serde::de::DeserializeOwned;
 
 use super::{Error, http::unreachable};
+use crate::turn::{LONG, Turn};
 
-/// The longest line, in bytes. One line of the agent can hold the whole output of a tool.
+/// The longest line that is kept, in bytes. One line of the agent can hold the whole output of a tool.
 const LONGEST: usize = 80 << 20;
+/// A line so many times as long ends the stream: its end is not looked for.
+const HOPELESS: usize = 8;
+/// How much of the beginning of a line that is too long is looked at, in bytes.
+const HEAD: usize = 512;
+
+/// Makes what stands in the place of a line that is too long to be kept, of its beginning and its length. Without it
+/// such a line is an error.
+type TooLong<T> = Option<fn(&[u8], usize) -> Option<T>>;
 
 /// The lines of `body` up to and with the first that `is_last`. If none is, or one is not a `T`, the
 /// last item is an error. At most one line and one chunk of the body are in memory.
 pub(super) fn read<T, B>(
     body: B,
     is_last: fn(&T) -> bool,
+    too_long: TooLong<T>,
 ) -> impl Stream<Item = Result<T, Error>> + Send + use<T, B>
 where
     T: DeserializeOwned + Send,
     B: Body<Data = Bytes, Error: std::error::Error + 'static> + Send + 'static,
 {
-    read_within(LONGEST, body, is_last)
+    read_within(LONGEST, body, is_last, too_long)
+}
+
+/// The same, each with the turn it needs until it is done with.
+pub(super) fn read_in_turn<T, B>(
+    body: B,
+    is_last: fn(&T) -> bool,
+    too_long: TooLong<T>,
+) -> impl Stream<Item = Result<(T, Turn), Error>> + Send + use<T, B>
+where
+    T: DeserializeOwned + Send,
+    B: Body<Data = Bytes, Error: std::error::Error + 'static> + Send + 'static,
+{
+    in_turn(LONGEST, body, is_last, too_long)
 }
 
 fn read_within<T, B>(
     longest: usize,
     body: B,
     is_last: fn(&T) -> bool,
+    too_long: TooLong<T>,
 ) -> impl Stream<Item = Result<T, Error>> + Send + use<T, B>
+where
+    T: DeserializeOwned + Send,
+    B: Body<Data = Bytes, Error: std::error::Error + 'static> + Send + 'static,
+{
+    in_turn(longest, body, is_last, too_long).map_ok(|(line, _turn)| line)
+}
+
+fn in_turn<T, B>(
+    longest: usize,
+    body: B,
+    is_last: fn(&T) -> bool,
+    too_long: TooLong<T>,
+) -> impl Stream<Item = Result<(T, Turn), Error>> + Send + use<T, B>
 where
     T: DeserializeOwned + Send,
     B: Body<Data = Bytes, Error: std::error::Error + 'static> + Send + 'static,
@@ -41,32 +78,58 @@ where
         let mut buffer = BytesMut::new();
         // How much of the buffer is known to hold no line end.
         let mut searched = 0;
+        // The beginning of a line that is too long, and how much of it was thrown away.
+        let mut left_out: Option<(Vec<u8>, usize)> = None;
+        let mut turn = Turn::default();
         loop {
             let Some(found) = buffer[searched..].iter().position(|byte| *byte == b'\n') else {
                 searched = buffer.len();
-                if searched > longest {
-                    Err(Error::Protocol(format!("a line of more than {longest} bytes")))?;
+                if longest < searched || left_out.is_some() {
+                    let (_, bytes) = left_out.get_or_insert_with(|| (head(&buffer), 0));
+                    *bytes += searched;
+                    (buffer, searched, turn) = (BytesMut::new(), 0, Turn::default());
+                    if too_long.is_none() || longest.saturating_mul(HOPELESS) < *bytes {
+                        Err(Error::Protocol(format!("a line of more than {bytes} bytes")))?;
+                    }
+                } else if LONG < searched && !turn.is_taken() {
+                    turn = Turn::take().await;
                 }
                 buffer.extend_from_slice(&next(body.as_mut()).await?);
                 continue;
             };
-            // Also where all of it came at once: what is too long does not depend on how the network cuts it.
-            if longest < searched + found {
-                Err(Error::Protocol(format!("a line of more than {longest} bytes")))?;
-            }
             let line = buffer.split_to(searched + found + 1);
+            if LONG < line.len() {
+                // Both are parts of one piece of memory, which would be kept for the next lines as large as it is.
+                buffer = BytesMut::from(&buffer[..]);
+            }
             searched = 0;
+            // Also where all of it came at once: what is too long does not depend on how the network cuts it.
+            if longest < line.len() - 1 || left_out.is_some() {
+                let (head, bytes) = left_out.take().unwrap_or_else(|| (head(&line), 0));
+                let bytes = bytes + line.len() - 1;
+                drop(line);
+                let line = too_long.and_then(|make| make(&head, bytes));
+                let line = line.ok_or_else(|| Error::Protocol(format!("a line of {bytes} bytes")))?;
+                yield (line, Turn::default());
+                continue;
+            }
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let line: T = serde_json::from_slice(&line).map_err(|error| Error::Protocol(format!("a line: {error}")))?;
+            let read = serde_json::from_slice::<T>(&line);
+            drop(line);
+            let line = read.map_err(|error| Error::Protocol(format!("a line: {error}")))?;
             let last = is_last(&line);
-            yield line;
+            yield (line, std::mem::take(&mut turn));
             if last {
                 return;
             }
         }
     }
+}
+
+fn head(line: &[u8]) -> Vec<u8> {
+    line[..HEAD.min(line.len())].to_vec()
 }
 
 /// The next data of a body that must not end yet.
@@ -103,7 +166,11 @@ mod tests {
     async fn lines(chunks: Vec<Vec<u8>>) -> Vec<Result<Value, Error>> {
         let frames = chunks.into_iter().map(|chunk| Ok::<_, Infallible>(Frame::data(Bytes::from(chunk))));
         let body = StreamBody::new(stream::iter(frames));
-        read_within(100, body, |line| *line == json!("end")).collect().await
+        let too_long = |head: &[u8], bytes| {
+            let beginning = String::from_utf8_lossy(&head[..3]);
+            (!beginning.starts_with('1')).then(|| json!([beginning, bytes]))
+        };
+        read_within(100, body, |line| *line == json!("end"), Some(too_long)).collect().await
     }
 
     fn values(lines: Vec<Result<Value, Error>>) -> Vec<Value> {
@@ -131,6 +198,21 @@ mod tests {
         for chunks in [vec![b"1\n{\n2\n".to_vec()], [vec![b"1\n".to_vec()], endless].concat()] {
             let read = lines(chunks).await;
             assert!(matches!(read.as_slice(), [Ok(_), Err(Error::Protocol(_))]), "{read:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_line_stands_in_the_place_of_one_that_is_too_long() {
+        let long = "\"".to_owned() + &"x".repeat(400);
+        for size in [1, 7, 60, 1000] {
+            let text = format!("1\n{long}\n2\n{long}\n\"end\"\n");
+            let read = lines(text.as_bytes().chunks(size).map(<[u8]>::to_vec).collect()).await;
+            let left_out = json!(["\"xx", 401]);
+            assert_eq!(
+                values(read),
+                [json!(1), left_out.clone(), json!(2), left_out, json!("end")],
+                "{size}"
+            );
         }
     }
 

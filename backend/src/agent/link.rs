@@ -31,10 +31,16 @@ use super::{
 
 /// The protocol's name in the upgrade.
 const PROTOCOL: &str = "caisson-link";
-/// Connections of one container at a time.
-const STREAMS: usize = 512;
-/// What all of them may have in flight towards us, in bytes. It is a bound, not an allocation.
-const WINDOW: usize = 256 << 20;
+/// Connections of one container at a time, as the protocol counts them. The executor opens fewer.
+const STREAMS: usize = 40;
+/// Those of them that are served. A call may wait for hours, and what was sent of it waits in memory: a container with
+/// more at once is hung up on.
+const SERVED: usize = 32;
+/// How much of one connection is read before it is wanted, in bytes. Also the longest request head.
+const HELD: usize = 64 << 10;
+/// What all of them may have in flight towards us, in bytes: what the protocol gives each stream to begin with. It is
+/// a bound, not an allocation.
+const WINDOW: usize = STREAMS * (256 << 10);
 /// For a friendly goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -101,6 +107,8 @@ pub(super) async fn serve(mut link: Link, router: Router, stop: CancellationToke
             Some(_) = tasks.join_next() => Either::Right(()),
         };
         match event {
+            // One of the tasks carries the link itself.
+            Either::Left(Some(Ok(stream))) if SERVED < tasks.len() => drop(stream),
             Either::Left(Some(Ok(stream))) => {
                 tasks.spawn(answer(stream, router.clone()));
             }
@@ -116,7 +124,10 @@ pub(super) async fn serve(mut link: Link, router: Router, stop: CancellationToke
 /// One connection of the container's.
 async fn answer(stream: yamux::Stream, router: Router) {
     let io = TokioIo::new(stream.compat());
-    let served = server::Builder::new().serve_connection(io, TowerToHyperService::new(router)).await;
+    let served = server::Builder::new()
+        .max_buf_size(HELD)
+        .serve_connection(io, TowerToHyperService::new(router))
+        .await;
     if let Err(error) = served {
         // The container may hang up whenever it likes.
         tracing::debug!(%error, "a connection on the link was cut");

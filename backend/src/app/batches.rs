@@ -16,7 +16,7 @@ use super::{
     App, Error, before, not_found, page_size, repository,
     runs::{check_key, new_run, with_overrides},
 };
-use crate::store::{self, NewBatch, RunWrite};
+use crate::store::{self, NewBatch, OnceKey, RunWrite};
 
 /// What the copies of its task may take in all runs of one batch, in bytes.
 const MAX_COPIES: usize = 256 << 20;
@@ -38,10 +38,23 @@ pub struct CreateBatch {
     pub stop_after_failures: Option<u32>,
     /// What all its runs together may cost, in US dollars.
     pub budget_usd: Option<f64>,
-    /// The same key gives the same batch.
+    /// Whose key it is: the hash of the caller's token.
+    pub caller: [u8; 32],
+    /// The same key of the same caller gives the same batch.
     pub idempotency_key: Option<String>,
     /// Settings that differ from the task's.
     pub overrides: Overrides,
+}
+
+impl CreateBatch {
+    /// Its key, which remembers all the rest.
+    fn key(&self) -> Option<OnceKey> {
+        let Self { task_id, repositories, r#ref, concurrency, stop_after_failures, budget_usd, .. } = self;
+        let limits = (concurrency, stop_after_failures, budget_usd);
+        let asked = (task_id, repositories, r#ref, limits, &self.overrides);
+        let key = self.idempotency_key.as_deref()?;
+        Some(OnceKey::of_caller(&self.caller, key, &asked))
+    }
 }
 
 impl App {
@@ -49,20 +62,22 @@ impl App {
     ///
     /// # Errors
     /// `Invalid` for what cannot be, naming every bad repository at once; `NotFound` or `Conflict` for the
-    /// task; `Limit` when the queue has no room for all of them.
+    /// task; `Conflict` for a key that was used for another request; `Limit` when the queue has no room for all of
+    /// them.
     pub async fn batch_create(&self, mut create: CreateBatch) -> Result<Batch, Error> {
         check(&create)?;
         create.repositories = targets::addresses(&create.repositories)?;
         self.check_reachable(&create.repositories)?;
-        let key = create.idempotency_key.as_deref();
+        let key = create.key();
         // Before the key is looked up: a full queue may be full of this very batch.
         let room = self.queue_room(create.repositories.len()).await;
-        if let Some(known) = self.store.batch_by_key(key).await? {
+        if let Some(known) = self.store.batch_by_key(key.as_ref()).await? {
             return self.batch_by_id(known).await;
         }
         let task = self.task_to_run(create.task_id).await?;
         let name = task.spec.name.clone();
         let (spec, priority) = with_overrides(task.spec, create.overrides)?;
+        self.check_submodules(&spec)?;
         let size = serde_json::to_string(&spec).map_or(0, |json| json.len());
         if MAX_COPIES / create.repositories.len() < size {
             let most = MAX_COPIES / size.max(1);
@@ -89,7 +104,7 @@ impl App {
             stop_after_failures: create.stop_after_failures,
             budget_usd: create.budget_usd,
         };
-        let stored = self.store.batch_insert(&new, &runs, key).await?;
+        let stored = self.store.batch_insert(&new, &runs, key.as_ref()).await?;
         if stored == id {
             self.queued(&runs);
         }
@@ -117,7 +132,7 @@ impl App {
         Ok(self.store.batch_list(task, before(cursor)?, page_size(limit)?).await?)
     }
 
-    /// Ends those of these runs that are still queued. Answers the others: they were claimed just now.
+    /// Ends those of these runs that are still queued. Returns the others: they were claimed just now.
     pub(crate) async fn batch_end_queued(&self, runs: Vec<RunId>, detail: &str) -> Result<Vec<RunId>, Error> {
         let end = async |id: RunId| {
             let mut end = RunWrite::of(id).end(Reason::CancelledByUser, detail);

@@ -13,7 +13,7 @@ use api::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
-use super::{App, Error, RETRY_AFTER_MS, batches::AT_ONCE};
+use super::{App, Error, RETRY_AFTER_MS, batches::AT_ONCE, not_found};
 use crate::store::{Error as StoreError, RunWrite};
 
 /// Why a batch that was cancelled begins no further run.
@@ -64,12 +64,13 @@ impl App {
     }
 
     async fn store_run_cancel(&self, id: RunId) -> Result<(), Error> {
-        let run = self.run_by_id(id).await?;
-        if run.state == RunState::Ended {
+        // No more of it is read than is needed: what it holds must not keep it from being stopped.
+        let (state, _) = self.store.run_state(id).await?.ok_or_else(|| not_found("run", id))?;
+        if state == RunState::Ended {
             return Ok(());
         }
         self.store.run_request_cancel(id).await?;
-        if run.state == RunState::Queued {
+        if state == RunState::Queued {
             let mut end = RunWrite::of(id).end(Reason::CancelledByUser, "It was cancelled before it began.");
             end.only_in = Some(RunState::Queued);
             match self.store.run_write(end).await {

@@ -1,17 +1,15 @@
 //! Following a run: a page, the bell, a page. The database is the stream.
 
-use std::{
-    future::{poll_fn, ready},
-    sync::Arc,
-    task::Poll,
-};
+pub(crate) mod pump;
+
+use std::sync::Arc;
 
 use api::{
     id::{BatchId, RunId, TaskId},
     run::Run,
     stream::Frame,
 };
-use futures::{Stream, future::BoxFuture};
+use futures::Stream;
 use serde::Serialize;
 use tokio::sync::{
     broadcast::{self, error::RecvError},
@@ -19,9 +17,6 @@ use tokio::sync::{
 };
 
 use crate::store::{Error, EventPage, PageLimit, Partial, Store, StoredEvent};
-
-/// How much is read at once: bounds the memory of one reader.
-const PAGE: PageLimit = PageLimit { events: 256, bytes: 512 << 10 };
 
 /// A frame on its way out: the same JSON as a `Frame`, in which an event's text is passed on as it is stored.
 #[derive(Clone, Debug, Serialize)]
@@ -60,6 +55,8 @@ pub(crate) trait Log {
     fn recent(&self, after: i64) -> Option<EventPage>;
     /// The events after a number, as the database has them.
     fn page(&self, after: i64, limit: PageLimit) -> impl Future<Output = Result<EventPage, Error>> + Send;
+    /// Whether the event of this number is the last one of its run.
+    fn is_end(&self, seq: i64) -> impl Future<Output = Result<bool, Error>> + Send;
     /// Whether the events were removed because they were old.
     fn is_removed(&self) -> impl Future<Output = Result<bool, Error>> + Send;
 }
@@ -84,6 +81,10 @@ impl Log for RunLog {
 
     async fn page(&self, after: i64, limit: PageLimit) -> Result<EventPage, Error> {
         self.store.event_page(self.run, after, limit).await
+    }
+
+    async fn is_end(&self, seq: i64) -> Result<bool, Error> {
+        self.store.event_is_end(self.run, seq).await
     }
 
     async fn is_removed(&self) -> Result<bool, Error> {
@@ -111,24 +112,19 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             return;
         }
         // A cursor at the very end of an ended run gets `End` at once.
-        let one = PageLimit { events: 1, ..PAGE };
-        if 0 < after && log.page(after - 1, one).await?.events.first().is_some_and(|last| last.is_end) {
+        if 0 < after && log.is_end(after).await? {
             yield Outgoing::Other(Frame::CaughtUp { seq: after });
             yield Outgoing::Other(Frame::End);
             return;
         }
-        let mut ahead: Option<BoxFuture<'_, Result<EventPage, Error>>> = None;
         loop {
-            let page = match ahead.take() {
-                Some(reading) => reading.await?,
-                None => {
-                    // Heard before reading: a write that lands during the read rings it again.
-                    bell.mark_unchanged();
-                    match log.recent(cursor) {
-                        Some(page) => page,
-                        None => log.page(cursor, PAGE).await?,
-                    }
-                }
+            // Heard before reading: a write that lands during the read rings it again.
+            bell.mark_unchanged();
+            let page = match log.recent(cursor) {
+                Some(page) => page,
+                // Nothing is read ahead: what is begun and not waited for holds a connection, and what waits for a
+                // reader that stands still is held in vain.
+                None => log.page(cursor, PageLimit::STREAM).await?,
             };
             // Nothing, or not the next one: they may have been removed because they were old.
             if page.events.first().is_none_or(|first| first.seq != cursor + 1) && log.is_removed().await? {
@@ -137,10 +133,6 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
                 }
                 yield Outgoing::Other(Frame::End);
                 return;
-            }
-            // While this page is sent, the database is at work on the next one.
-            if let Some(last) = page.events.last().filter(|_| !page.is_last) {
-                ahead = Some(begun(log.page(last.seq, PAGE)).await);
             }
             for event in page.events {
                 cursor = event.seq;
@@ -177,15 +169,6 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
                 }
             }
         }
-    }
-}
-
-/// Begins something that is awaited later.
-async fn begun<'a, T: Send + 'a>(work: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
-    let mut work: BoxFuture<'a, T> = Box::pin(work);
-    match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
-        Poll::Ready(done) => Box::pin(ready(done)),
-        Poll::Pending => work,
     }
 }
 

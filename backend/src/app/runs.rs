@@ -11,12 +11,12 @@ use api::{
 };
 
 use super::{App, Error, before, not_found, page_size, repository, validate};
-use crate::store::{PageLimit, RunFilter};
+use crate::store::{OnceKey, PageLimit, RunFilter};
 
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
 /// The most bytes of events in one page, which the last one may exceed.
-const MAX_EVENT_BYTES: u32 = 4 << 20;
+const MAX_EVENT_BYTES: usize = 1 << 20;
 
 /// What `runs.create` is asked for.
 #[derive(Clone, Debug)]
@@ -27,7 +27,9 @@ pub struct CreateRun {
     pub repository: String,
     /// Where to start.
     pub r#ref: Option<String>,
-    /// The same key gives the same run.
+    /// Whose key it is: the hash of the caller's token.
+    pub caller: [u8; 32],
+    /// The same key of the same caller gives the same run.
     pub idempotency_key: Option<String>,
     /// Settings that differ from the task's.
     pub overrides: Overrides,
@@ -37,16 +39,20 @@ impl App {
     /// Queues a run.
     ///
     /// # Errors
-    /// `Invalid` for what cannot be, `NotFound` or `Conflict` for the task, `Limit` when the queue is full.
+    /// `Invalid` for what cannot be, `NotFound` or `Conflict` for the task, `Conflict` for a key that was used for
+    /// another request, `Limit` when the queue is full.
     pub async fn run_create(&self, create: CreateRun) -> Result<Run, Error> {
         let place = repository::place(&create.repository, create.r#ref.as_deref())?;
         self.broker.check_repository(&repository::parse(&place.repository)?)?;
         check_key(create.idempotency_key.as_deref())?;
+        let asked = (create.task_id, &place.repository, &place.r#ref, &create.overrides);
+        let key = create.idempotency_key.map(|key| OnceKey::of_caller(&create.caller, &key, &asked));
         let task = self.task_to_run(create.task_id).await?;
         let (spec, priority) = with_overrides(task.spec, create.overrides)?;
+        self.check_submodules(&spec)?;
         let mut run = new_run(create.task_id, spec, place.repository, place.r#ref, None);
         run.priority = priority;
-        self.run_enqueue(run, create.idempotency_key.as_deref()).await
+        self.run_enqueue(run, key).await
     }
 
     /// A task of which runs may be made.
@@ -85,12 +91,12 @@ impl App {
         run.priority = old.priority;
         run.auto_retries = old.auto_retries + 1;
         // Once, also when the end of the old one is written by another process after this one stopped.
-        self.run_enqueue(run, Some(&format!("auto-retry-of-{}", old.id))).await
+        self.run_enqueue(run, Some(OnceKey::own(format!("auto-retry-of-{}", old.id)))).await
     }
 
-    async fn run_enqueue(&self, run: Run, key: Option<&str>) -> Result<Run, Error> {
+    async fn run_enqueue(&self, run: Run, key: Option<OnceKey>) -> Result<Run, Error> {
         self.queue_room(1).await?;
-        let stored = self.store.run_queue(&run, key).await?;
+        let stored = self.store.run_queue(&run, key.as_ref()).await?;
         if stored.id != run.id {
             return Ok(stored);
         }
@@ -150,12 +156,22 @@ impl App {
         if self.store.events_removed(id).await? {
             return Ok(Page { items: Vec::new(), next: None });
         }
-        let most = PageLimit { events: limit + 1, bytes: MAX_EVENT_BYTES };
-        let page = self.store.event_page(id, after, most).await?;
-        let items = page.events.iter().take(limit as usize).map(|stored| stored.event());
-        let items = items.collect::<Result<Vec<Event>, _>>()?;
-        let next = items.last().filter(|_| !page.is_last || items.len() < page.events.len());
-        let next = next.map(|event| event.seq.to_string());
+        let (mut items, mut bytes, mut seen) = (Vec::new(), 0, after);
+        let is_last = loop {
+            let left = PageLimit::list(limit - u32::try_from(items.len()).unwrap_or(limit));
+            let page = self.store.event_page(id, seen, left).await?;
+            let Some(last) = page.events.last() else { break true };
+            seen = last.seq;
+            for stored in &page.events {
+                bytes += stored.shown_bytes();
+                items.push(self.store.event_shown(stored).await?);
+            }
+            if page.is_last || limit as usize <= items.len() || MAX_EVENT_BYTES <= bytes {
+                break page.is_last;
+            }
+        };
+        let more = !is_last && self.store.event_is_more(id, seen).await?;
+        let next = items.last().filter(|_| more).map(|event: &Event| event.seq.to_string());
         Ok(Page { items, next })
     }
 

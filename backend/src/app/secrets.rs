@@ -71,7 +71,7 @@ impl App {
         Ok(SecretsRotated { rotated, total: names.len() as u64 })
     }
 
-    /// Answers whether it was still as it was read.
+    /// Returns whether it was still as it was read.
     async fn reseal(&self, stored: &StoredSecret) -> Result<bool, Error> {
         let name = &stored.info.name;
         let anew = |sealed: &Sealed| {

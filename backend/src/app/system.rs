@@ -2,15 +2,20 @@
 
 mod disk;
 mod findings;
+pub(crate) mod room;
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use api::{
     Timestamp,
-    system::{Part, Status},
+    system::{Finding, Part, Status},
 };
 
 use super::{App, Error};
+use crate::store::Store;
 
 /// How long the container engine may take to say how it is.
 const ENGINE: Duration = Duration::from_secs(3);
@@ -31,7 +36,7 @@ impl App {
         let stalled = self.store.run_list_silent(now - silence, MOST_STALLED).await?;
         let (database, engine, image) =
             tokio::join!(self.database_part(), self.engine_part(), self.image_part());
-        let disk = disk::of(&self.config.storage.data_dir);
+        let disk = disk::of(&self.full_first());
         let mut status = Status {
             queue: figures.count("queued"),
             gates_waiting: figures.count("waiting"),
@@ -56,6 +61,11 @@ impl App {
             newest_run: self.store.run_newest().await?,
         };
         status.findings = findings::all(&status, u64::from(self.config.runs.queue), now, clocks);
+        status.findings.push(Finding {
+            name: "git".to_owned(),
+            ok: true,
+            detail: self.broker.describe_git(),
+        });
         Ok(status)
     }
 
@@ -71,6 +81,13 @@ impl App {
     }
 
     /// Which database it is, without where and with what credentials.
+    /// The folder whose disk is full first: the embedded database's, which grows with every log.
+    fn full_first(&self) -> PathBuf {
+        let file = Store::file_of(self.config.storage.database_url.expose());
+        let folder = file.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(&self.config.storage.data_dir).to_owned()
+    }
+
     fn database_kind(&self) -> &'static str {
         if self.config.storage.database_url.expose().starts_with("postgres") {
             "PostgreSQL"

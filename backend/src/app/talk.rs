@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{App, Error, not_found};
 use crate::{
     agent::{self, Agent},
-    drive::{self, gates::is_of_batch},
+    drive,
     mask::Mask,
     store,
 };
@@ -56,15 +56,12 @@ impl App {
     /// run is over.
     pub async fn run_answer(&self, id: RunId, gate: Uuid, answer: &str) -> Result<Run, Error> {
         check_text("answer", answer)?;
-        let gates = self.store.gate_list(id).await?;
-        let Some(found) = gates.into_iter().find(|known| known.gate.id == gate) else {
-            return Err(not_found("gate", gate));
-        };
+        let Some(found) = self.store.gate_fetch(id, gate).await? else { return Err(not_found("gate", gate)) };
         let run = self.still_works(id).await?;
         if found.gate.kind == GateKind::Budget {
-            let of_batch = run.batch_id.filter(|_| is_of_batch(&found));
+            let of_batch = run.batch_id.filter(|_| found.of_batch);
             let spent = match of_batch {
-                Some(batch) => self.store.batch_spending(batch).await?.map_or(0.0, |spending| spending.spent),
+                Some(batch) => self.store.batch_budget(batch).await?.map_or(0.0, |budget| budget.spent),
                 None => run.cost.usd,
             };
             check_budget_answer(answer, spent)?;
@@ -162,7 +159,7 @@ impl App {
         self.store.announce(id).await
     }
 
-    /// Wakes the driver of a run, if it is here. Answers whether it is.
+    /// Wakes the driver of a run, if it is here. Returns whether it is.
     pub(crate) fn knock_here(&self, id: RunId) -> bool {
         let drivers = self.drivers();
         let driver = drivers.get(&id);

@@ -7,7 +7,7 @@ use api::{
     task::{Task, TaskSpec},
 };
 
-use super::{App, Error, before, egress::Wanted, not_found, page_size, validate};
+use super::{App, Error, before, egress::Wanted, not_found, page_size, repository, validate};
 
 /// How often a change is made again when somebody else changed the task in between.
 const ALLOW_TRIES: u32 = 10;
@@ -71,7 +71,17 @@ impl App {
     async fn check_task(&self, spec: &TaskSpec) -> Result<(), Error> {
         validate::check(spec)?;
         validate::reach::check_default(spec, &self.config.model.default_model)?;
+        self.check_submodules(spec)?;
         self.check_secrets(spec).await
+    }
+
+    /// Refuses submodules on servers that this one does not connect to.
+    pub(super) fn check_submodules(&self, spec: &TaskSpec) -> Result<(), ApiError> {
+        for (at, submodule) in spec.submodules.iter().enumerate() {
+            let checked = self.broker.check_address(&repository::parse(submodule)?);
+            checked.map_err(|why| ApiError::invalid(format!("submodules[{at}]"), why))?;
+        }
+        Ok(())
     }
 
     /// One task, archived or not.

@@ -12,6 +12,8 @@ use crate::secrets;
 
 /// The longest instructions of a step, in bytes.
 const MAX_INSTRUCTIONS: usize = 256 * 1024;
+/// The longest task as a whole, in bytes of JSON.
+const MAX_TASK: usize = 1024 * 1024;
 /// The longest command line of a check, in bytes.
 const MAX_COMMAND: usize = 16 * 1024;
 /// The most checks a step may have.
@@ -53,6 +55,14 @@ pub(super) fn check(spec: &TaskSpec) -> Result<(), ApiError> {
         if let EnvValue::Secret(secret) = value {
             secrets::check_name(&format!("env.{name}"), secret)?;
         }
+    }
+    // Each run has a copy of its task, and lists have many of them.
+    let bytes = serde_json::to_string(spec).map_or(usize::MAX, |json| json.len());
+    if MAX_TASK < bytes {
+        let why = format!(
+            "the task has {bytes} bytes in all, and may have {MAX_TASK}: put long material into the repository"
+        );
+        return Err(ApiError::invalid("steps", why));
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ impl Attempts {
         Self { limit, window: Mutex::new(Window::new()) }
     }
 
-    /// Refuses an address that has guessed too often; asked before a token is looked up.
+    /// Refuses an address that has guessed too often. What it shows is looked up all the same, see the gate.
     pub(super) fn check(&self, address: IpAddr) -> Result<(), ApiError> {
         let wrong = self.with(|window| window.wrong.get(&network(address)).copied().unwrap_or(0));
         if wrong < self.limit {
@@ -52,14 +52,14 @@ impl Attempts {
         Err(ApiError::Limit { limit: ATTEMPTS.to_owned(), value: self.limit.into() })
     }
 
-    /// Counts a wrong token. Answers whether it is worth an entry in the audit log: the first of an address in
-    /// this minute and the one that shuts the door are, and not too many of them all together.
+    /// Counts a wrong token. Returns whether it is worth an entry in the audit log: the first of an address in
+    /// this minute and the one at which it becomes slow are, and not too many of them all together.
     pub(super) fn wrong(&self, address: IpAddr) -> bool {
         let address = network(address);
         self.with(|window| {
             let room = window.wrong.len() < ADDRESSES || window.wrong.contains_key(&address);
             let count = if room { window.wrong.entry(address).or_default() } else { &mut 0 };
-            *count += 1;
+            *count = count.saturating_add(1);
             let told = *count == 1 || *count == self.limit;
             window.told += u32::from(told);
             told && window.told <= TOLD

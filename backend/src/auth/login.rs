@@ -36,10 +36,12 @@ pub(crate) async fn login(
     body: Result<Json<Login>, JsonRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
     let Json(Login { token }) = body.map_err(|rejected| ApiError::invalid("body", rejected.body_text()))?;
-    let known = gate.check_token(&Secret::new(token.trim()), client.0).await?;
+    let known = gate.check_token(&Secret::new(token.trim()), client.0).await;
+    let known = gate.counted(known, client.0)?;
+    gate.take(&known)?;
     let session = Secret::new(random());
     let expires = Timestamp::now() + jiff::SignedDuration::from_secs(SESSION_SECONDS);
-    gate.sessions.begin(hash(&session), Arc::clone(&known.actor), expires).await?;
+    gate.sessions.begin(hash(&session), Arc::clone(&known.actor), known.token, expires).await?;
     gate.note("login", &known.actor, client.0, None).await;
     let cookie = cookie::set(&session, gate.secure_cookies);
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
@@ -52,7 +54,7 @@ pub(crate) async fn logout(
     Extension(known): Extension<Identity>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refusal> {
-    if let Some(session) = cookie::find(&headers) {
+    if let Some(session) = cookie::find(&headers, gate.secure_cookies) {
         gate.sessions.end(hash(&session)).await?;
     }
     gate.note("logout", &known.actor, client.0, None).await;

@@ -40,7 +40,7 @@ pub(super) struct Sessions {
 /// What happened to a session and is not stored yet.
 #[derive(Clone, PartialEq, Eq)]
 enum Change {
-    Begun { actor: Arc<str>, expires: Timestamp },
+    Begun { actor: Arc<str>, token: Hash, expires: Timestamp },
     Ended,
 }
 
@@ -61,9 +61,10 @@ impl Sessions {
         &self,
         hash: Hash,
         actor: Arc<str>,
+        token: Hash,
         expires: Timestamp,
     ) -> Result<(), ApiError> {
-        let change = Change::Begun { actor, expires };
+        let change = Change::Begun { actor, token, expires };
         self.store_soon(hash, &change).await.or_else(|error| match self.keep(hash, change) {
             true => {
                 self.bell.notify_one();
@@ -73,17 +74,24 @@ impl Sessions {
         })
     }
 
-    /// The name of the token that began this session, if it is not over.
+    /// The token that began this session, its name and its hash, if neither of the two is over.
     ///
     /// # Errors
     /// `Unavailable` when the database cannot be read.
-    pub(super) async fn actor(&self, hash: Hash, now: Timestamp) -> Result<Option<Arc<str>>, ApiError> {
+    pub(super) async fn owner(
+        &self,
+        hash: Hash,
+        now: Timestamp,
+    ) -> Result<Option<(Arc<str>, Hash)>, ApiError> {
         let waiting = self.waiting().get(&hash).cloned();
-        match waiting {
-            Some(Change::Begun { actor, expires }) => Ok((now < expires).then_some(actor)),
-            Some(Change::Ended) => Ok(None),
-            None => Ok(self.store.session_actor(hash, now).await.map_err(unavailable)?.map(Arc::from)),
-        }
+        let token = match waiting {
+            Some(Change::Begun { token, expires, .. }) => (now < expires).then_some(token),
+            Some(Change::Ended) => None,
+            None => self.store.session_token(hash, now).await.map_err(unavailable)?,
+        };
+        let Some(token) = token else { return Ok(None) };
+        let name = self.store.token_name(token, now).await.map_err(unavailable)?;
+        Ok(name.map(|name| (name.into(), token)))
     }
 
     /// Ends a session, in this process also when that cannot be stored yet.
@@ -107,7 +115,9 @@ impl Sessions {
 
     async fn write(&self, hash: Hash, change: &Change) -> Result<(), store::Error> {
         match change {
-            Change::Begun { actor, expires } => self.store.session_insert(hash, actor, *expires).await,
+            Change::Begun { actor, token, expires } => {
+                self.store.session_insert(hash, actor, *token, *expires).await
+            }
             Change::Ended => self.store.session_delete(hash).await,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::*;
-use crate::tasks::Tasks;
+use super::{sessions::Sessions, *};
+use crate::{store::AuditFilter, tasks::Tasks};
 
 async fn store() -> Store {
     Store::open("sqlite::memory:", &Tasks::default()).await.unwrap()
@@ -15,13 +15,13 @@ async fn the_first_start_makes_a_token_and_shows_it_once() {
     let shown = first_start(&store, None).await.unwrap().unwrap();
     assert!(shown.expose().starts_with("caisson_"));
     assert_eq!(shown.expose().len(), "caisson_".len() + 64);
-    assert!(store.token_name(hash(&shown)).await.unwrap().is_some());
+    assert!(store.token_name(hash(&shown), Timestamp::now()).await.unwrap().is_some());
     assert_eq!(first_start(&store, None).await.unwrap(), None);
     assert_eq!(store.token_count().await.unwrap(), 1);
 }
 
 #[tokio::test]
-async fn a_given_token_is_taken_at_every_start_and_stored_once() {
+async fn a_given_token_is_taken_at_every_start_and_a_changed_one_replaces_it() {
     let store = store().await;
     let given = Secret::new("0123456789abcdef");
     for _ in 0..2 {
@@ -30,7 +30,47 @@ async fn a_given_token_is_taken_at_every_start_and_stored_once() {
     assert_eq!(store.token_count().await.unwrap(), 1);
     let another = Secret::new("fedcba9876543210");
     first_start(&store, Some(&another)).await.unwrap();
-    assert!(store.token_name(hash(&another)).await.unwrap().is_some(), "a new one is added");
+    let name = async |token: &Secret| store.token_name(hash(token), Timestamp::now()).await.unwrap();
+    assert_eq!(name(&another).await.as_deref(), Some("admin"));
+    assert_eq!(name(&given).await, None, "the one before is worth nothing any more");
+    assert_eq!(actions(&store).await, ["token.replace", "token.new"]);
+    // Known by another name, and with an end: it is the admin's from now on.
+    let hour = jiff::SignedDuration::from_hours(1);
+    store.token_insert("ci", hash(&given), Some(Timestamp::now() + hour)).await.unwrap();
+    first_start(&store, Some(&given)).await.unwrap();
+    let stored = store.token_list().await.unwrap();
+    assert_eq!(stored.len(), 1);
+    assert_eq!((stored[0].name.as_str(), stored[0].expires_at), ("admin", None));
+}
+
+async fn actions(store: &Store) -> Vec<String> {
+    let log = store.audit_list(&AuditFilter::default(), None, 10).await.unwrap().items;
+    log.into_iter().map(|entry| entry.action).collect()
+}
+
+#[tokio::test]
+async fn a_token_ends_when_it_expires_or_is_revoked_and_its_sessions_end_with_it() {
+    let store = store().await;
+    let sessions = Sessions::new(store.clone(), &Tasks::default());
+    let (now, hour) = (Timestamp::now(), jiff::SignedDuration::from_hours(1));
+    let short = new_token(&store, "short", Some(now + hour)).await.unwrap();
+    let long = new_token(&store, "long", None).await.unwrap();
+    for (n, token) in [(1, &short), (2, &long)] {
+        sessions.begin([n; 32], "anybody".into(), hash(token), now + hour * 9).await.unwrap();
+    }
+    let lives = async |n: u8, token: &Secret, at: Timestamp| {
+        let session = sessions.owner([n; 32], at).await.unwrap().is_some();
+        assert_eq!(store.token_name(hash(token), at).await.unwrap().is_some(), session);
+        session
+    };
+    assert!(lives(1, &short, now).await && lives(2, &long, now).await);
+    assert!(!lives(1, &short, now + hour).await && lives(2, &long, now + hour).await);
+
+    let stored = store.token_list().await.unwrap();
+    assert_eq!(stored.iter().map(|it| &*it.name).collect::<Vec<_>>(), ["short", "long"]);
+    revoke_token(&store, &stored[1]).await.unwrap();
+    assert!(!lives(2, &long, now).await && lives(1, &short, now).await);
+    assert_eq!(actions(&store).await, ["token.revoke", "token.new", "token.new"]);
 }
 
 #[tokio::test]

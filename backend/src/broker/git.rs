@@ -5,6 +5,7 @@ mod body;
 mod credentials;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
+mod opening;
 mod page;
 mod pkt_line;
 mod push;
@@ -14,6 +15,7 @@ mod survey;
 mod target;
 mod trouble;
 mod upstream;
+mod way;
 
 use std::{
     fmt,
@@ -37,7 +39,8 @@ use tokio::sync::Mutex;
 use url::Url;
 
 pub(super) use self::credentials::Credentials;
-pub use self::{credentials::Error, survey::Survey};
+pub(super) use self::way::Way;
+pub use self::{credentials::Error, survey::Survey, way::Named};
 use self::{
     ssh::BodyError,
     target::{Part, Service, Target},

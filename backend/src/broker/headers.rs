@@ -1,6 +1,6 @@
 //! Which headers pass through the broker, in either direction.
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Headers that concern one connection only (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -34,7 +34,6 @@ pub(super) fn of_request(headers: &HeaderMap) -> HeaderMap {
 pub(super) fn of_git_request(headers: &HeaderMap) -> HeaderMap {
     let needed = [
         header::ACCEPT,
-        header::ACCEPT_ENCODING,
         header::CONTENT_ENCODING,
         header::CONTENT_LENGTH,
         header::CONTENT_TYPE,
@@ -42,7 +41,9 @@ pub(super) fn of_git_request(headers: &HeaderMap) -> HeaderMap {
         HeaderName::from_static("git-protocol"),
     ];
     let kept = headers.iter().filter(|(name, _)| needed.contains(name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let kept = kept.map(|(name, value)| (name.clone(), value.clone()));
+    // How an answer begins is looked at, which is nothing to see in a packed one.
+    kept.chain([(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))]).collect()
 }
 
 /// The headers of an upstream's answer that go back into the container. An upstream's challenge
@@ -100,7 +101,7 @@ mod tests {
             map(&["host", "cookie", "authorization", "proxy-authorization", "x-api-key", "expect", "accept"]);
         assert_eq!(names(&of_request(&headers)), ["accept"]);
         let headers = map(&["authorization", "cookie", "x-api-key", "host", "git-protocol", "x-other"]);
-        assert_eq!(names(&of_git_request(&headers)), ["git-protocol"]);
+        assert_eq!(names(&of_git_request(&headers)), ["git-protocol", "accept-encoding"]);
     }
 
     #[test]

@@ -61,6 +61,11 @@ struct Turn {
 }
 
 impl Login {
+    /// Where it is renewed.
+    pub(super) fn token_url(&self) -> &Url {
+        &self.0.renewal.token_url
+    }
+
     /// Reads the folder's login.
     ///
     /// # Errors

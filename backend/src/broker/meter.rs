@@ -9,9 +9,13 @@ use futures::future::BoxFuture;
 /// What a run's model calls cost is told here while it is spent, and asked here before each call.
 /// Calls of one run can overlap.
 pub trait Meter: Send + Sync + 'static {
-    /// Waits until the run may make one more call; `Err` says in a sentence why it never may.
-    /// The wait may take hours. It is dropped when the agent hangs up.
-    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>>;
+    /// Whether there is a limit to what the run may cost: then what a call can cost is asked before it leaves.
+    fn has_limit(&self) -> bool;
+
+    /// Waits until the run may make one more call, which costs at most `most` US dollars (`None`: its price is
+    /// unknown); `Err` says in a sentence why it never may. The wait may take hours. It is dropped when the agent
+    /// hangs up.
+    fn admit(&self, most: Option<f64>) -> BoxFuture<'_, Result<Permit, String>>;
 
     /// A call was answered, wholly or in part. Awaited before the last bytes go to the agent, and to its
     /// end even when the agent has hung up.

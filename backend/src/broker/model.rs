@@ -6,6 +6,7 @@ mod anthropic;
 mod bill;
 mod named;
 mod reader;
+mod unpriced;
 
 use std::sync::Arc;
 
@@ -21,8 +22,13 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 pub(crate) use self::allowed::NOT_AMONG;
-use self::{allowed::Models, bill::Bill};
-use super::{Access, Broker, Meter, Permit, Upstream, refusal::Refusal};
+use self::{
+    allowed::{Checked, Models},
+    bill::Bill,
+    unpriced::Unpriced,
+};
+use super::{Access, Broker, Meter, Permit, Upstream, prices::Asked, refusal::Refusal, scripted};
+use crate::room::Room;
 
 const NO_CREDENTIAL: &str = "Caisson has no model credential: its operator must set ANTHROPIC_API_KEY or \
                              CLAUDE_CODE_OAUTH_TOKEN, CAISSON_CLAUDE_LOGIN, or CAISSON_MODEL=scripted:FILE";
@@ -58,6 +64,9 @@ struct Model {
     token: String,
     models: Arc<Models>,
     meter: Arc<dyn Meter>,
+    unpriced: Unpriced,
+    /// For calls that are answered here.
+    room: Room,
 }
 
 /// The model calls of one run.
@@ -71,7 +80,15 @@ pub(super) fn router(broker: Broker, access: &Access) -> Router {
         .route("/api/hello", hello)
         .route("/v1/{*rest}", any(answer))
         .fallback(|| async { no_such_call() })
-        .with_state(Arc::new(Model { broker, run, token, models, meter }))
+        .with_state(Arc::new(Model {
+            broker,
+            run,
+            token,
+            models,
+            meter,
+            unpriced: Unpriced::new(),
+            room: Room::of(scripted::ROOM_OF_RUN),
+        }))
 }
 
 async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
@@ -80,15 +97,16 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
         return Refusal::new(StatusCode::UNAUTHORIZED, why).into_response();
     }
     let Some(call) = Call::of(request.method(), request.uri().path()) else { return no_such_call() };
-    // It says nothing about itself, and costs nothing.
+    // It says nothing about itself.
     if call == Call::Models {
-        return model.ask(call, request).await.unwrap_or_else(|error| model.unanswered(error));
+        return model.ask_unpriced(call, request).await;
     }
-    let (request, late) = match model.models.check(request).await {
+    let look = call == Call::Messages && model.meter.has_limit();
+    let Checked { call: request, model: name, late } = match model.models.check(request, look).await {
         Ok(checked) => checked,
         Err(refusal) => return (NEVER_AGAIN, refusal).into_response(),
     };
-    let answer = model.answer(call, request).await;
+    let answer = model.answer(call, name.as_deref(), request).await;
     match late.get() {
         Some(refusal) => (NEVER_AGAIN, refusal.clone()).into_response(),
         None => answer,
@@ -96,15 +114,34 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
 }
 
 impl Model {
-    async fn answer(self: &Arc<Self>, call: Call, request: Request) -> Response {
-        // Counting costs nothing.
+    async fn answer(self: &Arc<Self>, call: Call, name: Option<&str>, request: Request) -> Response {
         if call != Call::Messages {
-            return self.ask(call, request).await.unwrap_or_else(|error| self.unanswered(error));
+            return self.ask_unpriced(call, request).await;
         }
-        match admit::admitted(self.meter.admit(), request).await {
+        let most = self.most(name, request.headers());
+        match admit::admitted(self.meter.admit(most), request).await {
             Ok((permit, request)) => Arc::clone(self).ask_metered(permit, request).await,
             // The one status that the agent neither retries nor rewords.
             Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
+        }
+    }
+
+    /// The most that a call can cost, in US dollars; `None` when that is unknown.
+    fn most(&self, model: Option<&str>, headers: &HeaderMap) -> Option<f64> {
+        let length =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let call = Asked { model, length, fast: asks_for_speed(headers) };
+        match self.broker.0.upstream {
+            Upstream::Scripted(_) => self.broker.0.prices.most_of_free(&call),
+            Upstream::Anthropic { .. } | Upstream::None => self.broker.0.prices.most(&call),
+        }
+    }
+
+    /// A call that costs nothing.
+    async fn ask_unpriced(&self, call: Call, request: Request) -> Response {
+        match self.unpriced.begin().await {
+            Ok(_place) => self.ask(call, request).await.unwrap_or_else(|error| self.unanswered(error)),
+            Err(refusal) => refusal.into_response(),
         }
     }
 
@@ -131,10 +168,10 @@ impl Model {
 
     async fn ask(&self, call: Call, request: Request) -> Result<Response, anthropic::Unanswered> {
         match &self.broker.0.upstream {
-            Upstream::Anthropic { base_url, credential } => {
-                anthropic::forward(&self.broker.0.client, base_url, credential, request).await
+            Upstream::Anthropic { base_url, credential, client } => {
+                anthropic::forward(client, base_url, credential, request).await
             }
-            Upstream::Scripted(player) => Ok(player.answer(self.run, call, request).await),
+            Upstream::Scripted(player) => Ok(player.answer(self.run, &self.room, call, request).await),
             Upstream::None => Ok(refuse_for_good(StatusCode::UNAUTHORIZED, NO_CREDENTIAL)),
         }
     }
@@ -148,6 +185,12 @@ fn refuse_for_good(status: StatusCode, why: impl Into<String>) -> Response {
 fn no_such_call() -> Response {
     let why = "Caisson's broker answers /v1/messages, /v1/messages/count_tokens and /v1/models only";
     Refusal::new(StatusCode::NOT_FOUND, why).into_response()
+}
+
+/// Whether the call may ask for an answer at a higher speed, which costs more: only with this header can it.
+fn asks_for_speed(headers: &HeaderMap) -> bool {
+    let mut asked = headers.get_all("anthropic-beta").iter();
+    asked.any(|value| value.as_bytes().windows(4).any(|part| part.eq_ignore_ascii_case(b"fast")))
 }
 
 /// Whether the request shows the run's token, as a key or as a bearer. Compared in constant time.

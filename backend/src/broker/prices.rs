@@ -9,8 +9,9 @@
 //! ```
 //!
 //! US dollars for a million tokens; `webSearch` for a thousand searches; `fast` and `us` are factors for
-//! answers at that speed or from that place; `above` is the price of a call with a longer prompt. Only
-//! `input` and `output` must be there: a call that needs what is not there has an unknown price.
+//! answers at that speed or from that place; `above` is the price of a call with a longer prompt; `maxOutput`
+//! is how many tokens an answer has at most (64,000 where it is not said), which a budget holds for a call on its
+//! way. Only `input` and `output` must be there: a call that needs what is not there has an unknown price.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -23,11 +24,29 @@ use super::{
 
 const BUILT_IN: &str = include_str!("../../prices.json");
 
+/// The most tokens that any model reads at once.
+const LONGEST_PROMPT: u64 = 1_000_000;
+/// The most tokens that a model writes in one answer, where its price does not say it.
+const LONGEST_ANSWER: u32 = 64_000;
+/// No prompt of an agent has more than a token for so many bytes: prose has one for four, the densest text for two.
+const BYTES_A_TOKEN: u64 = 2;
+
 /// What models cost.
 #[derive(Debug, Default)]
 pub(super) struct Prices {
     built_in: Table,
     own: Table,
+}
+
+/// What is known of a call before it leaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    /// The model it asks.
+    pub(super) model: Option<&'a str>,
+    /// How long it is, in bytes.
+    pub(super) length: Option<u64>,
+    /// Whether it may ask for an answer at a higher speed.
+    pub(super) fast: bool,
 }
 
 /// One file of prices.
@@ -52,6 +71,8 @@ struct Price {
     fast: Option<Rate>,
     us: Option<Rate>,
     above: Option<Box<Above>>,
+    /// The most tokens that the model writes in one answer.
+    max_output: Option<u32>,
 }
 
 /// Another price for long prompts.
@@ -92,12 +113,35 @@ impl Prices {
         !self.own.models.is_empty()
     }
 
+    /// The most that a call can cost, in US dollars; `None` when that is unknown. A call that has not named its model
+    /// may ask the dearest there is.
+    pub(super) fn most(&self, call: &Asked<'_>) -> Option<f64> {
+        match call.model {
+            Some(model) => Some(self.find(model)?.most(call)),
+            None => {
+                [&self.own, &self.built_in].into_iter().filter_map(|table| table.most(call)).reduce(f64::max)
+            }
+        }
+    }
+
+    /// `most` of a call to a model that costs nothing, unless the operator has given it a price.
+    pub(super) fn most_of_free(&self, call: &Asked<'_>) -> Option<f64> {
+        let most = match call.model {
+            Some(model) => self.own.find(model).map(|(_, price)| price.most(call)),
+            None => self.own.most(call),
+        };
+        Some(most.unwrap_or(0.0))
+    }
+
     /// What a call to a model cost, in US dollars; `None` when that is unknown.
     pub(super) fn usd(&self, model: &str, usage: &Counted) -> Option<f64> {
+        self.find(model)?.usd(usage)
+    }
+
+    fn find(&self, model: &str) -> Option<&Price> {
         let found = [self.own.find(model), self.built_in.find(model)].into_iter().flatten();
         // The longest name wins, and the operator's own before a built-in one: `max_by_key` takes the last.
-        let (_, price) = found.rev().max_by_key(|(name, _)| name.len())?;
-        price.usd(usage)
+        found.rev().max_by_key(|(name, _)| name.len()).map(|(_, price)| price)
     }
 
     /// What a call to a model that costs nothing is taken to cost: the operator may have given it a price.
@@ -121,6 +165,11 @@ impl Table {
             rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '.'))
         });
         names.map(|(name, price)| (name.as_str(), price)).max_by_key(|(name, _)| name.len())
+    }
+
+    /// The most that a call to the dearest of its models can cost.
+    fn most(&self, call: &Asked<'_>) -> Option<f64> {
+        self.models.values().map(|price| price.most(call)).reduce(f64::max)
     }
 
     fn describe(&self) -> String {
@@ -150,6 +199,23 @@ impl Price {
         ])?;
         let searches = sum(&[(usage.web_searches.unwrap_or(0), self.web_search)])?;
         Some(tokens * self.factor(usage)? / 1e6 + searches / 1e3)
+    }
+
+    /// The most that such a call can cost, in US dollars, at the dearest rates it can ask for.
+    fn most(&self, call: &Asked<'_>) -> f64 {
+        let prompt =
+            call.length.map_or(LONGEST_PROMPT, |length| (length / BYTES_A_TOKEN).min(LONGEST_PROMPT));
+        if let Some(above) = &self.above
+            && u64::from(above.prompt_tokens) < prompt
+        {
+            return above.price.most(call);
+        }
+        let written = [self.cache_write_5m, self.cache_write_1h].into_iter().flatten();
+        let read = written.map(|rate| rate.0).fold(self.input.0, f64::max);
+        let output = f64::from(self.max_output.unwrap_or(LONGEST_ANSWER));
+        let fast = self.fast.filter(|_| call.fast).map_or(1.0, |rate| rate.0.max(1.0));
+        let place = self.us.map_or(1.0, |rate| rate.0.max(1.0));
+        (prompt as f64 * read + output * self.output.0) * fast * place / 1e6
     }
 
     /// What the tokens' price is multiplied with.

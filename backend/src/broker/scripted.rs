@@ -49,4 +49,5 @@ mod stream;
 #[cfg(test)]
 mod examples;
 
+pub(super) use body::ROOM_OF_RUN;
 pub use player::Player;

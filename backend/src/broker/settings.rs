@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use axum::http::HeaderValue;
 use url::Url;
 
-use super::{json_file, login, login::Login, redact::Redactor, scripted};
+use super::{json_file, login, login::Login, plain::is_exposed, redact::Redactor, scripted};
 use crate::{secret::Secret, tasks::Tasks};
 
 const ANTHROPIC: &str = "https://api.anthropic.com";
@@ -31,6 +31,8 @@ pub struct Settings {
     pub github_token: Option<Secret>,
     /// `CAISSON_GIT_CREDENTIALS`: credentials of git servers.
     pub git_credentials: Option<PathBuf>,
+    /// `CAISSON_GIT_PRIVATE`: git servers on loopback and private addresses.
+    pub git_private: Vec<super::Named>,
     /// `CAISSON_PRICES`: prices over the built-in ones.
     pub prices: Option<PathBuf>,
 }
@@ -43,6 +45,8 @@ pub enum Upstream {
         base_url: Url,
         /// What is shown there.
         credential: Credential,
+        /// What asks there.
+        client: reqwest::Client,
     },
     /// A script; costs nothing.
     Scripted(scripted::Player),
@@ -89,10 +93,26 @@ pub enum Error {
     Client(#[source] reqwest::Error),
 }
 
+/// What speaks HTTP to the model's servers.
+#[derive(Default)]
+pub(super) struct Clients {
+    /// Over the proxies of the environment.
+    pub(super) proxied: reqwest::Client,
+    /// Without one.
+    pub(super) direct: reqwest::Client,
+}
+
+impl Clients {
+    /// The one for this address. What is sent in clear is never shown to a proxy.
+    fn of(&self, url: &Url) -> &reqwest::Client {
+        if url.scheme() == "https" { &self.proxied } else { &self.direct }
+    }
+}
+
 impl Settings {
-    pub(super) fn upstream(&self, client: &reqwest::Client, tasks: &Tasks) -> Result<Upstream, Error> {
+    pub(super) fn upstream(&self, clients: &Clients, tasks: &Tasks) -> Result<Upstream, Error> {
         match self.model.as_deref().unwrap_or("anthropic") {
-            "anthropic" => self.anthropic(client, tasks),
+            "anthropic" => self.anthropic(clients, tasks),
             other => {
                 let file = other.strip_prefix("scripted:").filter(|file| !file.is_empty());
                 let file = file.ok_or_else(|| Error::Model(other.to_owned()))?;
@@ -106,31 +126,33 @@ impl Settings {
         super::git::Credentials::load(self.git_credentials.as_deref(), github).map_err(Error::Git)
     }
 
-    fn anthropic(&self, client: &reqwest::Client, tasks: &Tasks) -> Result<Upstream, Error> {
+    fn anthropic(&self, clients: &Clients, tasks: &Tasks) -> Result<Upstream, Error> {
         let base_url = self.base_url.as_deref().unwrap_or(ANTHROPIC);
         let base_url = parse_base_url(base_url).ok_or(Error::BaseUrl)?;
         let credential = match (&self.api_key, &self.oauth_token, &self.claude_login) {
             (Some(key), ..) => Credential::ApiKey(header("ANTHROPIC_API_KEY", key, "")?),
             (None, Some(token), _) => Credential::OAuth(header("CLAUDE_CODE_OAUTH_TOKEN", token, "Bearer ")?),
-            (None, None, Some(folder)) => Credential::Login(self.login(folder, client, tasks)?),
+            (None, None, Some(folder)) => Credential::Login(self.login(folder, clients, tasks)?),
             (None, None, None) => return Ok(Upstream::None),
         };
-        Ok(Upstream::Anthropic { base_url, credential })
+        let client = clients.of(&base_url).clone();
+        Ok(Upstream::Anthropic { base_url, credential, client })
     }
 
-    fn login(&self, folder: &Path, client: &reqwest::Client, tasks: &Tasks) -> Result<Login, Error> {
+    fn login(&self, folder: &Path, clients: &Clients, tasks: &Tasks) -> Result<Login, Error> {
         let token_url = match &self.claude_login_token_url {
             Some(url) => url.clone(),
             None => Url::parse(TOKEN_URL).map_err(|_| Error::BaseUrl)?,
         };
-        Login::open(folder, token_url, client.clone(), tasks.clone()).map_err(Error::Login)
+        let client = clients.of(&token_url).clone();
+        Login::open(folder, token_url, client, tasks.clone()).map_err(Error::Login)
     }
 }
 
 impl Upstream {
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Anthropic { base_url, credential } => {
+            Self::Anthropic { base_url, credential, .. } => {
                 let who = match base_url.as_str().trim_end_matches('/') {
                     ANTHROPIC => "Anthropic".to_owned(),
                     other => format!("Anthropic-compatible server at {other}"),
@@ -140,11 +162,28 @@ impl Upstream {
                     Credential::OAuth(_) => "an OAuth token",
                     Credential::Login(_) => "the login of the host's CLI",
                 };
-                format!("{who} with {what}")
+                let clear = match self.is_exposed() {
+                    true => {
+                        ", which everybody on the way there can read, because CAISSON_INSECURE_MODEL allows it; \
+                             an https:// address shuts that"
+                    }
+                    false => "",
+                };
+                format!("{who} with {what}{clear}")
             }
             Self::Scripted(player) => format!("scripted: {}", player.file().display()),
             Self::None => "none: no model credential is set".to_owned(),
         }
+    }
+
+    /// Whether what it is shown can be read on the way.
+    pub(super) fn is_exposed(&self) -> bool {
+        let Self::Anthropic { base_url, credential, .. } = self else { return false };
+        let renewed_at = match credential {
+            Credential::Login(login) => Some(login.token_url()),
+            Credential::ApiKey(_) | Credential::OAuth(_) => None,
+        };
+        is_exposed(base_url) || renewed_at.is_some_and(is_exposed)
     }
 
     /// What it is shown, with the setting it is from.

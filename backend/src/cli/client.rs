@@ -13,7 +13,7 @@ use url::Url;
 
 use super::failure::Failure;
 
-/// A page of large events must fit; the largest event is a line of 64 MiB, in JSON up to six times that.
+/// What servers of any version answer must fit.
 const MAX_ANSWER_BYTES: u32 = 512 * 1024 * 1024;
 /// How long to wait for a server that neither accepts nor refuses.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use api::{
     id::RunId,
     rpc::runs::RunsApiClient,
     run::Run,
-    stream::{Cursor, Frame},
+    stream::{Cursor, Frame, Parts},
 };
 use futures::Stream;
 
@@ -63,10 +63,12 @@ pub(super) fn follow(client: Client, id: RunId, after: i64) -> impl Stream<Item 
             match opened {
                 Ok((client, mut frames)) => {
                     first = false;
+                    let mut parts = Parts::default();
                     while let Some(frame) = frames.next().await {
                         let frame = frame.map_err(|error| Failure::Protocol(error.to_string()))?;
                         wait = Backoff::default();
                         told = false;
+                        let Some(frame) = parts.whole(frame) else { continue };
                         match frame {
                             Frame::Item { event } => match cursor.accept(event.seq) {
                                 Ok(true) => yield Followed::Event(event),
@@ -75,7 +77,7 @@ pub(super) fn follow(client: Client, id: RunId, after: i64) -> impl Stream<Item 
                                 Err(_) => { cut = Cut::Resync; break }
                             },
                             Frame::Partial { text, block } => yield Followed::Partial { text, block },
-                            Frame::CaughtUp { .. } => {}
+                            Frame::CaughtUp { .. } | Frame::Part { .. } => {}
                             Frame::End => { cut = Cut::End; break }
                             Frame::Resync { .. } => { cut = Cut::Resync; break }
                         }

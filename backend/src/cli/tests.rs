@@ -56,7 +56,9 @@ fn every_command_of_the_contract_is_understood() {
         "caisson instances remove 1234",
         "caisson doctor",
         "caisson image build --base debian --binaries bin --tag t",
-        "caisson token new --name n --data-dir d",
+        "caisson token new --name n --expires-days 30 --data-dir d",
+        "caisson token list --data-dir d",
+        "caisson token revoke 0123456789ab --data-dir d",
         "caisson migrate --database-url sqlite::memory:",
     ] {
         assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());

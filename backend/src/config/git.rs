@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Error, model::check_readable, not_blank, secret};
-use crate::secret::Secret;
+use crate::{broker::Named, secret::Secret};
 
 /// Who commits, and how repositories are reached, as typed.
 #[derive(Args, Clone, Debug)]
@@ -22,6 +22,11 @@ pub struct GitArgs {
     /// "…"}]}`. Only its owner may read it; each is shown to its host only; containers never see them
     #[arg(long, env = "CAISSON_GIT_CREDENTIALS", value_name = "FILE")]
     pub git_credentials: Option<PathBuf>,
+    /// Git servers on loopback or private addresses that runs may use, comma-separated: hosts, addresses and
+    /// ranges, with `:port` if only that is meant (`git.internal,10.1.2.0/24,localhost:8080`). A server with a
+    /// credential need not be named; link-local addresses and metadata services cannot be
+    #[arg(long, env = "CAISSON_GIT_PRIVATE", value_name = "HOST", value_delimiter = ',')]
+    pub git_private: Vec<String>,
     /// Author's name on commits
     #[arg(long, env = "CAISSON_GIT_NAME", value_name = "NAME", default_value = "Caisson")]
     pub git_name: String,
@@ -37,6 +42,8 @@ pub struct Git {
     pub github_token: Option<Secret>,
     /// File with credentials of git servers.
     pub credentials: Option<PathBuf>,
+    /// Git servers on loopback or private addresses that runs may use.
+    pub private: Vec<Named>,
     /// Author's name on commits.
     pub name: String,
     /// Author's address on commits.
@@ -49,8 +56,13 @@ impl GitArgs {
         if let Some(file) = &credentials {
             check_readable("--git-credentials", file)?;
         }
+        let private = self.git_private.iter().filter(|host| !host.trim().is_empty());
+        let private = private.map(|host| {
+            host.parse().map_err(|why| Error::refused("--git-private", format!("{:?}: {why}", host.trim())))
+        });
         Ok(Git {
             credentials,
+            private: private.collect::<Result<_, _>>()?,
             github_token: secret("--github-token", self.github_token, self.github_token_file)?,
             name: signature("--git-name", self.git_name, "the author's name")?,
             email: signature("--git-email", self.git_email, "the author's address")?,

@@ -36,7 +36,7 @@ pub struct HttpArgs {
     /// Most subscriptions on one WebSocket (1 to 100000)
     #[arg(long, env = "CAISSON_MAX_SUBSCRIPTIONS", value_name = "COUNT", default_value_t = 1024)]
     pub max_subscriptions: u32,
-    /// Most wrong tokens a minute from one address (1 to 100000)
+    /// Wrong tokens a minute from one address (1 to 100000) after which what comes from there is looked at slowly
     #[arg(long, env = "CAISSON_LOGIN_ATTEMPTS", value_name = "COUNT", default_value_t = 30)]
     pub login_attempts: u32,
     /// Calls a second of one token or session, and requests a second of an address without one (1 to 1000000)

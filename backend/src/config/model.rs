@@ -6,11 +6,11 @@ use std::{
     str::FromStr,
 };
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use url::Url;
 
 use super::{Error, not_blank, secret};
-use crate::secret::Secret;
+use crate::{broker::is_exposed, secret::Secret};
 
 /// Which model the agents talk to, as typed.
 #[derive(Args, Clone, Debug)]
@@ -44,6 +44,10 @@ pub struct ModelArgs {
     /// Another server that speaks the Anthropic API [default: Anthropic's own]
     #[arg(long, env = "ANTHROPIC_BASE_URL", value_name = "URL")]
     pub anthropic_base_url: Option<String>,
+    /// Show the model's credential to a server beyond this machine over plain HTTP: whoever is on the way can
+    /// read and use it
+    #[arg(long, env = "CAISSON_INSECURE_MODEL", value_parser = BoolishValueParser::new())]
+    pub insecure_model: bool,
     /// File with prices of models, over the built-in ones and in the same format: `{"models": {"NAME":
     /// {"input": 4, "output": 20, "cacheRead": 0.2, "cacheWrite5m": 5, "cacheWrite1h": 8}}}` in US dollars
     /// for a million tokens; the longest NAME that a model's name begins with counts. A model without a
@@ -106,6 +110,18 @@ impl ModelArgs {
         if let Some(file) = &prices {
             check_readable("--prices", file)?;
         }
+        let base_url = self.anthropic_base_url.filter(|url| !url.is_empty()).map(base_url).transpose()?;
+        for (flag, url) in
+            [("--anthropic-base-url", &base_url), ("--claude-login-token-url", &self.claude_login_token_url)]
+        {
+            if url.as_ref().is_some_and(is_exposed) && !self.insecure_model {
+                return Err(Error::refused(
+                    flag,
+                    "over plain http:// everybody on the way can read the model's credential: write an \
+                     https:// URL, or add --insecure-model (CAISSON_INSECURE_MODEL) if they may",
+                ));
+            }
+        }
         Ok(Model {
             source: self.model,
             default_model: not_blank(
@@ -121,7 +137,7 @@ impl ModelArgs {
             )?,
             claude_login: self.claude_login.filter(|folder| !folder.as_os_str().is_empty()),
             claude_login_token_url: self.claude_login_token_url,
-            base_url: self.anthropic_base_url.filter(|url| !url.is_empty()).map(base_url).transpose()?,
+            base_url,
             prices,
         })
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Error, within};
+use super::{Error, Size, within};
 
 /// How much work the server takes on, as typed.
 #[derive(Args, Clone, Debug)]
@@ -35,6 +35,9 @@ pub struct RunsArgs {
     /// How often a run is queued again by itself when its container or the engine failed (0 to 10)
     #[arg(long, env = "CAISSON_AUTO_RETRIES", value_name = "COUNT", default_value_t = 1)]
     pub auto_retries: u32,
+    /// How much the log of one run may take (1m to 64g); a run that says more ends `log_full`, its work saved
+    #[arg(long, env = "CAISSON_LOG_BYTES", value_name = "SIZE", default_value = "256m")]
+    pub log_bytes: Size,
 }
 
 /// How much work the server takes on, checked.
@@ -56,6 +59,8 @@ pub struct Runs {
     pub model_retries: u32,
     /// How often a run is queued again by itself when its container or the engine failed.
     pub auto_retries: u32,
+    /// How many bytes the log of one run may take.
+    pub log_bytes: u64,
 }
 
 impl RunsArgs {
@@ -91,6 +96,7 @@ impl RunsArgs {
                 "tries of a call to the model",
             )?,
             auto_retries: within("--auto-retries", self.auto_retries, 0, 10, "retries of a run by itself")?,
+            log_bytes: within("--log-bytes", self.log_bytes, Size(1 << 20), Size(64 << 30), "of one log")?.0,
         })
     }
 }

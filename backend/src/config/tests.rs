@@ -40,7 +40,7 @@ fn the_defaults_are_safe() {
 
 #[test]
 fn nonsense_is_refused_by_the_name_of_its_flag() {
-    let table: [(&[&str], &str, &str); 25] = [
+    let table: [(&[&str], &str, &str); 27] = [
         (&["--slots", "0"], "--slots", "must be 1 to"),
         (&["--slots", "many"], "--slots", "invalid digit"),
         (&["--queue", "0"], "--queue", "must be 1 to"),
@@ -60,6 +60,8 @@ fn nonsense_is_refused_by_the_name_of_its_flag() {
         (&["--git-credentials", "/no/such/file"], "--git-credentials", "cannot read"),
         (&["--anthropic-base-url", "ftp://example"], "--anthropic-base-url", "https://"),
         (&["--anthropic-base-url", "https://me:pw@example"], "--anthropic-base-url", "without a password"),
+        (&["--git-private", "git.internal,169.254.169.254"], "--git-private", "never connected to"),
+        (&["--git-private", "10.1.2.3/24"], "--git-private", "10.1.2.0/24"),
         (&["--git-name", "A <b>"], "--git-name", "must not contain"),
         (&["--database-url", "mysql://example"], "--database-url", "postgres://"),
         (&["--admin-token", "short"], "--admin-token", "at least 16 characters"),
@@ -83,6 +85,20 @@ fn listening_beyond_this_machine_must_be_meant() {
     }
     for loopback in ["127.0.0.1:0", "[::1]:7334", "127.1.2.3:80"] {
         assert!(validate(&["--listen", loopback]).is_ok(), "{loopback}");
+    }
+}
+
+#[test]
+fn the_models_credential_goes_over_plain_http_only_when_that_is_meant() {
+    for flag in ["--anthropic-base-url", "--claude-login-token-url"] {
+        for url in ["http://gateway.example", "http://10.0.0.7:8080/v1", "http://[fd00::1]"] {
+            let refused = validate(&[flag, url]).unwrap_err();
+            assert!(refused.contains(flag) && refused.contains("CAISSON_INSECURE_MODEL"), "{refused}");
+            assert!(validate(&[flag, url, "--insecure-model"]).is_ok());
+        }
+        for url in ["https://gateway.example", "http://127.0.0.1:8080", "http://localhost", "http://[::1]"] {
+            assert!(validate(&[flag, url]).is_ok(), "{flag} {url}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Containers, Error, engine::status, spec};
 
 impl Containers {
     /// Removes the networks and volumes of this server that are neither used nor of one of these runs. The
-    /// server's own network stays. Answers the names of what was removed.
+    /// server's own network stays. Returns the names of what was removed.
     pub async fn remove_leftovers(&self, live: &HashSet<RunId>) -> Result<Vec<String>, Error> {
         let is_left = |labels: &HashMap<String, String>| {
             let run = labels.get(spec::RUN).and_then(|run| run.parse().ok());

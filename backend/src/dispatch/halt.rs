@@ -6,11 +6,12 @@ use api::id::{BatchId, RunId};
 
 use crate::{
     app::{App, Error},
+    budget::Budget,
     store::{BatchLimits, QueueRow},
 };
 
 /// Looks at the batches of these queued runs; those that have to stop are stopped and their queued runs end
-/// `cancelled`. Answers the batches that go on.
+/// `cancelled`. Returns the batches that go on.
 ///
 /// A stop that a crash has interrupted is written down and comes by here again.
 pub(super) async fn stop(app: &App, queued: &[QueueRow]) -> Result<HashMap<BatchId, BatchLimits>, Error> {
@@ -50,10 +51,9 @@ async fn why_stop(app: &App, batch: &BatchLimits) -> Result<Option<String>, Erro
         }
     }
     if batch.budget_usd.is_some()
-        && let Some(spending) = app.store.batch_spending(batch.id).await?
-        && let Some(limit) = spending.limit.filter(|limit| *limit <= spending.spent)
+        && let Some(Budget { limit, spent, .. }) = app.store.batch_budget(batch.id).await?
+        && let Some(limit) = limit.filter(|limit| *limit <= spent)
     {
-        let spent = spending.spent;
         return Ok(Some(format!("Its budget of {limit:.2} US dollars is used up: {spent:.4} are spent.")));
     }
     Ok(None)

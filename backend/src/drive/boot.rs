@@ -42,6 +42,7 @@ impl Driver {
             );
         }
         self.engine_has_image().await?;
+        self.check_addresses().await?;
         self.survey().await?;
         let live = self.create().await?;
         let agent = self.executor_of(&live).await?;

@@ -8,11 +8,13 @@ use api::{
     executor::{Execute, ExecutionLine, Exit},
 };
 use futures::{Stream, StreamExt, stream::FuturesUnordered};
+use uuid::Uuid;
 
-use super::{Driver, End, Halt, heed::heed, lines, silence::Silence, wait};
+use super::{Driver, End, Halt, asks::Asked, heed::heed, lines, silence::Silence, wait};
 use crate::{
     agent::{Agent, Error},
     store::{NewEvent, Partial, RunPatch},
+    turn::Turn,
 };
 
 /// How long an executor that does not answer is asked again before the run is given up.
@@ -59,6 +61,7 @@ impl Driver {
             };
             match stopped {
                 Stopped::End(exit) => return Ok(exit),
+                Stopped::Held => {}
                 Stopped::Cut(why) => {
                     let since = *unreachable_since.get_or_insert_with(tokio::time::Instant::now);
                     if PATIENCE < since.elapsed() {
@@ -82,18 +85,39 @@ impl Driver {
         &mut self,
         agent: &Agent,
         id: &str,
-        lines: impl Stream<Item = Result<ExecutionLine, Error>> + Send + 'static,
+        lines: impl Stream<Item = Result<(ExecutionLine, Turn), Error>> + Send + 'static,
         unreachable_since: &mut Option<tokio::time::Instant>,
     ) -> Result<Stopped, Halt> {
-        let mut batches = std::pin::pin!(lines::gathered(lines));
+        let mut batches = Some(lines::gathered(lines));
         let mut acks = FuturesUnordered::new();
         // What people said while nobody listened.
         self.settle(agent, id).await?;
         let mut silence = Silence::new(self.app.config.runs.silence_notice);
         let (driven, money) = (self.driven.clone(), self.money.clone());
+        let mut room = self.app.room.subscribe();
         loop {
+            let now = *room.borrow_and_update();
+            let waits = self.waits_for_room(now).await?;
+            if waits {
+                // What was read ahead is read again; its place in memory is for the others until then.
+                batches = None;
+                self.clock.stop();
+            } else if batches.is_none() {
+                if self.record.run.gate.is_none() {
+                    self.clock.go();
+                }
+                return Ok(Stopped::Held);
+            }
+            let next = async {
+                match &mut batches {
+                    Some(batches) => batches.next().await,
+                    None => std::future::pending().await,
+                }
+            };
             let batch = tokio::select! {
-                batch = batches.next() => batch,
+                batch = next => batch,
+                // It cannot close: the app holds the other end.
+                Ok(()) = room.changed() => continue,
                 Some(_) = acks.next() => continue,
                 () = driven.inbox.notified() => {
                     self.settle(agent, id).await?;
@@ -103,7 +127,7 @@ impl Driver {
                     self.open_budget(line).await?;
                     continue;
                 }
-                quiet = silence.lasts() => {
+                quiet = silence.lasts(), if !waits => {
                     self.tell_silence(agent, id, quiet).await?;
                     continue;
                 }
@@ -114,8 +138,14 @@ impl Driver {
             *unreachable_since = None;
             let (kept, outcome) = self.sort(batch);
             if let Some(last) = kept.last().and_then(ExecutionLine::n) {
-                let asked = self.open_asks(id, &kept).await?;
+                let asked = match self.open_asks(agent, id, &kept).await? {
+                    Asked::Done(asked) => asked,
+                    Asked::Cut(why) => return Ok(Stopped::Cut(why)),
+                };
                 self.store_lines(id, kept, last).await?;
+                if let Some(end) = self.log_is_full() {
+                    return Err(end.into());
+                }
                 // What is stored here may be forgotten there; a lost acknowledgement is made up for by the next,
                 // and so is one that is left out while another is under way.
                 if acks.is_empty() {
@@ -199,8 +229,13 @@ fn note_session(raw: &str, patch: &mut RunPatch) {
         && let Some(Block::Init { model, session }) = blocks.into_iter().next()
     {
         patch.model = Some(model);
-        patch.agent_session = Some(session);
+        patch.agent_session = session_id(session);
     }
+}
+
+/// What an agent calls its session, if it is an id: it is stored, shown, and given to a command line again.
+pub(super) fn session_id(said: String) -> Option<String> {
+    Some(said).filter(|said| said.len() == 36 && Uuid::try_parse(said).is_ok())
 }
 
 /// How reading came to its end.
@@ -209,6 +244,8 @@ enum Stopped {
     End(Exit),
     /// The connection was cut: ask again.
     Cut(String),
+    /// There was no room for more, and now there is: ask again.
+    Held,
     /// The executor will not do it.
     Refused(String),
 }
@@ -219,6 +256,28 @@ impl Stopped {
             Error::Unreachable(why) => Self::Cut(why),
             Error::Refused { failure, .. } => Self::Refused(failure.error),
             Error::Protocol(why) => Self::Refused(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_that_is_none_is_not_stored() {
+        let noted = |session: &str| {
+            let line = serde_json::json!({ "type": "system", "subtype": "init", "model": "m", "session_id": session });
+            let mut patch = RunPatch::default();
+            note_session(&line.to_string(), &mut patch);
+            assert_eq!(patch.model.as_deref(), Some("m"));
+            patch.agent_session
+        };
+        let id = "019b7c1e-3a2e-7000-8000-000000000001";
+        assert_eq!(noted(id).as_deref(), Some(id));
+        let long = "x".repeat(1 << 20);
+        for none in ["", "s", "--dangerously-skip-permissions", "../../x", &id.replace('-', ""), &long] {
+            assert_eq!(noted(none), None, "{none:.60}");
         }
     }
 }

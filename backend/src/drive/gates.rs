@@ -4,7 +4,7 @@ use api::{
     Timestamp,
     claude::Ask,
     event::{EventBody, UserMessage},
-    executor::{ExecutionLine, Input},
+    executor::Input,
     run::{Gate, GateKind, RunState, Transition},
 };
 use uuid::Uuid;
@@ -19,9 +19,6 @@ use crate::{
     store::{Delivered, GateRecord, RunPatch},
 };
 
-/// Stands in the place of the agent's request in a gate that the budget of a batch has opened.
-const BATCH: &str = "batch";
-
 /// The answer of a batch's gate that was answered at another run.
 const RAISED: &str = "raised for the whole batch";
 
@@ -29,30 +26,6 @@ const RAISED: &str = "raised for the whole batch";
 const WITHDRAWN: &str = "withdrawn: the agent no longer waits for it";
 
 impl Driver {
-    /// Stores a gate for each question in these lines. Before the lines are: a crash in between repeats this.
-    pub(super) async fn open_asks(&mut self, execution: &str, lines: &[ExecutionLine]) -> Result<bool, Halt> {
-        let mut opened = false;
-        for line in lines {
-            let ExecutionLine::Agent { at, line, .. } = line else { continue };
-            let Some(ask) = ask_of(&line.raw) else { continue };
-            let Some(kind) = ask.gate(self.record.run.task.permission_profile) else { continue };
-            let name = format!("{execution} {}", ask.request_id);
-            let gate = Gate {
-                // The same question read twice is the same gate.
-                id: Uuid::new_v5(&self.record.run.id.0, name.as_bytes()),
-                kind,
-                text: ask.text(),
-                options: if kind == GateKind::Approval { words(&["allow", "deny"]) } else { ask.options() },
-                since: *at,
-                until: None,
-                answer: None,
-            };
-            self.insert_gate(gate, Some(line.raw.clone()), Some(execution.to_owned())).await?;
-            opened = true;
-        }
-        Ok(opened)
-    }
-
     /// Asks a person about the budget, unless somebody is asked already.
     pub(super) async fn open_budget(&mut self, line: Line) -> Result<(), Halt> {
         let waits =
@@ -67,22 +40,17 @@ impl Driver {
                 until: None,
                 answer: None,
             };
-            self.insert_gate(gate, line.of_batch.then(|| BATCH.to_owned()), None).await?;
+            self.insert_gate(GateRecord { of_batch: line.of_batch, ..GateRecord::of(gate, None) }, None)
+                .await?;
         }
         self.show_gate().await
     }
 
-    async fn insert_gate(
-        &mut self,
-        mut gate: Gate,
-        ask: Option<String>,
-        execution: Option<String>,
-    ) -> Result<(), Halt> {
-        masking::gate(&self.mask, &mut gate);
-        let ask = ask.map(|ask| masking::keep_ask(&self.app.secrets, &self.mask, gate.id, &ask));
-        let record = GateRecord { gate, ask, execution, answered_at: None, delivered: false };
+    /// Stores a gate; `ask` is the agent's request as it is kept.
+    pub(super) async fn insert_gate(&self, mut record: GateRecord, ask: Option<String>) -> Result<(), Halt> {
+        masking::gate(&self.mask, &mut record.gate);
         let (store, run) = (self.app.store.clone(), self.record.run.id);
-        self.patiently(|| store.gate_insert(run, &record)).await.map(drop)
+        self.patiently(|| store.gate_insert(run, &record, ask.as_deref())).await.map(drop)
     }
 
     pub(super) async fn gates(&self) -> Result<Vec<GateRecord>, Halt> {
@@ -119,11 +87,13 @@ impl Driver {
         record: &GateRecord,
         answer: &str,
     ) -> Result<bool, Halt> {
-        let kept = |kept| masking::kept_ask(&self.app.secrets, record.gate.id, kept);
-        let ask = record.ask.as_deref().and_then(kept).as_deref().and_then(ask_of);
-        let Some(ask) = ask.filter(|_| record.execution.as_deref() == Some(execution)) else {
+        if record.execution.as_deref() != Some(execution) {
             return Ok(true);
-        };
+        }
+        let (store, id) = (self.app.store.clone(), record.gate.id);
+        let kept = self.patiently(|| store.gate_ask(id)).await?.flatten();
+        let ask = kept.and_then(|kept| masking::kept_ask(&self.app.secrets, id, &kept));
+        let Some(ask) = ask.as_deref().and_then(ask_of) else { return Ok(true) };
         let Ask { request_id, .. } = &ask;
         let input = Input::Answer { request_id: request_id.clone(), decision: ask.decide(answer) };
         match agent.input(execution, &input).await {
@@ -155,7 +125,7 @@ impl Driver {
     /// What the answer to a budget gate means.
     async fn obey(&mut self, record: &GateRecord, answer: &str) -> Result<(), Halt> {
         match (new_budget(answer), self.record.run.batch_id) {
-            (Some(limit), Some(batch)) if is_of_batch(record) => {
+            (Some(limit), Some(batch)) if record.of_batch => {
                 let app = self.app.clone();
                 self.patiently(|| app.store.batch_set_budget(batch, limit)).await?;
                 self.money.go_on();
@@ -175,10 +145,10 @@ impl Driver {
 
     /// A gate of the batch's budget that somebody has raised through another run of it answers itself.
     async fn recheck_batch(&mut self, record: &GateRecord) -> Result<(), Halt> {
-        let Some(batch) = self.record.run.batch_id.filter(|_| is_of_batch(record)) else { return Ok(()) };
+        let Some(batch) = self.record.run.batch_id.filter(|_| record.of_batch) else { return Ok(()) };
         let (store, run, id) = (self.app.store.clone(), self.record.run.id, record.gate.id);
-        let spending = self.patiently(|| store.batch_spending(batch)).await?.flatten();
-        if spending.is_none_or(|spending| spending.limit.is_none_or(|limit| spending.spent < limit)) {
+        let budget = self.patiently(|| store.batch_budget(batch)).await?.flatten();
+        if budget.is_none_or(|budget| budget.line(Some(0.0)).is_none()) {
             self.patiently(|| store.gate_answer(run, id, RAISED)).await?;
         }
         Ok(())
@@ -230,11 +200,6 @@ impl Driver {
     }
 }
 
-/// Whether the budget of the batch has opened it.
-pub(crate) fn is_of_batch(record: &GateRecord) -> bool {
-    record.ask.as_deref() == Some(BATCH)
-}
-
 /// How long a run has waited for people so far: the time in which any gate was open.
 pub(super) fn waited(gates: &[GateRecord], now: Timestamp) -> std::time::Duration {
     let mut spans: Vec<_> =
@@ -251,6 +216,6 @@ pub(super) fn waited(gates: &[GateRecord], now: Timestamp) -> std::time::Duratio
     sum
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }

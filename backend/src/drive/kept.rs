@@ -86,6 +86,12 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, 
     tokio::time::timeout(FETCH, asked).await.map_err(late)?
 }
 
+/// Whether so many bytes more fit beside the artifacts whose names begin like this.
+pub(super) fn has_room(artifacts: &[Artifact], name: &str, bytes: u64, room: u64) -> bool {
+    let like = artifacts.iter().filter(|artifact| artifact.name.starts_with(name));
+    like.fold(bytes, |sum, artifact| sum.saturating_add(artifact.bytes)) <= room
+}
+
 /// Whether it is a plain file name.
 fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

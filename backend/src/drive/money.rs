@@ -1,5 +1,8 @@
 //! The money of a run: what it has spent, where its line is, and the wait at that line.
 
+mod line;
+mod permit;
+
 use std::{sync::Arc, time::Duration};
 
 use api::{
@@ -9,32 +12,30 @@ use api::{
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{End, gates::is_of_batch};
+pub(super) use self::line::Line;
+use self::permit::OnItsWay;
+use super::End;
 use crate::{
-    app::talk::new_budget,
+    app::{App, talk::new_budget},
     broker::{Meter, Permit, Spent},
-    store::{GateRecord, RunPatch, RunRecord, RunWrite, Store},
+    budget::Budget,
+    store::{Error, GateRecord, RunPatch, RunRecord, RunWrite, Store},
+    tasks::Tasks,
 };
 
 /// How long the agent waits for its answer because the database is slow to take what it cost.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a call that waits for its batch looks again: another backend's calls ring no bell here.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The answer to a budget gate that ends the run.
 pub(super) const STOP: &str = "stop";
-
-/// A line that is reached: what to ask a person before another call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    /// The question.
-    pub(super) question: String,
-    /// Whether the batch's budget is meant, not the run's own.
-    pub(super) of_batch: bool,
-}
 
 /// What one run spends. Cheap to clone; clones are the same purse.
 #[derive(Clone)]
 pub(super) struct Money {
     store: Store,
+    tasks: Tasks,
     run: RunId,
     batch: Option<BatchId>,
     /// Of the lease it is written under.
@@ -44,16 +45,10 @@ pub(super) struct Money {
 
 #[derive(Clone, Debug)]
 struct Spending {
-    cost: Cost,
+    budget: Budget,
     usage: Usage,
-    /// In US dollars; `None` is no limit.
-    limit: Option<f64>,
-    /// A person has said that it may go on although a price is unknown.
-    unknown_accepted: bool,
-    /// How many calls are on their way.
-    calls: u32,
-    /// What the dearest call has cost so far, in US dollars.
-    dearest: f64,
+    /// Whether the last totals could not be stored.
+    unsaved: bool,
     /// Why a call waits for a person, if one does.
     blocked: Option<Line>,
     /// Why the run must end: a person has said stop, or the upstream takes no more calls.
@@ -62,24 +57,28 @@ struct Spending {
 
 impl Money {
     /// The purse of a run as it is stored: its cost so far, and the last limit a person has set.
-    pub(super) fn of(store: &Store, record: &RunRecord, gates: &[GateRecord]) -> Self {
+    pub(super) fn of(app: &App, record: &RunRecord, gates: &[GateRecord]) -> Self {
         let budget = |gate: &&GateRecord| gate.gate.kind == GateKind::Budget;
         let stopped = gates.iter().filter(budget).any(|gate| gate.gate.answer.as_deref() == Some(STOP));
-        let own = gates.iter().filter(budget).filter(|gate| !is_of_batch(gate));
+        let own = gates.iter().filter(budget).filter(|gate| !gate.of_batch);
         let raised = own.filter_map(|gate| new_budget(gate.gate.answer.as_deref()?)).reduce(f64::max);
         let run = &record.run;
+        let limit = run.task.budget_usd.map(|limit| raised.map_or(limit, |raised| limit.max(raised)));
         let spending = Spending {
-            cost: run.cost,
+            budget: Budget {
+                spent: run.cost.usd,
+                known: run.cost.known,
+                unknown_accepted: raised.is_some(),
+                ..Budget::new(limit)
+            },
             usage: run.usage,
-            limit: run.task.budget_usd.map(|limit| raised.map_or(limit, |raised| limit.max(raised))),
-            unknown_accepted: raised.is_some(),
-            calls: 0,
-            dearest: 0.0,
+            unsaved: false,
             blocked: None,
             over: stopped.then(stop),
         };
         Self {
-            store: store.clone(),
+            store: app.store.clone(),
+            tasks: app.tasks.clone(),
             run: run.id,
             batch: run.batch_id,
             fence: record.fence,
@@ -89,20 +88,20 @@ impl Money {
 
     /// Whether a call can come to wait for a person.
     pub(super) fn has_limit(&self) -> bool {
-        self.batch.is_some() || self.spending.borrow().limit.is_some()
+        self.batch.is_some() || self.spending.borrow().budget.limit.is_some()
     }
 
     /// What it has cost so far, and the tokens.
     pub(super) fn totals(&self) -> (Cost, Usage) {
         let spending = self.spending.borrow();
-        (spending.cost, spending.usage)
+        (Cost { usd: spending.budget.spent, known: spending.budget.known }, spending.usage)
     }
 
     /// A person has set a new limit.
     pub(super) fn raise(&self, limit: f64) {
         self.spending.send_modify(|spending| {
-            spending.limit = Some(limit);
-            spending.unknown_accepted = true;
+            spending.budget.limit = Some(limit);
+            spending.budget.unknown_accepted = true;
             spending.blocked = None;
         });
     }
@@ -139,65 +138,113 @@ impl Money {
         }
     }
 
-    /// Waits until one more call may leave; it is on its way when this returns.
-    async fn wait_for_room(&self) {
+    /// Waits until one more call may leave that costs at most so much (`None`: its price is unknown).
+    async fn wait_for_room(&self, most: Option<f64>) -> Result<OnItsWay, String> {
         let mut changes = self.spending.subscribe();
+        let mut bell = self.batch.map(|batch| self.store.batch_bell(batch));
         loop {
             changes.mark_unchanged();
-            let of_batch = self.batch_line().await;
-            let mut admitted = false;
-            self.spending.send_if_modified(|spending| {
-                let own = spending.question().map(|question| Line { question, of_batch: false });
-                let line = own.or(of_batch);
-                admitted = line.is_none() && spending.has_room();
-                spending.calls += u32::from(admitted);
-                let asks = line.is_some() && spending.blocked.is_none();
-                if asks {
-                    spending.blocked = line;
-                }
-                asks
-            });
-            if admitted {
-                return;
+            if let Some(bell) = &mut bell {
+                bell.mark_unchanged();
             }
-            // It cannot close: `self` holds the other end.
-            let _ = changes.changed().await;
+            let batch = self.batch_budget().await;
+            if let Some(way) = self.begin(most, batch.as_ref()) {
+                match batch.filter(|batch| batch.limit.is_some()) {
+                    None => return Ok(way),
+                    Some(_) => {
+                        if let Some(way) = way.hold(most).await? {
+                            return Ok(way);
+                        }
+                    }
+                }
+            }
+            let others = async {
+                match &mut bell {
+                    // It cannot close while it is listened to.
+                    Some(bell) => drop(tokio::time::timeout(LOOK, bell.changed()).await),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // It cannot close: `self` holds the other end.
+                _ = changes.changed() => {}
+                () = others => {}
+            }
         }
     }
 
-    /// The line of the batch, if it is reached. A database that is away stops nobody: what is spent meanwhile is
-    /// counted when it is back.
-    async fn batch_line(&self) -> Option<Line> {
-        let spending = self.store.batch_spending(self.batch?).await.ok()??;
-        let limit = spending.limit.filter(|limit| *limit <= spending.spent)?;
-        let question = format!(
-            "The batch has spent {:.4} of {limit:.4} US dollars. Raise its budget, or stop this run?",
-            spending.spent
-        );
-        Some(Line { question, of_batch: true })
+    /// One more call on its way, if the run and its batch have room for it. At the line a person is asked.
+    fn begin(&self, most: Option<f64>, batch: Option<&Budget>) -> Option<OnItsWay> {
+        let mut begun = None;
+        self.spending.send_if_modified(|spending| {
+            let of_batch = || Line::of_batch(batch?, most);
+            let line = Line::of_run(&spending.budget, most).or_else(of_batch);
+            let room = batch.is_none_or(|batch| batch.has_room(most)) && spending.budget.has_room(most);
+            if line.is_none() && room {
+                let reserve = spending.budget.reserve(most);
+                spending.budget.calls += 1;
+                spending.budget.held += reserve;
+                begun = Some(OnItsWay::new(self.clone(), reserve));
+            }
+            let asks = line.is_some() && spending.blocked.is_none();
+            if asks {
+                spending.blocked = line;
+            }
+            asks
+        });
+        begun
+    }
+
+    /// The budget of the batch, as soon as the database tells it.
+    async fn batch_budget(&self) -> Option<Budget> {
+        let batch = self.batch?;
+        loop {
+            match self.store.batch_budget(batch).await {
+                Ok(budget) => return budget,
+                Err(error) => {
+                    tracing::warn!(run.id = %self.run, %error, "a model call waits: the batch's budget cannot be read");
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+        }
     }
 
     async fn count(&self, call: Spent) {
         let Spent { model, usage, usd } = call;
         self.spending.send_modify(|spending| {
-            spending.cost.usd += usd.unwrap_or_default();
-            spending.dearest = spending.dearest.max(usd.unwrap_or_default());
-            spending.cost.known &= usd.is_some();
+            match usd {
+                Some(usd) => spending.budget.priced(usd),
+                None => spending.budget.known = false,
+            }
             let sum = &mut spending.usage;
             sum.input_tokens += usage.input_tokens;
             sum.output_tokens += usage.output_tokens;
             sum.cache_read_tokens += usage.cache_read_tokens;
             sum.cache_creation_tokens += usage.cache_creation_tokens;
+            spending.unsaved = true;
         });
+        // The driver writes the totals again at the end of the execution.
+        if !matches!(tokio::time::timeout(PATIENCE, self.save()).await, Ok(Ok(()))) {
+            tracing::warn!(run.id = %self.run, model, "what a model call cost could not be stored yet");
+        }
+    }
+
+    /// Stores the totals, if the last ones were not.
+    async fn save(&self) -> Result<(), Error> {
+        if !self.spending.borrow().unsaved {
+            return Ok(());
+        }
         let (cost, usage) = self.totals();
         let patch = RunPatch { cost: Some(cost), usage: Some(usage), ..RunPatch::default() };
         let mut write = RunWrite::of(self.run).patch(patch);
         write.fence = Some(self.fence);
-        let stored = self.store.run_write(write);
-        // The driver writes the totals again at the end of the execution.
-        if !matches!(tokio::time::timeout(PATIENCE, stored).await, Ok(Ok(_))) {
-            tracing::warn!(run.id = %self.run, model, "what a model call cost could not be stored yet");
-        }
+        self.store.run_write(write).await?;
+        self.spending.send_if_modified(|spending| {
+            // Another call may have been counted meanwhile.
+            spending.unsaved &= (spending.budget.spent, spending.budget.known) != (cost.usd, cost.known);
+            false
+        });
+        Ok(())
     }
 }
 
@@ -205,48 +252,13 @@ fn stop() -> End {
     End::new(Reason::BudgetExhausted, "The budget was used up, and a person said stop.")
 }
 
-impl Spending {
-    /// Whether one more call beside those on their way stays within the limit, if none is dearer than those
-    /// before. Alone a call may always leave: so a run goes over its limit by one call at most.
-    fn has_room(&self) -> bool {
-        let Some(limit) = self.limit else { return true };
-        let on_their_way = f64::from(self.calls + 1) * self.dearest;
-        self.calls == 0 || (0.0 < self.dearest && self.cost.usd + on_their_way <= limit)
-    }
-
-    /// What to ask a person before another call, if anything.
-    fn question(&self) -> Option<String> {
-        let limit = self.limit?;
-        if limit <= self.cost.usd {
-            return Some(format!(
-                "{:.4} of {limit:.4} US dollars are spent. Raise the budget, or stop?",
-                self.cost.usd
-            ));
-        }
-        (!self.cost.known && !self.unknown_accepted).then(|| {
-            format!(
-                "What a call has cost is unknown (the model has no price, or the answer was cut off), so the \
-                 budget of {limit:.4} US dollars cannot be held. Set a limit for what is known, or stop?"
-            )
-        })
-    }
-}
-
-/// A call on its way, until this is dropped.
-struct OnItsWay(Arc<watch::Sender<Spending>>);
-
-impl Drop for OnItsWay {
-    fn drop(&mut self) {
-        self.0.send_modify(|spending| spending.calls -= 1);
-    }
-}
-
 impl Meter for Money {
-    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>> {
-        Box::pin(async {
-            self.wait_for_room().await;
-            Ok(Box::new(OnItsWay(self.spending.clone())) as Permit)
-        })
+    fn has_limit(&self) -> bool {
+        self.has_limit()
+    }
+
+    fn admit(&self, most: Option<f64>) -> BoxFuture<'_, Result<Permit, String>> {
+        Box::pin(async move { self.wait_for_room(most).await.map(|way| Box::new(way) as Permit) })
     }
 
     fn spent(&self, call: Spent) -> BoxFuture<'_, ()> {
@@ -260,6 +272,3 @@ impl Meter for Money {
         self.spending.send_modify(|spending| spending.over = Some(End::new(Reason::AuthFailed, why)));
     }
 }
-
-#[cfg(test)]
-mod tests;

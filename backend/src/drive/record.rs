@@ -8,7 +8,7 @@ use api::{
 };
 
 use super::{Driver, Halt, masking, wait};
-use crate::store::{Error, RunPatch, RunWrite, Written};
+use crate::store::{Bounded, Error, RunPatch, RunWrite, Written};
 
 /// The longest pause between two tries to write.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -50,6 +50,8 @@ impl Driver {
     /// `Leave` when the process stops first.
     pub(super) async fn write(&mut self, mut write: RunWrite) -> Result<(), Halt> {
         masking::apply(&self.mask, &mut write);
+        // So much is kept in memory, too.
+        let write = Bounded::from(write);
         if let Some(written) = self.patiently(|| self.app.store.run_write(write.clone())).await? {
             self.remember(&write, written);
         }
@@ -61,6 +63,7 @@ impl Driver {
         let run = &mut self.record.run;
         run.state = written.state;
         run.last_seq = written.last_seq;
+        self.record.log_bytes = written.log_bytes;
         let RunPatch {
             instance_id,
             base_commit,

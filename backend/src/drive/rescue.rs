@@ -7,10 +7,12 @@ use api::{
     run::{Reason, RunDiff},
 };
 use futures::StreamExt;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Driver, End, Halt,
     boot::Booted,
+    lines,
     whereabouts::{self, UNCOMMITTED, but_for},
 };
 use crate::{
@@ -112,21 +114,27 @@ impl Driver {
         }
     }
 
+    /// What the agent has said until it was stopped, as far as there is room for it in the log.
     async fn last_lines(&mut self, agent: &Agent) -> Result<(), Halt> {
         let Some(execution) = self.record.execution.clone() else { return Ok(()) };
-        let last_lines = async {
+        let until = Instant::now() + LAST_LINES;
+        let opened = async {
             agent.cancel(&execution).await.ok()?;
-            let lines = agent.events(&execution, self.record.execution_n).await.ok()?;
-            let lines: Vec<ExecutionLine> = lines.filter_map(|line| async { line.ok() }).collect().await;
-            Some(lines)
+            agent.events(&execution, self.record.execution_n).await.ok()
         };
-        let lines = tokio::time::timeout(LAST_LINES, last_lines).await.ok().flatten().unwrap_or_default();
-        let kept: Vec<_> =
-            lines.into_iter().filter(|line| !matches!(line, ExecutionLine::End { .. })).collect();
-        match kept.iter().filter_map(ExecutionLine::n).next_back() {
-            Some(last) => self.store_lines(&execution, kept, last).await,
-            None => Ok(()),
+        let Some(lines) = timeout_at(until, opened).await.ok().flatten() else { return Ok(()) };
+        let mut batches = std::pin::pin!(lines::gathered(lines));
+        while self.log_is_full().is_none() && !self.app.room.borrow().holds(self.record.log_bytes) {
+            let Some((batch, _place)) = timeout_at(until, batches.next()).await.ok().flatten() else { break };
+            let is_kept = |line: &ExecutionLine| {
+                !matches!(line, ExecutionLine::End { .. } | ExecutionLine::Partial { .. })
+            };
+            let kept: Vec<_> = batch.into_iter().filter_map(Result::ok).filter(is_kept).collect();
+            if let Some(last) = kept.iter().filter_map(ExecutionLine::n).next_back() {
+                self.store_lines(&execution, kept, last).await?;
+            }
         }
+        Ok(())
     }
 
     /// Keeps everything since the base commit, for `runs.diff` after the container is gone.

@@ -9,7 +9,7 @@ use api::{
 use tokio::time::Instant;
 
 use super::{Driver, Halt};
-use crate::agent::Agent;
+use crate::{agent::Agent, store::PageLimit};
 
 /// How many of the newest events are searched for open tool calls.
 const SEARCHED: u32 = 200;
@@ -48,10 +48,7 @@ impl Driver {
         execution: &str,
         quiet: Duration,
     ) -> Result<(), Halt> {
-        let (store, run) = (self.app.store.clone(), self.record.run.id);
-        let after = (self.record.run.last_seq - i64::from(SEARCHED)).max(0);
-        let events = self.patiently(|| store.event_list(run, after, SEARCHED)).await?;
-        let open = open_calls(&events.unwrap_or_default());
+        let open = self.open_calls().await?;
         let open = if open.is_empty() {
             "no tool call is open".to_owned()
         } else {
@@ -74,11 +71,34 @@ impl Driver {
     }
 }
 
-/// The tools that were called and have not answered, by name.
-fn open_calls(events: &[Event]) -> Vec<String> {
-    let mut open: Vec<(String, String)> = Vec::new();
-    for event in events {
-        let EventBody::Agent(line) = &event.body else { continue };
+impl Driver {
+    /// The tools that were called and have not answered, by name, as far as the newest events tell.
+    async fn open_calls(&self) -> Result<Vec<String>, Halt> {
+        let (store, run) = (self.app.store.clone(), self.record.run.id);
+        let mut after = (self.record.run.last_seq - i64::from(SEARCHED)).max(0);
+        let mut open = Open::default();
+        loop {
+            // What is long is not read: the name of its call may stay open.
+            let read =
+                self.patiently(|| store.event_page_short(run, after, PageLimit::list(SEARCHED))).await?;
+            let Some((page, last)) = read else { break };
+            page.events.iter().filter_map(|stored| stored.event().ok()).for_each(|event| open.heed(&event));
+            if page.is_last || last == after {
+                break;
+            }
+            after = last;
+        }
+        Ok(open.names())
+    }
+}
+
+/// The tools that were called and have not answered: the ids of the calls and the names.
+#[derive(Default)]
+struct Open(Vec<(String, String)>);
+
+impl Open {
+    fn heed(&mut self, event: &Event) {
+        let EventBody::Agent(line) = &event.body else { return };
         let calls = matches!(
             line.r#type,
             AgentLineType::ToolUse
@@ -87,18 +107,21 @@ fn open_calls(events: &[Event]) -> Vec<String> {
                 | AgentLineType::Subagent
         );
         if !calls {
-            continue;
+            return;
         }
-        let Reading::Line { blocks, .. } = claude::read(&line.raw) else { continue };
+        let Reading::Line { blocks, .. } = claude::read(&line.raw) else { return };
         for block in blocks {
             match block {
-                Block::ToolUse { id, name, .. } => open.push((id, name)),
-                Block::ToolResult { id, .. } => open.retain(|(known, _)| *known != id),
+                Block::ToolUse { id, name, .. } => self.0.push((id, name)),
+                Block::ToolResult { id, .. } => self.0.retain(|(known, _)| *known != id),
                 _ => {}
             }
         }
     }
-    open.into_iter().map(|(_, name)| name).collect()
+
+    fn names(self) -> Vec<String> {
+        self.0.into_iter().map(|(_, name)| name).collect()
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +129,12 @@ mod tests {
     use api::{Timestamp, event::AgentLine};
 
     use super::*;
+
+    fn open_calls(events: &[Event]) -> Vec<String> {
+        let mut open = Open::default();
+        events.iter().for_each(|event| open.heed(event));
+        open.names()
+    }
 
     fn line(r#type: AgentLineType, content: &str) -> Event {
         let raw = format!(r#"{{"type":"assistant","message":{{"content":[{content}]}}}}"#);

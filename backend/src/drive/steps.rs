@@ -10,7 +10,13 @@ use api::{
     task::Step,
 };
 
-use super::{Driver, End, Halt, boot::Booted, execution::insist, feedback::Feedback, verdict};
+use super::{
+    Driver, End, Halt,
+    boot::Booted,
+    execution::{insist, session_id},
+    feedback::Feedback,
+    verdict,
+};
 use crate::{
     agent::{Agent, Error},
     store::RunPatch,
@@ -103,7 +109,7 @@ impl Driver {
         self.push(agent, PUSH_STALL_SECONDS).await
     }
 
-    /// Commits the work and has it checked. Answers what the agent has to put right, if anything.
+    /// Commits the work and has it checked. Returns what the agent has to put right, if anything.
     async fn review(&mut self, agent: &Agent, step: &Step, attempt: u32) -> Result<Option<Feedback>, Halt> {
         // Before the checks, so that they judge what is committed and leave nothing of their own in it.
         let (head, objections) = self.commit(agent, &step.title()).await?;
@@ -160,12 +166,13 @@ impl Driver {
     async fn account(&mut self, exit: &Exit) -> Result<(), Halt> {
         let (cost, usage) = self.money.totals();
         let agent_session = exit.result.as_ref().and_then(|result| result.session_id.clone());
+        let agent_session = agent_session.and_then(session_id);
         let patch = RunPatch { cost: Some(cost), usage: Some(usage), agent_session, ..RunPatch::default() };
         let write = self.change().patch(patch);
         self.write(write).await
     }
 
-    /// Runs the step's checks of this commit. Answers the one that did not pass, if any.
+    /// Runs the step's checks of this commit. Returns the one that did not pass, if any.
     async fn checks(
         &mut self,
         agent: &Agent,

@@ -6,6 +6,8 @@ use api::{
     run::Reason,
 };
 
+use futures::future::try_join_all;
+
 use super::{Driver, End, Halt, wait};
 use crate::app::repository::{parse, refs};
 
@@ -13,6 +15,30 @@ use crate::app::repository::{parse, refs};
 const TOLD: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Driver {
+    /// Whether the servers of the run's repositories are ones that this server connects to.
+    ///
+    /// # Errors
+    /// The run's end, with the repository and the remedy.
+    pub(super) async fn check_addresses(&self) -> Result<(), Halt> {
+        let (run, broker) = (&self.record.run, &self.app.broker);
+        let submodules = run.task.submodules.iter().enumerate();
+        let submodules = submodules.map(|(at, submodule)| (format!("submodules[{at}]"), submodule));
+        let all = [("repository".to_owned(), &run.repository)].into_iter().chain(submodules);
+        let checks = all.map(|(field, repository)| async move {
+            // What cannot be read is told where it is used.
+            let Ok(url) = parse(repository) else { return Ok(()) };
+            broker.check_resolved(&url).await.map_err(|why| format!("{field}: {why}"))
+        });
+        tokio::select! {
+            biased;
+            () = self.driven.cancel.cancelled() => Err(End::cancelled().into()),
+            () = self.leave.cancelled() => Err(Halt::Leave),
+            checked = try_join_all(checks) => {
+                checked.map(drop).map_err(|why| End::new(Reason::InvalidConfiguration, why).into())
+            }
+        }
+    }
+
     /// Asks the repository's server; again for two minutes when it is in trouble.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::{
 const WHOSE: u16 = 409;
 
 impl Driver {
-    /// Takes the agent's work out of the workspace. Answers the newest commit, and what the agent has to put right
+    /// Takes the agent's work out of the workspace. Returns the newest commit, and what the agent has to put right
     /// first.
     pub(super) async fn commit(
         &mut self,

@@ -1,21 +1,20 @@
 //! Masking a line of JSON: a secret may begin or end inside an escape, and what was JSON must stay JSON.
 
-use aho_corasick::AhoCorasick;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::Mask;
+use super::{Found, Mask};
 
 /// The line without secrets.
-pub(super) fn masked(mask: &Mask, search: &AhoCorasick, line: &str) -> String {
+pub(super) fn masked(mask: &Mask, found: Vec<Found>, line: &str) -> String {
     let (mut masked, mut done) = (String::with_capacity(line.len()), 0);
-    for found in search.find_iter(line) {
+    for found in found {
         // Escapes that the secret cuts go as a whole.
-        let (start, end) = (found.start(), found.end());
+        let (start, end) = (found.start, found.end);
         let start = escape_around(line.as_bytes(), start).map_or(start, |escape| escape.0).max(done);
         let end = escape_around(line.as_bytes(), end).map_or(end, |escape| escape.1);
         masked.push_str(line.get(done..start).unwrap_or_default());
-        masked.push_str(mask.replacement(found.pattern().as_usize()));
+        masked.push_str(mask.replacement(found.pattern));
         done = end.max(done);
     }
     masked.push_str(line.get(done..).unwrap_or_default());

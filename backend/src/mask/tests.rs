@@ -70,6 +70,35 @@ fn each_spelling_becomes_the_name() {
 }
 
 #[test]
+fn letters_that_need_no_escape_and_have_one_are_found() {
+    let mask = mask(&[("A", "hunter2-hunter2")]);
+    let escaped = |every: usize, slashes: &str, upper: bool| {
+        let letters = "hunter2-hunter2".chars().enumerate().map(|(n, letter)| {
+            let code = u32::from(letter);
+            match (n % every == 0, upper) {
+                (false, _) => letter.to_string(),
+                (true, false) => format!("{slashes}u{code:04x}"),
+                (true, true) => format!("{slashes}u{code:04X}"),
+            }
+        });
+        letters.collect::<String>()
+    };
+    for every in 1..6 {
+        for slashes in [r"\", r"\\", r"\\\\"] {
+            for upper in [false, true] {
+                let spelled = escaped(every, slashes, upper);
+                let line = format!(r#"{{"text":"a {spelled} b","n":1}}"#);
+                assert_eq!(mask.json(&line), r#"{"text":"a [secret A] b","n":1}"#, "{line}");
+                assert_eq!(mask.text(&spelled), "[secret A]");
+                assert_eq!(&*mask.bytes(spelled.as_bytes()), b"[secret A]");
+            }
+        }
+    }
+    let innocent = r#"{"text":"a \u0068unter2 b \\u0041"}"#;
+    assert_eq!(mask.json(innocent), innocent, "nothing else is changed");
+}
+
+#[test]
 fn base64_is_found_wherever_it_begins() {
     let value = "correct horse battery";
     let mask = mask(&[("A", value)]);
@@ -217,4 +246,29 @@ proptest! {
             prop_assert!(!read.contains(&value), "{masked}");
         }
     }
+}
+
+#[test]
+fn a_long_text_is_searched_in_pieces_and_nothing_between_them_is_missed() {
+    let secret = Secret::new("hunter2-and-more");
+    let mask = Mask::new([("PASSWORD", &secret)]);
+    let escaped: String =
+        secret.expose().chars().map(|letter| format!("\\u{:04X}", u32::from(letter))).collect();
+    for value in [secret.expose(), escaped.as_str()] {
+        for at in [WINDOW - 150, WINDOW - 7, WINDOW, WINDOW + 1, 2 * WINDOW + 3] {
+            let text = format!("{}{value}{}", "é".repeat(at / 2), "y".repeat(WINDOW));
+            let masked = mask.text(&text);
+            assert_eq!(masked.matches("[secret PASSWORD]").count(), 1, "{at}");
+            assert_eq!(masked.len(), text.len() - value.len() + "[secret PASSWORD]".len(), "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_text_of_nothing_but_secrets_does_not_grow_without_end() {
+    let secret = Secret::new("eight..8");
+    let mask = Mask::new([("A_NAME_THAT_IS_MUCH_LONGER_THAN_ITS_VALUE", &secret)]);
+    let text = secret.expose().repeat(1 << 18);
+    assert!(mask.text(&text).len() < text.len());
+    assert!(!mask.text(&text).contains(secret.expose()));
 }

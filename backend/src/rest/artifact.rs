@@ -8,20 +8,38 @@ use axum::{
     response::IntoResponse,
 };
 
-use super::{Answer, refuse, run_id};
-use crate::{app::App, server::Refusal};
+use super::{Answer, pieces, refuse, run_id};
+use crate::{
+    app::{App, follow::pump::PATIENCE},
+    server::Refusal,
+};
 
 pub(super) async fn artifact(State(app): State<App>, Path((id, name)): Path<(String, String)>) -> Answer {
     let id = run_id(&id)?;
     app.run_by_id(id).await.map_err(refuse)?;
-    let content = app.store.artifact_get(id, &name).await.map_err(|error| refuse(error.into()))?;
+    let content = app.store.artifact_held(id, &name).await.map_err(|error| refuse(error.into()))?;
     let missing = || Refusal(ApiError::NotFound { what: "artifact".to_owned(), id: name.clone() });
     let content = content.ok_or_else(missing)?;
     let headers = [
         (header::CONTENT_TYPE, content_type(&name)),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file_name(&name))),
+        (header::CONTENT_LENGTH, content.bytes().len().to_string()),
     ];
-    Ok((headers, content).into_response())
+    let (pieces, body) = pieces::body(1, PATIENCE);
+    app.tasks.spawn("artifact", move |stop| async move {
+        let sending = async {
+            let taken = pieces.offer_long(content.bytes(), || content.is_wanted()).await;
+            drop(content);
+            if taken.is_ok() {
+                pieces.finish(None).await;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = sending => {}
+        }
+    });
+    Ok((headers, body).into_response())
 }
 
 fn content_type(name: &str) -> String {

@@ -9,12 +9,15 @@ use api::{
     run::Overrides,
 };
 use jsonrpsee::{
-    PendingSubscriptionSink,
+    Extensions, PendingSubscriptionSink,
     core::{SubscriptionResult, async_trait},
 };
 
 use super::pump;
-use crate::app::{App, CreateBatch, watch};
+use crate::{
+    app::{App, CreateBatch, watch},
+    auth,
+};
 
 pub(super) struct Batches(pub(super) App);
 
@@ -22,6 +25,7 @@ pub(super) struct Batches(pub(super) App);
 impl BatchesApiServer for Batches {
     async fn create(
         &self,
+        who: &Extensions,
         task_id: TaskId,
         repositories: Vec<String>,
         r#ref: Option<String>,
@@ -39,6 +43,7 @@ impl BatchesApiServer for Batches {
             concurrency,
             stop_after_failures,
             budget_usd,
+            caller: auth::caller(who),
             idempotency_key,
             overrides,
         };

@@ -9,7 +9,7 @@ use api::{
     run::{Outcome, Overrides, Run, RunDiff, RunState},
 };
 use jsonrpsee::{
-    PendingSubscriptionSink,
+    Extensions, PendingSubscriptionSink,
     core::{SubscriptionResult, async_trait},
 };
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::pump;
 use crate::{
     app::{App, CreateRun, follow},
+    auth,
     store::RunFilter,
 };
 
@@ -26,6 +27,7 @@ pub(super) struct Runs(pub(super) App);
 impl RunsApiServer for Runs {
     async fn create(
         &self,
+        who: &Extensions,
         task_id: TaskId,
         repository: String,
         r#ref: Option<String>,
@@ -33,7 +35,8 @@ impl RunsApiServer for Runs {
         overrides: Option<Overrides>,
     ) -> Result<Run, ApiError> {
         let overrides = overrides.unwrap_or_default();
-        let create = CreateRun { task_id, repository, r#ref, idempotency_key, overrides };
+        let caller = auth::caller(who);
+        let create = CreateRun { task_id, repository, r#ref, caller, idempotency_key, overrides };
         self.0.whole(|app| async move { app.run_create(create).await }).await
     }
 

@@ -26,10 +26,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
+    answers::{self, Answers},
     jsonrpc::{LARGEST_ANSWER, Limits},
     rates::{Rates, Who, Working},
 };
-use crate::{audit::Audit, auth::Identity, metrics};
+use crate::{audit::Audit, auth::Identity, metrics, room::Place};
 
 /// Registers `rpc.discover`: the OpenRPC document of every method.
 ///
@@ -60,6 +61,8 @@ pub(super) struct Around {
     pub(super) rates: Rates,
     /// Where calls that change something are noted.
     pub(super) audit: Audit,
+    /// What all answers on their way may take of the memory.
+    pub(super) answers: Answers,
 }
 
 impl<S> Calls<S> {
@@ -110,8 +113,20 @@ impl<S> Calls<S> {
     }
 }
 
-impl<S> RpcServiceT for Calls<S>
-where
+/// jsonrpsee's own service.
+pub(super) trait Inner:
+    RpcServiceT<
+        MethodResponse = MethodResponse,
+        BatchResponse = MethodResponse,
+        NotificationResponse = MethodResponse,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Inner for S where
     S: RpcServiceT<
             MethodResponse = MethodResponse,
             BatchResponse = MethodResponse,
@@ -119,39 +134,62 @@ where
         > + Clone
         + Send
         + Sync
-        + 'static,
+        + 'static
 {
-    type MethodResponse = MethodResponse;
-    type NotificationResponse = MethodResponse;
-    type BatchResponse = MethodResponse;
+}
 
-    fn call<'a>(&self, mut request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let this = self.clone();
+impl<S: Inner> Calls<S> {
+    /// Answers a call. One that is no part of a batch waits for a place of its own, which comes with its answer.
+    async fn answer(
+        &self,
+        mut request: Request<'_>,
+        answers: Option<&Answers>,
+    ) -> (MethodResponse, Option<Place>) {
         // jsonrpsee takes no parameters at all for an empty list of them, and then misses the optional ones.
         if request.params.as_deref().is_none_or(|params| matches!(params.get().trim(), "[]" | "null")) {
             request.params = RawValue::from_string("{}".to_owned()).ok().map(Cow::Owned);
         }
+        let started = Instant::now();
+        let (method, id) = (request.method.clone(), request.id.clone());
+        let params = request.params.as_deref().map(|params| params.get());
+        let (who, target) = (request.extensions().clone(), record::target(&method, params));
+        let checked = self.begin(&who).and_then(|working| {
+            rpc::check_params(&method, params).map_err(|error| without_value(&method, error))?;
+            Ok(working)
+        });
+        let (response, place) = match checked {
+            Ok(_working) => {
+                let place = match answers {
+                    Some(answers) => answers.place(&method).await,
+                    None => None,
+                };
+                (self.inner.call(request).await, place)
+            }
+            Err(error) => (MethodResponse::error(request.id, error), None),
+        };
+        let response = self.shape(&method, id, response);
+        self.note(&method, target, &who, &response).await;
+        let took = started.elapsed();
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let code = response.as_error_code().unwrap_or(0);
+        let known = self.methods.method(&method).is_some();
+        metrics::called(known.then_some(&*method), code, took);
+        tracing::debug!(rpc.method = %method, rpc.code = code, duration_ms, "answered {method}");
+        (response, place)
+    }
+}
+
+impl<S: Inner> RpcServiceT for Calls<S> {
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let this = self.clone();
         async move {
-            let started = Instant::now();
-            let (method, id) = (request.method.clone(), request.id.clone());
-            let params = request.params.as_deref().map(|params| params.get());
-            let (who, target) = (request.extensions().clone(), record::target(&method, params));
-            let checked = this.begin(&who).and_then(|working| {
-                rpc::check_params(&method, params).map_err(|error| without_value(&method, error))?;
-                Ok(working)
-            });
-            let response = match checked {
-                Ok(_working) => this.inner.call(request).await,
-                Err(error) => MethodResponse::error(request.id, error),
-            };
-            let response = this.shape(&method, id, response);
-            this.note(&method, target, &who, &response).await;
-            let took = started.elapsed();
-            let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            let code = response.as_error_code().unwrap_or(0);
-            let known = this.methods.method(&method).is_some();
-            metrics::called(known.then_some(&*method), code, took);
-            tracing::debug!(rpc.method = %method, rpc.code = code, duration_ms, "answered {method}");
+            let who = request.extensions().clone();
+            let (response, place) = this.answer(request, Some(&this.around.answers)).await;
+            answers::leave(&who, response.as_ref().len(), place);
             response
         }
     }
@@ -160,11 +198,19 @@ where
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
-            let mut answers = BatchResponseBuilder::new_with_limit(this.around.limits.body as usize);
-            let mut notified = false;
+            let mut gathered = BatchResponseBuilder::new_with_limit(this.around.limits.body as usize);
+            let (mut notified, mut who) = (false, Extensions::new());
+            let methods = batch.iter().filter_map(|entry| match entry {
+                Ok(BatchEntry::Call(request)) => Some(&*request.method),
+                _ => None,
+            });
+            let place = this.around.answers.place_of_batch(methods).await;
             for entry in batch {
                 let response = match entry {
-                    Ok(BatchEntry::Call(request)) => this.call(request).await,
+                    Ok(BatchEntry::Call(request)) => {
+                        who = request.extensions().clone();
+                        this.answer(request, None).await.0
+                    }
                     Ok(BatchEntry::Notification(notification)) => {
                         this.notification(notification).await;
                         notified = true;
@@ -175,14 +221,16 @@ where
                         MethodResponse::error(id, error)
                     }
                 };
-                if let Err(too_large) = answers.append(response) {
+                if let Err(too_large) = gathered.append(response) {
                     return too_large;
                 }
             }
-            match answers.is_empty() && notified {
-                true => MethodResponse::notification(),
-                false => MethodResponse::from_batch(answers.finish()),
+            if gathered.is_empty() && notified {
+                return MethodResponse::notification();
             }
+            let response = MethodResponse::from_batch(gathered.finish());
+            answers::leave(&who, response.as_ref().len(), place);
+            response
         }
     }
 

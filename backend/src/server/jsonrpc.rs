@@ -21,17 +21,17 @@ use jsonrpsee::{
 use tower::ServiceExt;
 
 use super::{
+    answers::Answers,
     calls::{Around, Calls},
     rates::Rates,
     refuse,
 };
 use crate::{audit::Audit, config::Http};
 
-/// The largest answer, in bytes: one line of the agent, up to 64 MiB, in JSON up to six times that. A page of
-/// events ends with the first that does not fit, so no line can make a run's log unreadable.
-pub(super) const LARGEST_ANSWER: u32 = 512 << 20;
+/// The largest answer, in bytes.
+pub(super) const LARGEST_ANSWER: u32 = 64 << 20;
 /// Messages that wait for one slow socket. They are held per connection, and an event may be large.
-const BUFFER: u32 = 256;
+const BUFFER: u32 = 32;
 /// Calls in one batch.
 const BATCH: u32 = 100;
 /// How much of a request that is too large is read and thrown away, so that its sender hears why: one that
@@ -49,7 +49,7 @@ pub(super) fn route(
     stop: StopHandle,
 ) -> MethodRouter {
     let limits = Limits::of(http);
-    let around = Around { limits, rates, audit };
+    let around = Around { limits, rates, audit, answers: Answers::new() };
     let known = methods.clone();
     let calls =
         RpcServiceBuilder::new().layer_fn(move |inner| Calls::new(inner, known.clone(), around.clone()));

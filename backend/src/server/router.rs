@@ -47,13 +47,15 @@ pub(super) fn build(parts: Parts, stop: StopHandle, tasks: &Tasks) -> Router {
     let open = Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready).with_state(Arc::new(Readily::new(ready))))
-        .route("/api/login", post(auth::login).layer(DefaultBodyLimit::max(LOGIN)).with_state(gate))
         .fallback_service(get(ui::serve))
         .layer(from_fn_with_state(rates, rates::limit));
+    // Apart from the rest, so that nobody's requests keep the right token from signing in.
+    let login = post(auth::login).layer(DefaultBodyLimit::max(LOGIN)).with_state(gate);
 
     // The last layer is the outermost: even a refused request gets the headers.
     signed_in
         .merge(open)
+        .route("/api/login", login)
         .layer(from_fn_with_state(Arc::new(Guard::new(&http)), guard::watch))
         .layer(map_response(headers::add))
 }

@@ -1,12 +1,17 @@
 //! Artifacts: bytes kept of a run, by name.
 
 use api::{Timestamp, id::RunId};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func, OnConflict},
+};
 
 use super::{
     Error, Store,
     entity::{artifact, micros},
 };
+use crate::room::Place;
 
 impl Store {
     /// Keeps these bytes of a run under a name; the same name again replaces them.
@@ -34,8 +39,39 @@ impl Store {
     /// # Errors
     /// `Database` when they cannot be read.
     pub async fn artifact_get(&self, run: RunId, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.artifact_held(run, name).await?.map(|held| held.bytes))
+    }
+
+    /// The same, read as soon as there is room for them among the long texts that readers have in memory.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be read.
+    pub(crate) async fn artifact_held(&self, run: RunId, name: &str) -> Result<Option<Held>, Error> {
         let find = artifact::Entity::find().filter(artifact::Column::RunId.eq(run.0));
-        let row = find.filter(artifact::Column::Name.eq(name)).one(&self.read).await?;
-        Ok(row.map(|row| row.content))
+        let find = find.filter(artifact::Column::Name.eq(name));
+        let size = Func::cust("octet_length").arg(Expr::col(artifact::Column::Content));
+        let size = find.clone().select_only().column_as(Expr::expr(size).cast_as("BIGINT"), "size");
+        let Some(size) = size.into_tuple::<i64>().one(&self.read).await? else { return Ok(None) };
+        let place = self.large.place(usize::try_from(size).unwrap_or(usize::MAX)).await?;
+        let row = find.one(&self.read).await?;
+        Ok(row.map(|row| Held { bytes: row.content, place }))
+    }
+}
+
+/// Bytes in memory, and their place.
+pub(crate) struct Held {
+    bytes: Vec<u8>,
+    place: Place,
+}
+
+impl Held {
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether somebody waits for the room that they take.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.place.is_wanted()
     }
 }

@@ -63,7 +63,7 @@ impl Store {
         Ok(super::runs::page(items, limit, |entry: &AuditEntry| entry.id.to_string()))
     }
 
-    /// Removes what is older than this moment, a part at a time. Answers how many went; 0 when none is left.
+    /// Removes what is older than this moment, a part at a time. Returns how many went; 0 when none is left.
     ///
     /// # Errors
     /// `Database` when they cannot be removed.

@@ -2,6 +2,7 @@
 //!
 //! A batch, all its runs and the first event of each are one transaction: a crash leaves all of it or nothing.
 
+mod budget;
 mod rollup;
 
 use api::{
@@ -13,12 +14,13 @@ use api::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, Query, SimpleExpr},
+    sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
+pub use self::budget::Held;
 use super::{
-    Error, Store,
+    Error, OnceKey, Store,
     entity::{batch, micros, run, to_json},
     runs,
     writes::Transaction,
@@ -50,28 +52,17 @@ pub struct NewBatch {
     pub budget_usd: Option<f64>,
 }
 
-/// What the runs of a batch have cost, and may cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spending {
-    /// In US dollars; `None` is no limit.
-    pub limit: Option<f64>,
-    /// What is known to be spent, retried runs included, in US dollars.
-    pub spent: f64,
-    /// Whether that is all.
-    pub known: bool,
-}
-
 impl Store {
     /// Stores a batch with its queued runs, or nothing. With an idempotency key that is known already, stores
     /// nothing and answers the batch that has it.
     ///
     /// # Errors
-    /// `Database` when it cannot be written.
+    /// `Database` when it cannot be written; `OtherRequest` when the key is that of another request.
     pub async fn batch_insert(
         &self,
         new: &NewBatch,
         runs: &[Run],
-        key: Option<&str>,
+        key: Option<&OnceKey>,
     ) -> Result<BatchId, Error> {
         if let Some(known) = self.batch_by_key(key).await? {
             return Ok(known);
@@ -83,7 +74,7 @@ impl Store {
         }
     }
 
-    async fn try_insert(&self, new: &NewBatch, runs: &[Run], key: Option<&str>) -> Result<(), Error> {
+    async fn try_insert(&self, new: &NewBatch, runs: &[Run], key: Option<&OnceKey>) -> Result<(), Error> {
         let small = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let row = batch::ActiveModel {
             id: Set(new.id.0),
@@ -94,8 +85,11 @@ impl Store {
             stop_after_failures: Set(new.stop_after_failures.map(small)),
             budget_usd: Set(new.budget_usd),
             stopped: Set(None),
-            idempotency_key: Set(key.map(str::to_owned)),
+            idempotency_key: Set(key.map(|key| key.name().to_owned())),
+            asked: Set(key.and_then(OnceKey::asked).map(str::to_owned)),
             created_at: Set(micros(Timestamp::now())),
+            dearest_usd: Set(None),
+            unknown_accepted: Set(false),
         };
         let transaction = self.write.begin().await?;
         batch::Entity::insert(row).exec_without_returning(&transaction).await?;
@@ -106,13 +100,15 @@ impl Store {
     /// The batch that was made with this key.
     ///
     /// # Errors
-    /// `Database` when it cannot be read.
-    pub async fn batch_by_key(&self, key: Option<&str>) -> Result<Option<BatchId>, Error> {
+    /// `Database` when it cannot be read; `OtherRequest` when the key is that of another request.
+    pub async fn batch_by_key(&self, key: Option<&OnceKey>) -> Result<Option<BatchId>, Error> {
         let Some(key) = key else { return Ok(None) };
-        let find = batch::Entity::find().select_only().column(batch::Column::Id);
-        let id: Option<Uuid> =
-            find.filter(batch::Column::IdempotencyKey.eq(key)).into_tuple().one(&self.read).await?;
-        Ok(id.map(BatchId))
+        let find = batch::Entity::find().select_only().columns([batch::Column::Id, batch::Column::Asked]);
+        let find = find.filter(batch::Column::IdempotencyKey.eq(key.name()));
+        let known: Option<(Uuid, Option<String>)> = find.into_tuple().one(&self.read).await?;
+        let Some((id, asked)) = known else { return Ok(None) };
+        key.check(asked.as_deref())?;
+        Ok(Some(BatchId(id)))
     }
 
     /// Adds runs that repeat others of a batch and lifts its stop, in one transaction. Answers `false`, and
@@ -121,8 +117,8 @@ impl Store {
     /// # Errors
     /// `Database` when it cannot be written.
     pub async fn batch_repeat(&self, id: BatchId, runs: &[Run]) -> Result<bool, Error> {
-        let key = |run: &Run| run.retry_of.map(|old| format!("batch-retry-of-{old}"));
-        let keys: Vec<String> = runs.iter().filter_map(key).collect();
+        let key = |run: &Run| run.retry_of.map(|old| OnceKey::own(format!("batch-retry-of-{old}")));
+        let keys: Vec<String> = runs.iter().filter_map(key).map(|key| key.name().to_owned()).collect();
         match self.try_repeat(id, runs, key).await {
             Ok(()) => Ok(true),
             Err(error) => {
@@ -138,7 +134,7 @@ impl Store {
         &self,
         id: BatchId,
         runs: &[Run],
-        key: impl Fn(&Run) -> Option<String> + Send,
+        key: impl Fn(&Run) -> Option<OnceKey> + Send,
     ) -> Result<(), Error> {
         let transaction = self.write.begin().await?;
         insert_runs(&transaction, runs, key).await?;
@@ -202,40 +198,6 @@ impl Store {
         Ok(count.unwrap_or_default().unsigned_abs())
     }
 
-    /// What a batch may cost and what its runs have cost so far. One look at an index; `None` when there is
-    /// no such batch.
-    ///
-    /// # Errors
-    /// `Database` when it cannot be read.
-    pub async fn batch_spending(&self, id: BatchId) -> Result<Option<Spending>, Error> {
-        let of = |what: &'static str| -> SimpleExpr {
-            Expr::cust(format!("(SELECT {what} FROM runs WHERE runs.batch_id = batches.id)"))
-        };
-        let row: Option<(Option<f64>, f64, i64)> = batch::Entity::find()
-            .select_only()
-            .column(batch::Column::BudgetUsd)
-            .column_as(of(SPENT), "spent")
-            .column_as(of(UNKNOWN), "unknown")
-            .filter(batch::Column::Id.eq(id.0))
-            .into_tuple()
-            .one(&self.read)
-            .await?;
-        Ok(row.map(|(limit, spent, unknown)| Spending { limit, spent, known: unknown == 0 }))
-    }
-
-    /// Sets what all runs of a batch together may cost, in US dollars.
-    ///
-    /// # Errors
-    /// `Database` when it cannot be written.
-    pub async fn batch_set_budget(&self, id: BatchId, limit: f64) -> Result<(), Error> {
-        batch::Entity::update_many()
-            .col_expr(batch::Column::BudgetUsd, Expr::value(limit))
-            .filter(batch::Column::Id.eq(id.0))
-            .exec(&self.write)
-            .await?;
-        Ok(())
-    }
-
     /// The runs of a batch that wait at a gate.
     ///
     /// # Errors
@@ -281,7 +243,7 @@ fn set_stopped(id: BatchId, why: Option<&str>) -> sea_orm::UpdateMany<batch::Ent
 pub(super) async fn insert_runs(
     transaction: &Transaction,
     runs: &[Run],
-    key: impl Fn(&Run) -> Option<String> + Send,
+    key: impl Fn(&Run) -> Option<OnceKey> + Send,
 ) -> Result<(), Error> {
     let first = StateChange { state: RunState::Queued, outcome: None, reason: None, detail: None };
     let first = to_json("event", &first)?;
@@ -290,7 +252,7 @@ pub(super) async fn insert_runs(
         let mut events = Query::insert();
         events.into_table("run_events").columns(["run_id", "seq", "at", "kind", "data"]);
         for run in chunk {
-            let mut row = runs::row(run, key(run).as_deref())?;
+            let mut row = runs::row(run, key(run).as_ref())?;
             row.last_seq = Set(1);
             rows.push(row);
             let at = micros(run.created_at);

@@ -13,13 +13,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use api::id::RunId;
+use api::id::{BatchId, RunId};
 use tokio::sync::{broadcast, watch};
 
 use super::{
     Error,
     entity::run_event::Row,
     events::{EventPage, StoredEvent},
+    large::LARGE,
 };
 use tail::Tail;
 
@@ -45,6 +46,7 @@ pub(crate) struct Bells {
     partials: Mutex<HashMap<RunId, broadcast::Sender<Partial>>>,
     changes: broadcast::Sender<RunId>,
     remote: broadcast::Sender<RunId>,
+    batches: Mutex<HashMap<BatchId, watch::Sender<()>>>,
 }
 
 /// What leads to the followers of one run.
@@ -60,6 +62,7 @@ impl Default for Bells {
             partials: Mutex::default(),
             changes: broadcast::channel(CHANGES).0,
             remote: broadcast::channel(CHANGES).0,
+            batches: Mutex::default(),
         }
     }
 }
@@ -97,7 +100,9 @@ impl Bells {
             let run = rows[0].run;
             let followed = lock(&self.events).get(&run).is_some_and(|line| 0 < line.bell.receiver_count());
             // Made outside of the lock, and only for someone. What cannot be made is read from the database.
-            let new = if followed {
+            // A long text is not kept: its followers share one.
+            let short = rows.iter().all(|row| row.body.data.len() <= LARGE);
+            let new = if followed && short {
                 rows.iter().map(|row| Ok(Arc::new(row.try_into()?))).collect()
             } else {
                 Ok(Vec::new())
@@ -132,6 +137,19 @@ impl Bells {
         self.ring(run, Vec::new());
         self.ring_change(run);
         let _ = self.remote.send(run);
+    }
+
+    /// Rings when a model call of this batch is over.
+    pub(super) fn batch(&self, batch: BatchId) -> watch::Receiver<()> {
+        let mut batches = lock(&self.batches);
+        batches.retain(|_, bell| 0 < bell.receiver_count());
+        batches.entry(batch).or_insert_with(|| watch::channel(()).0).subscribe()
+    }
+
+    pub(super) fn ring_batch(&self, batch: BatchId) {
+        if let Some(bell) = lock(&self.batches).get(&batch) {
+            bell.send_replace(());
+        }
     }
 
     /// Wakes every follower: something may have been missed.

@@ -11,12 +11,49 @@
 //! So a connection returns to the pool only when it is proven to be outside of any transaction. Otherwise it is
 //! closed, which rolls back, and the pool opens a new one.
 
-use std::time::Duration;
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection, DbErr,
-    sqlx::{self, Connection, Executor, PgConnection, Row, SqliteConnection},
+    sqlx::{self, Connection, Executor, PgConnection, Row, SqliteConnection, sqlite::SqliteConnectOptions},
 };
+
+/// Closes the file of a database to other users: prompts, code and output lie in it. What lies beside it gets its
+/// rights from it.
+///
+/// # Errors
+/// When it is open to others and cannot be closed.
+pub(super) fn close_to_others(url: &str) -> io::Result<()> {
+    let Some(file) = file_of(url) else { return Ok(()) };
+    if url.contains("mode=rwc") {
+        // Why it cannot be made is told when it is opened.
+        let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(&file);
+    }
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut path = file.as_os_str().to_owned();
+        path.push(end);
+        let Ok(about) = fs::metadata(&path) else { continue };
+        if about.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
+}
+
+/// The file of an embedded database; none for one on a server or in memory.
+pub(super) fn file_of(url: &str) -> Option<PathBuf> {
+    let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+    let options =
+        SqliteConnectOptions::from_str(url).ok().filter(|_| url.starts_with("sqlite") && !in_memory)?;
+    Some(options.get_filename().to_owned())
+}
 
 /// Opens a pool of so many connections.
 pub(super) async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {

@@ -1,37 +1,96 @@
-//! Tokens of callers and sessions of browsers, by hash.
+//! Tokens of callers and sessions of browsers, by hash. A session lives no longer than the token that began it.
 
 use api::Timestamp;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    sea_query::OnConflict,
 };
 
 use super::{
     Error, Store,
-    entity::{micros, session, token},
+    entity::{micros, session, timestamp, token},
 };
+
+/// What is kept of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredToken {
+    /// Its SHA-256.
+    pub hash: [u8; 32],
+    /// What it is for.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends; `None` is never.
+    pub expires_at: Option<Timestamp>,
+}
 
 impl Store {
     /// Remembers a token. One that is known already stays as it is.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn token_insert(&self, name: &str, hash: [u8; 32]) -> Result<(), Error> {
-        let row = token::ActiveModel {
-            hash: Set(hash.to_vec()),
-            name: Set(name.to_owned()),
-            created_at: Set(micros(Timestamp::now())),
-        };
-        let known = OnConflict::column(token::Column::Hash).do_nothing().to_owned();
-        token::Entity::insert(row).on_conflict(known).exec_without_returning(&self.write).await?;
-        Ok(())
+    pub async fn token_insert(
+        &self,
+        name: &str,
+        hash: [u8; 32],
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        insert(&self.write, name, hash, expires_at).await
     }
 
-    /// The name of the token with this hash, if there is one.
+    /// Remembers a token as the only one of its name: the others of that name go, with their sessions. Returns how
+    /// many went.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn token_replace(&self, name: &str, hash: [u8; 32]) -> Result<usize, Error> {
+        let others = token::Entity::find().filter(token::Column::Name.eq(name));
+        let others = others.filter(token::Column::Hash.ne(hash.to_vec())).all(&self.read).await?;
+        let others: Vec<Vec<u8>> = others.into_iter().map(|row| row.hash).collect();
+        let transaction = self.write.begin().await?;
+        delete(&transaction, &others).await?;
+        // It may be known by another name, or with an end.
+        token::Entity::delete_by_id(hash.to_vec()).exec(&transaction).await?;
+        insert(&transaction, name, hash, None).await?;
+        transaction.commit().await?;
+        Ok(others.len())
+    }
+
+    /// The name of the token with this hash, if there is one that has not expired.
     ///
     /// # Errors
     /// `Database` when it cannot be read.
-    pub async fn token_name(&self, hash: [u8; 32]) -> Result<Option<String>, Error> {
-        Ok(token::Entity::find_by_id(hash.to_vec()).one(&self.read).await?.map(|row| row.name))
+    pub async fn token_name(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<String>, Error> {
+        let row = token::Entity::find_by_id(hash.to_vec()).one(&self.read).await?;
+        let lives = |row: &token::Model| row.expires_at.is_none_or(|end| micros(now) < end);
+        Ok(row.filter(lives).map(|row| row.name))
+    }
+
+    /// Every token, oldest first; those that have expired too.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be read.
+    pub async fn token_list(&self) -> Result<Vec<StoredToken>, Error> {
+        let rows = token::Entity::find().order_by_asc(token::Column::CreatedAt).all(&self.read).await?;
+        let whole = |row: token::Model| {
+            Ok(StoredToken {
+                hash: hash_of(&row.hash)?,
+                name: row.name,
+                created_at: timestamp(row.created_at),
+                expires_at: row.expires_at.map(timestamp),
+            })
+        };
+        rows.into_iter().map(whole).collect()
+    }
+
+    /// Forgets a token and ends the sessions that it began, or none of both.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be written.
+    pub async fn token_delete(&self, hash: [u8; 32]) -> Result<(), Error> {
+        let transaction = self.write.begin().await?;
+        delete(&transaction, &[hash.to_vec()]).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// How many tokens there are.
@@ -42,17 +101,24 @@ impl Store {
         Ok(token::Entity::find().count(&self.read).await?)
     }
 
-    /// Remembers a browser's session, with the name of the token that began it, and forgets those that are over.
+    /// Remembers a browser's session, with the token that began it, and forgets those that are over.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn session_insert(&self, hash: [u8; 32], actor: &str, expires: Timestamp) -> Result<(), Error> {
+    pub async fn session_insert(
+        &self,
+        hash: [u8; 32],
+        actor: &str,
+        token: [u8; 32],
+        expires: Timestamp,
+    ) -> Result<(), Error> {
         let over = session::Column::ExpiresAt.lt(micros(Timestamp::now()));
         session::Entity::delete_many().filter(over).exec(&self.write).await?;
         let row = session::ActiveModel {
             hash: Set(hash.to_vec()),
             expires_at: Set(micros(expires)),
             actor: Set(actor.to_owned()),
+            token: Set(Some(token.to_vec())),
         };
         // It may have been stored by a try whose answer nobody waited for.
         let known = OnConflict::column(session::Column::Hash).do_nothing().to_owned();
@@ -60,13 +126,14 @@ impl Store {
         Ok(())
     }
 
-    /// The name of the token that began the session with this hash, if there is one that is not over.
+    /// The hash of the token that began the session with this hash, if there is one that is not over.
     ///
     /// # Errors
     /// `Database` when it cannot be read.
-    pub async fn session_actor(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<String>, Error> {
+    pub async fn session_token(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<[u8; 32]>, Error> {
         let row = session::Entity::find_by_id(hash.to_vec()).one(&self.read).await?;
-        Ok(row.filter(|row| micros(now) < row.expires_at).map(|row| row.actor))
+        let token = row.filter(|row| micros(now) < row.expires_at).and_then(|row| row.token);
+        token.map(|token| hash_of(&token)).transpose()
     }
 
     /// Forgets a session.
@@ -77,4 +144,34 @@ impl Store {
         session::Entity::delete_by_id(hash.to_vec()).exec(&self.write).await?;
         Ok(())
     }
+}
+
+async fn insert(
+    database: &impl ConnectionTrait,
+    name: &str,
+    hash: [u8; 32],
+    expires_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let row = token::ActiveModel {
+        hash: Set(hash.to_vec()),
+        name: Set(name.to_owned()),
+        created_at: Set(micros(Timestamp::now())),
+        expires_at: Set(expires_at.map(micros)),
+    };
+    let known = OnConflict::column(token::Column::Hash).do_nothing().to_owned();
+    token::Entity::insert(row).on_conflict(known).exec_without_returning(database).await?;
+    Ok(())
+}
+
+async fn delete(database: &impl ConnectionTrait, hashes: &[Vec<u8>]) -> Result<(), Error> {
+    let begun = session::Column::Token.is_in(hashes.iter().cloned());
+    session::Entity::delete_many().filter(begun).exec(database).await?;
+    let named = token::Column::Hash.is_in(hashes.iter().cloned());
+    token::Entity::delete_many().filter(named).exec(database).await?;
+    Ok(())
+}
+
+fn hash_of(stored: &[u8]) -> Result<[u8; 32], Error> {
+    let corrupt = |_| Error::Corrupt { what: "hash of a token", why: "it has not 32 bytes".to_owned() };
+    stored.try_into().map_err(corrupt)
 }

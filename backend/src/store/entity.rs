@@ -4,6 +4,7 @@
 pub(super) mod artifact;
 pub(super) mod audit;
 pub(super) mod batch;
+pub(super) mod batch_call;
 pub(super) mod gate;
 pub(super) mod instance;
 pub(super) mod message;

@@ -1,9 +1,12 @@
 //! The log of a run: pages after a number, and the bell that says when to look again.
 
+mod page;
+mod shown;
+
 use std::{fmt::Display, str::FromStr, sync::Arc};
 
 use api::{event::Event, id::RunId};
-use sea_orm::{ConnectionTrait, Statement};
+use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
 use tokio::sync::{broadcast, watch};
@@ -11,16 +14,23 @@ use tokio::sync::{broadcast, watch};
 use super::{
     Error, Partial, Store,
     entity::{from_json, run_event::Row, timestamp},
+    large::LARGE,
 };
+use crate::room::Place;
+
+/// The longest piece in which a long text is sent, in bytes.
+pub(crate) const PIECE: usize = 32 << 10;
 
 /// An event of a log as text: whoever only passes it on need not take it apart.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct StoredEvent {
     /// Its number.
     pub seq: i64,
     /// Whether it is the last one of its run.
     pub is_end: bool,
-    json: String,
+    json: Bytes,
+    /// What a long text takes of the room for all of them.
+    place: Option<Place>,
 }
 
 /// How much of a log is read at once.
@@ -32,6 +42,16 @@ pub struct PageLimit {
     pub bytes: u32,
 }
 
+impl PageLimit {
+    /// What is read at once for a stream: the memory of one reader.
+    pub(crate) const STREAM: Self = Self { events: 256, bytes: 64 << 10 };
+
+    /// At most so many events, for whoever looks at them and is done with them.
+    pub(crate) const fn list(events: u32) -> Self {
+        Self { events, bytes: 512 << 10 }
+    }
+}
+
 /// Some events of a log, in order.
 #[derive(Debug, Default)]
 pub struct EventPage {
@@ -41,24 +61,76 @@ pub struct EventPage {
     pub is_last: bool,
 }
 
+impl EventPage {
+    /// There is nothing more.
+    fn end() -> Self {
+        Self { events: Vec::new(), is_last: true }
+    }
+}
+
 impl StoredEvent {
     /// The event itself.
     ///
     /// # Errors
     /// `Corrupt` when it is not one.
     pub fn event(&self) -> Result<Event, Error> {
-        from_json("event", &self.json)
+        serde_json::from_slice(&self.json).map_err(|error| corrupt(&error.to_string()))
+    }
+
+    /// Whether its text is so long that it is sent in pieces.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        LARGE < self.json.len()
+    }
+
+    /// About how many bytes of it an answer shows.
+    #[must_use]
+    pub fn shown_bytes(&self) -> usize {
+        if shown::SHOWN < self.json.len() { shown::LEFT } else { self.json.len() }
+    }
+
+    /// Its text, JSON.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// Its text in pieces, none of which holds the whole in memory.
+    pub fn pieces(&self) -> impl Iterator<Item = String> + Send {
+        let mut rest = &self.json[..];
+        std::iter::from_fn(move || {
+            let mut end = PIECE.min(rest.len());
+            // Between two characters; the longest of them has four bytes.
+            while end < rest.len() && rest[end] & 0xC0 == 0x80 {
+                end -= 1;
+            }
+            let (piece, after) = rest.split_at(end);
+            rest = after;
+            (!piece.is_empty()).then(|| String::from_utf8_lossy(piece).into_owned())
+        })
+    }
+
+    /// Whether somebody waits for the room that its text takes.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.place.as_ref().is_some_and(Place::is_wanted)
+    }
+
+    /// With what it takes of the room for long texts.
+    pub(super) fn with_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
     }
 
     fn new(seq: i64, at: i64, step: impl Display, kind: &str, data: &str) -> Result<Self, Error> {
         let at = timestamp(at);
         let json = format!(r#"{{"seq":{seq},"at":"{at}","step":{step},"kind":"{kind}","data":{data}}}"#);
         let is_end = kind == "state" && from_json::<Event>("event", &json)?.body.is_end();
-        Ok(Self { seq, is_end, json })
+        Ok(Self { seq, is_end, json: json.into(), place: None })
     }
 
     /// The bytes of its text.
-    pub(super) fn bytes(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         self.json.len()
     }
 }
@@ -78,7 +150,7 @@ impl TryFrom<&Row<'_>> for StoredEvent {
 impl Serialize for StoredEvent {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         // Looked through once, so that a damaged row cannot damage the message around it.
-        serde_json::from_str::<&RawValue>(&self.json).map_err(S::Error::custom)?.serialize(to)
+        serde_json::from_slice::<&RawValue>(&self.json).map_err(S::Error::custom)?.serialize(to)
     }
 }
 
@@ -99,50 +171,11 @@ fn corrupt(why: &str) -> Error {
     Error::Corrupt { what: "event", why: why.to_owned() }
 }
 
-/// A page as one text, a line an event: so what each row costs the driver is paid once.
-/// The first part finds out how far the bytes reach, without reading a text.
-const PAGE: &str = "
-    WITH sizes AS (
-        SELECT seq, octet_length(data) AS size FROM run_events
-        WHERE run_id = $1 AND $2 < seq ORDER BY seq LIMIT $3
-    ), reach AS (
-        SELECT seq, size, SUM(size) OVER (ORDER BY seq) AS sum FROM sizes
-    )
-    SELECT string_agg(concat_ws(' ', seq, at, COALESCE(CAST(step AS TEXT), 'null'), kind, data), $5 ORDER BY seq)
-    FROM run_events
-    WHERE run_id = $1 AND $2 < seq AND seq <= (SELECT MAX(seq) FROM reach WHERE sum - size < $4)";
-
 impl Store {
-    /// Events after number `after`, in order: at least one, if there is one.
-    ///
-    /// # Errors
-    /// `Database` when they cannot be read.
-    pub async fn event_page(&self, run: RunId, after: i64, limit: PageLimit) -> Result<EventPage, Error> {
-        let (most, bytes) = (i64::from(limit.events), i64::from(limit.bytes));
-        let values = [run.0.into(), after.into(), most.into(), bytes.into(), "\n".into()];
-        let statement = Statement::from_sql_and_values(self.read.get_database_backend(), PAGE, values);
-        let row = self.read.query_one_raw(statement).await?;
-        let text: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-        let Some(text) = text else { return Ok(EventPage { events: Vec::new(), is_last: true }) };
-        let events = text.split('\n').map(|line| Ok(Arc::new(line.parse()?)));
-        let events = events.collect::<Result<Vec<_>, Error>>()?;
-        let is_last = events.len() < limit.events as usize && text.len() < limit.bytes as usize;
-        Ok(EventPage { events, is_last })
-    }
-
     /// What the last commits have added after number `after`, when that is still at hand.
     #[must_use]
     pub fn event_recent(&self, run: RunId, after: i64) -> Option<EventPage> {
         self.bells.recent(run, after)
-    }
-
-    /// At most `limit` events after number `after`, in order.
-    ///
-    /// # Errors
-    /// `Database` when they cannot be read.
-    pub async fn event_list(&self, run: RunId, after: i64, limit: u32) -> Result<Vec<Event>, Error> {
-        let page = self.event_page(run, after, PageLimit { events: limit, bytes: u32::MAX }).await?;
-        page.events.iter().map(|stored| stored.event()).collect()
     }
 
     /// Rings after each commit that added events to this run. Mark it heard before reading, not after.

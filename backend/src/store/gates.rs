@@ -3,11 +3,11 @@
 use api::{
     Timestamp,
     id::RunId,
-    run::{Gate, wire_name},
+    run::{Gate, GateKind, wire_name},
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -16,14 +16,18 @@ use super::{
     Error, Store,
     entity::{gate, micros, to_json},
 };
+use crate::cut::cut;
 
-/// A gate with what only the driver of its run needs.
-#[derive(Clone, Debug)]
+/// Stands in the place of the agent's request in a gate that the budget of a batch has opened.
+const BATCH: &str = "batch";
+
+/// A gate with what only the driver of its run needs, but for the agent's request.
+#[derive(Clone, Debug, PartialEq)]
 pub struct GateRecord {
     /// The gate as everyone sees it.
     pub gate: Gate,
-    /// The agent's request as it came, for gates that the agent opened.
-    pub ask: Option<String>,
+    /// Whether the budget of the run's batch has opened it.
+    pub of_batch: bool,
     /// The execution that waits for the answer.
     pub execution: Option<String>,
     /// When it was answered.
@@ -32,20 +36,31 @@ pub struct GateRecord {
     pub delivered: bool,
 }
 
+impl GateRecord {
+    /// A gate that was just opened.
+    #[must_use]
+    pub fn of(gate: Gate, execution: Option<String>) -> Self {
+        Self { gate, of_batch: false, execution, answered_at: None, delivered: false }
+    }
+}
+
 impl Store {
-    /// Stores a gate; one that is known already stays as it is.
+    /// Stores a gate, and the agent's request that opened it; one that is known already stays as it is.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn gate_insert(&self, run: RunId, new: &GateRecord) -> Result<(), Error> {
+    pub async fn gate_insert(&self, run: RunId, new: &GateRecord, ask: Option<&str>) -> Result<(), Error> {
+        let mut shown = new.gate.clone();
+        bound(&mut shown);
+        let ask = if new.of_batch { Some(BATCH) } else { ask };
         let row = gate::ActiveModel {
             id: Set(new.gate.id),
             run_id: Set(run.0),
             kind: Set(wire_name(&new.gate.kind)),
             // As JSON: whatever characters the agent used, every database holds them.
-            text: Set(to_json("text of a gate", &new.gate.text)?),
-            options: Set(to_json("options of a gate", &new.gate.options)?),
-            ask: Set(new.ask.clone()),
+            text: Set(to_json("text of a gate", &shown.text)?),
+            options: Set(to_json("options of a gate", &shown.options)?),
+            ask: Set(ask.map(str::to_owned)),
             execution: Set(new.execution.clone()),
             since: Set(micros(new.gate.since)),
             until: Set(new.gate.until.map(micros)),
@@ -66,12 +81,41 @@ impl Store {
     /// `Database` when they cannot be read.
     pub async fn gate_list(&self, run: RunId) -> Result<Vec<GateRecord>, Error> {
         let find = gate::Entity::find().filter(gate::Column::RunId.eq(run.0));
-        let rows =
-            find.order_by_asc(gate::Column::Since).order_by_asc(gate::Column::Id).all(&self.read).await?;
+        let find = find.order_by_asc(gate::Column::Since).order_by_asc(gate::Column::Id);
+        let rows = gate::Listed::select(find).all(&self.read).await?;
         rows.into_iter().map(GateRecord::try_from).collect()
     }
 
-    /// Answers a gate, if nobody has before. Answers whether this was the answer.
+    /// One gate of a run.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn gate_fetch(&self, run: RunId, id: Uuid) -> Result<Option<GateRecord>, Error> {
+        let find = gate::Entity::find_by_id(id).filter(gate::Column::RunId.eq(run.0));
+        gate::Listed::select(find).one(&self.read).await?.map(GateRecord::try_from).transpose()
+    }
+
+    /// The ids of a run's gates, and which of them wait for an answer.
+    ///
+    /// # Errors
+    /// `Database` when they cannot be read.
+    pub async fn gate_ids(&self, run: RunId) -> Result<Vec<(Uuid, bool)>, Error> {
+        let find = gate::Entity::find().filter(gate::Column::RunId.eq(run.0)).select_only();
+        let find = find.column(gate::Column::Id).column(gate::Column::AnsweredAt);
+        let rows: Vec<(Uuid, Option<i64>)> = find.into_tuple().all(&self.read).await?;
+        Ok(rows.into_iter().map(|(id, answered_at)| (id, answered_at.is_none())).collect())
+    }
+
+    /// The agent's request that opened a gate, as it is kept.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn gate_ask(&self, id: Uuid) -> Result<Option<String>, Error> {
+        let find = gate::Entity::find_by_id(id).select_only().column(gate::Column::Ask);
+        Ok(find.into_tuple::<Option<String>>().one(&self.read).await?.flatten())
+    }
+
+    /// Answers a gate, if nobody has before. Returns whether this was the answer.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
@@ -88,12 +132,36 @@ impl Store {
     }
 }
 
-/// Notes that the answer of a gate has reached who waits for it.
+/// Notes that the answer of a gate has reached who waits for it. The request is needed no more.
 pub(super) async fn set_delivered(connection: &impl ConnectionTrait, id: Uuid) -> Result<(), Error> {
-    gate::Entity::update_many()
-        .col_expr(gate::Column::DeliveredAt, Expr::value(micros(Timestamp::now())))
-        .filter(gate::Column::Id.eq(id))
+    let gate = || gate::Entity::update_many().filter(gate::Column::Id.eq(id));
+    let now = Expr::value(micros(Timestamp::now()));
+    gate().col_expr(gate::Column::DeliveredAt, now).exec(connection).await?;
+    gate()
+        .col_expr(gate::Column::Ask, Expr::value(Option::<String>::None))
+        .filter(gate::Column::Kind.ne(wire_name(&GateKind::Budget)))
         .exec(connection)
         .await?;
     Ok(())
+}
+
+/// How long the texts of a gate may be.
+#[derive(Debug)]
+pub struct GateText;
+
+impl GateText {
+    /// The longest question, in bytes.
+    pub const LONGEST: usize = 8 << 10;
+    /// How much of a longer one is shown, in bytes.
+    pub const SHOWN: usize = Self::LONGEST - 256;
+    /// The most answers that are suggested, and the longest of them, in bytes.
+    const OPTIONS: (usize, usize) = (16, 500);
+}
+
+/// As much of a gate as anybody reads: it is part of its run, and of every list of runs.
+pub(super) fn bound(gate: &mut Gate) {
+    cut(&mut gate.text, GateText::LONGEST);
+    let (most, longest) = GateText::OPTIONS;
+    gate.options.truncate(most);
+    gate.options.iter_mut().for_each(|option| cut(option, longest));
 }

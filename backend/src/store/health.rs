@@ -85,6 +85,7 @@ impl Store {
             // Over already, so that it would be removed if it were ever left behind.
             expires_at: Set(-1),
             actor: Set(String::new()),
+            token: Set(None),
         };
         let transaction = self.write.begin().await?;
         session::Entity::insert(row).exec_without_returning(&transaction).await?;

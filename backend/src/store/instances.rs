@@ -96,7 +96,7 @@ impl Store {
         Ok(Some(instance))
     }
 
-    /// What is allowed beside what was allowed before: adds an entry, once. Answers all of them.
+    /// What is allowed beside what was allowed before: adds an entry, once. Returns all of them.
     ///
     /// # Errors
     /// `Missing` when there is no such instance, `Stale` when others change it all the time.

@@ -1,5 +1,7 @@
 //! What is written about a run: one `RunWrite` is one atomic change.
 
+mod bounds;
+
 use api::{
     Timestamp,
     event::EventBody,
@@ -8,6 +10,8 @@ use api::{
     run::{Artifact, Cost, Gate, Reason, Run, RunState, Transition, Usage},
 };
 use uuid::Uuid;
+
+pub use bounds::Bounded;
 
 use super::Work;
 
@@ -26,6 +30,8 @@ pub struct RunRecord {
     pub execution_n: u64,
     /// Moves each time the run gets an owner: the fence of the newest lease.
     pub fence: i64,
+    /// How much its events say, in bytes.
+    pub log_bytes: u64,
 }
 
 /// A change to a run: all of it happens, or nothing.
@@ -170,4 +176,6 @@ pub struct Written {
     pub state: RunState,
     /// The number of its newest event.
     pub last_seq: i64,
+    /// How much its events say, in bytes.
+    pub log_bytes: u64,
 }

@@ -39,7 +39,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes the events of a run that is over. Answers how many there were.
+    /// Removes the events of a run that is over. Returns how many there were.
     ///
     /// # Errors
     /// `Database` when they cannot be removed: some may be gone, and the next call removes the others.

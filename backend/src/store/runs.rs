@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{
-    id::{BatchId, RunId, TaskId},
+    id::{BatchId, InstanceId, RunId, TaskId},
     page::Page,
     run::{Outcome, Run, RunState, wire_name},
 };
@@ -16,8 +16,8 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::{
-    Error, RunRecord, RunWrite, Store, Written,
-    entity::{micros, run, to_json},
+    Bounded, Error, OnceKey, RunRecord, Store, Written,
+    entity::{from_name, micros, run, to_json},
 };
 
 /// Which runs to list.
@@ -43,8 +43,24 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> Stri
     Page { items, next }
 }
 
+/// How many runs are read at once, and after how many bytes of their tasks a page ends.
+const SOME: usize = 20;
+const LIST_BYTES: usize = 8 << 20;
+
+/// A run of a list. One that cannot be read is left out: it must not hide the others.
+fn readable(row: run::Model) -> Option<Run> {
+    let id = row.id;
+    match RunRecord::try_from(row) {
+        Ok(record) => Some(record.run),
+        Err(error) => {
+            tracing::error!(run.id = %id, %error, "a run cannot be read, and is left out of a list");
+            None
+        }
+    }
+}
+
 /// The row of a queued run.
-pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Error> {
+pub(super) fn row(run: &Run, key: Option<&OnceKey>) -> Result<run::ActiveModel, Error> {
     Ok(run::ActiveModel {
         id: Set(run.id.0),
         task_id: Set(run.task_id.0),
@@ -62,6 +78,7 @@ pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Erro
         artifacts: Set("[]".to_owned()),
         egress_denied: Set("[]".to_owned()),
         work: Set("{}".to_owned()),
+        log_bytes: Set(0),
         lease_until: Set(0),
         fence: Set(0),
         model: Set(run.model.clone()),
@@ -70,7 +87,8 @@ pub(super) fn row(run: &Run, key: Option<&str>) -> Result<run::ActiveModel, Erro
         usage: Set(to_json("usage", &run.usage)?),
         last_seq: Set(0),
         version: Set(1),
-        idempotency_key: Set(key.map(str::to_owned)),
+        idempotency_key: Set(key.map(|key| key.name().to_owned())),
+        asked: Set(key.and_then(OnceKey::asked).map(str::to_owned)),
         cancel_requested: Set(false),
         execution_n: Set(0),
         created_at: Set(micros(run.created_at)),
@@ -96,8 +114,8 @@ impl Store {
     /// stores nothing and answers the run that has it.
     ///
     /// # Errors
-    /// `Database` when it cannot be written.
-    pub async fn run_queue(&self, run: &Run, key: Option<&str>) -> Result<Run, Error> {
+    /// `Database` when it cannot be written; `OtherRequest` when the key is that of another request.
+    pub async fn run_queue(&self, run: &Run, key: Option<&OnceKey>) -> Result<Run, Error> {
         if let Some(known) = self.run_by_key(key).await? {
             return Ok(known);
         }
@@ -108,9 +126,9 @@ impl Store {
         }
     }
 
-    async fn try_queue(&self, run: &Run, key: Option<&str>) -> Result<(), Error> {
+    async fn try_queue(&self, run: &Run, key: Option<&OnceKey>) -> Result<(), Error> {
         let transaction = self.write.begin().await?;
-        let key = key.map(str::to_owned);
+        let key = key.cloned();
         super::batches::insert_runs(&transaction, std::slice::from_ref(run), |_| key.clone()).await?;
         super::remote::announce(&transaction, self.origin, std::iter::once(run.id)).await?;
         Ok(transaction.commit().await?)
@@ -120,7 +138,7 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn run_insert(&self, run: &Run, key: Option<&str>) -> Result<Run, Error> {
+    pub async fn run_insert(&self, run: &Run, key: Option<&OnceKey>) -> Result<Run, Error> {
         if let Some(known) = self.run_by_key(key).await? {
             return Ok(known);
         }
@@ -132,10 +150,12 @@ impl Store {
         }
     }
 
-    async fn run_by_key(&self, key: Option<&str>) -> Result<Option<Run>, Error> {
+    async fn run_by_key(&self, key: Option<&OnceKey>) -> Result<Option<Run>, Error> {
         let Some(key) = key else { return Ok(None) };
-        let row = run::Entity::find().filter(run::Column::IdempotencyKey.eq(key)).one(&self.read).await?;
-        Ok(row.map(RunRecord::try_from).transpose()?.map(|record| record.run))
+        let find = run::Entity::find().filter(run::Column::IdempotencyKey.eq(key.name()));
+        let Some(row) = find.one(&self.read).await? else { return Ok(None) };
+        key.check(row.asked.as_deref())?;
+        Ok(Some(RunRecord::try_from(row)?.run))
     }
 
     /// One run, with what its driver needs.
@@ -154,6 +174,18 @@ impl Store {
         Ok(self.run_record(id).await?.map(|record| record.run))
     }
 
+    /// Where one run is in its life, and its container: what must be known also of a run whose record cannot be read.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn run_state(&self, id: RunId) -> Result<Option<(RunState, Option<InstanceId>)>, Error> {
+        let find = run::Entity::find_by_id(id.0).select_only();
+        let find = find.column(run::Column::State).column(run::Column::InstanceId);
+        let row: Option<(String, Option<Uuid>)> = find.into_tuple().one(&self.read).await?;
+        row.map(|(state, instance)| Ok((from_name("run state", &state)?, instance.map(InstanceId))))
+            .transpose()
+    }
+
     /// Runs, newest first.
     ///
     /// # Errors
@@ -164,21 +196,36 @@ impl Store {
         before: Option<Uuid>,
         limit: u32,
     ) -> Result<Page<Run>, Error> {
-        let find = run::Entity::find()
-            .apply_if(filter.task_id, |find, id| find.filter(run::Column::TaskId.eq(id.0)))
-            .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id.0)))
-            .apply_if(filter.state, |find, state| find.filter(run::Column::State.eq(wire_name(&state))))
-            .apply_if(filter.outcome, |find, outcome| {
-                find.filter(run::Column::Outcome.eq(wire_name(&outcome)))
-            })
-            .apply_if(filter.repository.as_ref(), |find, url| find.filter(run::Column::Repository.eq(url)))
-            .apply_if(before, |find, before| find.filter(run::Column::Id.lt(before)));
-        let rows = find.order_by_desc(run::Column::Id).limit(u64::from(limit) + 1).all(&self.read).await?;
-        let items = rows
-            .into_iter()
-            .map(|row| Ok(RunRecord::try_from(row)?.run))
-            .collect::<Result<Vec<_>, Error>>()?;
-        Ok(page(items, limit, |run| run.id.to_string()))
+        let find = |before: Option<Uuid>| {
+            run::Entity::find()
+                .apply_if(filter.task_id, |find, id| find.filter(run::Column::TaskId.eq(id.0)))
+                .apply_if(filter.batch_id, |find, id| find.filter(run::Column::BatchId.eq(id.0)))
+                .apply_if(filter.state, |find, state| find.filter(run::Column::State.eq(wire_name(&state))))
+                .apply_if(filter.outcome, |find, outcome| {
+                    find.filter(run::Column::Outcome.eq(wire_name(&outcome)))
+                })
+                .apply_if(filter.repository.as_ref(), |find, url| {
+                    find.filter(run::Column::Repository.eq(url))
+                })
+                .apply_if(before, |find, before| find.filter(run::Column::Id.lt(before)))
+        };
+        let (mut items, mut bytes, mut left) = (Vec::new(), 0, limit as usize);
+        let mut last = before;
+        while 0 < left && bytes < LIST_BYTES {
+            let some = left.min(SOME);
+            let find = find(last).order_by_desc(run::Column::Id).limit(some as u64 + 1);
+            let mut rows = find.all(&self.read).await?;
+            let more = some < rows.len();
+            rows.truncate(some);
+            left -= rows.len();
+            bytes += rows.iter().map(|row| row.task.len()).sum::<usize>();
+            last = rows.last().map(|row| row.id).or(last);
+            items.extend(rows.into_iter().filter_map(readable));
+            if !more {
+                return Ok(Page { items, next: None });
+            }
+        }
+        Ok(Page { items, next: last.map(|last| last.to_string()) })
     }
 
     /// How many runs are in each state, by the state's wire name.
@@ -215,8 +262,8 @@ impl Store {
     /// # Errors
     /// `Illegal` when the state does not allow it, `Missing` when there is no such run, `Database` when the
     /// group it was in could not be committed: nothing of it is written then.
-    pub async fn run_write(&self, write: RunWrite) -> Result<Written, Error> {
-        self.writer.write(write).await
+    pub async fn run_write(&self, write: impl Into<Bounded>) -> Result<Written, Error> {
+        self.writer.write(write.into().into_inner()).await
     }
 
     /// The ids of runs as they change; live only.

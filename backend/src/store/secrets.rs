@@ -99,7 +99,7 @@ impl Store {
         Ok(0 < found.count(&self.read).await?)
     }
 
-    /// Deletes a secret. Answers whether there was one.
+    /// Deletes a secret. Returns whether there was one.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
@@ -107,7 +107,7 @@ impl Store {
         Ok(secret::Entity::delete_by_id(name).exec(&self.write).await?.rows_affected == 1)
     }
 
-    /// Puts the same values, sealed anew, in the place of `seen`. Answers whether it was still as it was seen.
+    /// Puts the same values, sealed anew, in the place of `seen`. Returns whether it was still as it was seen.
     ///
     /// # Errors
     /// `Database` when it cannot be written.

@@ -94,7 +94,7 @@ impl Store {
         Ok(super::runs::page(items, limit, |task| task.id.to_string()))
     }
 
-    /// Deletes a task, or archives it when runs of it exist. Answers it as it is now.
+    /// Deletes a task, or archives it when runs of it exist. Returns it as it is now.
     ///
     /// # Errors
     /// `Missing` when there is no such task.

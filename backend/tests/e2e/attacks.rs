@@ -4,10 +4,14 @@
 mod canaries;
 mod exhaustion;
 mod inside;
+mod inward;
+mod judged;
 mod network;
 mod pushes;
 mod range;
 mod repository;
 mod sealed;
+mod shares;
+mod siege;
 mod speech;
 mod tools;

@@ -96,7 +96,8 @@ async fn a_message_reaches_the_agent_while_it_works() {
     let client = world.client().await;
     let run = launch(
         &client,
-        vec![step("[[listen]]", &["grep -q 'something from a person' ~/.claude/projects/*/*.jsonl"])],
+        // The agent looks for it among what it was told.
+        vec![step("[[listen]]", &["grep heard told.txt"])],
         &world.repository("sample"),
     )
     .await;

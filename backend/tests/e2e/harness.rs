@@ -4,6 +4,10 @@
 // Named by their paths because the benchmarks include this file from elsewhere.
 #[path = "harness/containers.rs"]
 mod containers;
+#[path = "harness/file_disk.rs"]
+mod file_disk;
+#[path = "harness/memory.rs"]
+mod memory;
 #[path = "harness/process.rs"]
 mod process;
 #[path = "harness/repositories.rs"]
@@ -22,6 +26,8 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     containers::{docker, image, image_with},
+    file_disk::FileDisk,
+    memory::MemoryLimit,
     process::Process,
     runs::{client_run, create_task, ended, ends, events_of, follow, launch, launch_of, launch_with, step},
 };
@@ -72,6 +78,14 @@ impl World {
         world
     }
 
+    /// The id of the process that the server is.
+    pub fn process(&self) -> u32 {
+        match &self.running {
+            Some(Running::Apart(process)) => process.id(),
+            _ => panic!("there is no process"),
+        }
+    }
+
     fn prepare(settings: &[&str]) -> Self {
         let dir = TempDir::new().expect("a folder");
         std::fs::create_dir(dir.path().join("git")).expect("a folder");
@@ -85,7 +99,9 @@ impl World {
         // A suite calls faster than people and programs do: its rates are no part of what it measures.
         let rates = ["--calls-per-second=1000000", "--calls-burst=1000000"].map(str::to_owned);
         let model = format!("--model=scripted:{}", script.display());
-        for default in rates.into_iter().chain([model, format!("--image={}", image())]) {
+        // Its git servers are on this machine: on loopback, or where containers see it.
+        let near = "--git-private=127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16".to_owned();
+        for default in rates.into_iter().chain([model, near, format!("--image={}", image())]) {
             let name = default.split('=').next().unwrap_or_default();
             if !settings.iter().any(|setting| setting.split('=').next() == Some(name)) {
                 arguments.push(default);

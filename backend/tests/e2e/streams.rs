@@ -4,7 +4,7 @@ use api::{
     event::Event,
     id::RunId,
     rpc::runs::RunsApiClient,
-    stream::{Cursor, Frame},
+    stream::{Cursor, Frame, Parts},
 };
 use jsonrpsee::ws_client::WsClient;
 
@@ -35,14 +35,17 @@ async fn cut_and_resumed(world: &World, run: RunId, frames_until_cut: impl Fn(us
     for connection in 0.. {
         let client = world.client().await;
         let mut frames = client.on_message(run, Some(cursor.after)).await.expect("a subscription");
+        let mut parts = Parts::default();
         for _ in 0..frames_until_cut(connection) {
-            match within("the next frame", frames.next()).await.expect("no cut").expect("a frame") {
+            let frame = within("the next frame", frames.next()).await.expect("no cut").expect("a frame");
+            let Some(frame) = parts.whole(frame) else { continue };
+            match frame {
                 Frame::Item { event } => {
                     assert_eq!(cursor.accept(event.seq), Ok(true), "the next one, and only once");
                     events.push(event);
                 }
                 Frame::End => return events,
-                Frame::Partial { .. } | Frame::CaughtUp { .. } => {}
+                Frame::Partial { .. } | Frame::Part { .. } | Frame::CaughtUp { .. } => {}
                 Frame::Resync { after } => panic!("let go after {after}"),
             }
         }

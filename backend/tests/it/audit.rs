@@ -85,9 +85,13 @@ async fn a_database_that_is_away_holds_nobody_up_and_misses_nothing() {
     }
 }
 
+/// What was noted after the server has made the token of its settings known.
 async fn log(server: &Served) -> Vec<Value> {
     let answer = server.call("audit.list", json!({})).await;
-    answer["result"]["items"].as_array().expect("a list").clone()
+    let mut log = answer["result"]["items"].as_array().expect("a list").clone();
+    let first = log.pop().expect("an entry");
+    assert_eq!((&first["action"], &first["actor"]), (&json!("token.new"), &json!("server")));
+    log
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +150,12 @@ async fn who_comes_and_goes_is_noted_and_guesses_only_now_and_then() {
     let log = store.audit_list(&AuditFilter::default(), None, 100).await.expect("a log").items;
     let told: Vec<_> = log.iter().map(|it| (it.action.as_str(), it.actor.as_str(), it.ok)).collect();
     let guesses = [("login", "nobody", false); 2];
-    let known = [("logout", "admin", true), ("secrets.delete", "admin", true), ("login", "admin", true)];
+    let known = [
+        ("logout", "admin", true),
+        ("secrets.delete", "admin", true),
+        ("login", "admin", true),
+        ("token.new", "server", true),
+    ];
     assert_eq!(told, [&guesses[..], &known[..]].concat());
     assert_eq!(before.len(), 3);
     assert!(!format!("{log:?}").contains("guessed"), "{log:?}");

@@ -3,18 +3,64 @@
 use api::{
     Timestamp,
     event::{
-        AgentLine, AgentLineType, CheckRun, EgressEvent, EventBody, GitAction, Notice, Progress, StateChange,
-        UserMessage, Verdict,
+        AgentLine, AgentLineType, CheckRun, EgressEvent, Event, EventBody, GitAction, Notice, Progress,
+        StateChange, UserMessage, Verdict,
     },
     id::RunId,
     run::{Reason, RunState, Transition},
 };
-use backend::store::{NewEvent, PageLimit, RunPatch, RunWrite};
+use backend::store::{NewEvent, PageLimit, RunPatch, RunWrite, Store};
 
 use crate::{
     databases::{both, insert_run},
     store::pull,
 };
+
+/// All events of a run.
+pub async fn listed(store: &Store, run: RunId) -> Vec<Event> {
+    let (mut events, mut after) = (Vec::new(), 0);
+    loop {
+        let page =
+            store.event_page(run, after, PageLimit { events: 100, bytes: 1 << 20 }).await.expect("read");
+        let Some(last) = page.events.last() else { return events };
+        after = last.seq;
+        events.extend(page.events.iter().map(|stored| stored.event().expect("an event")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_about_a_log_is_answered_without_its_long_texts() {
+    let limit = PageLimit { events: 100, bytes: 1 << 20 };
+    for fresh in both().await {
+        let (store, run) = (&fresh.store, insert_run(&fresh.store).await);
+        let mut write = RunWrite::of(run).transition(Transition::Claim);
+        for bytes in [10, 200 << 10, 65 << 20, 65 << 20, 10] {
+            let body = EventBody::Notice(Notice { about: "test".into(), text: "x".repeat(bytes) });
+            write.events.push(NewEvent { at: Timestamp::now(), step: None, body, n: None });
+        }
+        store.run_write(write).await.expect("written");
+        store.run_write(RunWrite::of(run).end(Reason::Completed, "Done.")).await.expect("ended");
+        // Held by a reader: another text of that length has no room.
+        let held = store.event_page(run, 2, limit).await.expect("read");
+        let (mut seqs, mut after) = (Vec::new(), 0);
+        loop {
+            let (page, last) = store.event_page_short(run, after, limit).await.expect("read");
+            seqs.extend(page.events.iter().map(|event| event.seq));
+            if page.is_last || last == after {
+                break;
+            }
+            after = last;
+        }
+        assert_eq!(seqs, [1, 5, 6, 7], "{}", fresh.kind);
+        for (seq, is_end) in [(0, false), (1, false), (5, false), (6, false), (7, true), (8, false)] {
+            assert_eq!(store.event_is_end(run, seq).await.expect("read"), is_end, "{}, {seq}", fresh.kind);
+        }
+        for (after, is_more) in [(0, true), (4, true), (6, true), (7, false), (8, false)] {
+            assert_eq!(store.event_is_more(run, after).await.expect("read"), is_more, "{}", fresh.kind);
+        }
+        drop(held);
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_any_kind_is_stored_as_the_json_it_has_on_the_wire() {

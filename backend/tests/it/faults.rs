@@ -157,7 +157,7 @@ impl Faults {
         Self(strace)
     }
 
-    /// Ends it. Answers whether a call was made to fail.
+    /// Ends it. Returns whether a call was made to fail.
     fn end(mut self, log: &Path) -> bool {
         let pid = i32::try_from(self.0.id()).expect("a pid");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)

@@ -4,6 +4,7 @@
 
 mod audit;
 mod batches;
+mod budgets;
 mod client;
 mod cluster;
 mod databases;
@@ -13,10 +14,14 @@ mod faults;
 mod full_disk;
 mod full_server;
 mod gates;
+mod inward;
 mod leases;
 mod limits;
+mod once;
+mod poisoned;
 mod postgres_faults;
 mod queue;
+mod readers;
 mod rest;
 mod retention;
 mod rpc;
@@ -25,3 +30,4 @@ mod served;
 mod server;
 mod store;
 mod streams;
+mod tokens;

@@ -6,9 +6,12 @@ use api::{
     run::{Cost, Outcome, Reason, Run, RunState, Transition},
     task::{Step, TaskSpec},
 };
-use backend::store::{NewBatch, RunPatch, RunWrite, Spending, Store};
+use backend::{
+    budget::Budget,
+    store::{NewBatch, OnceKey, RunPatch, RunWrite, Store},
+};
 
-use crate::databases::both;
+use crate::{databases::both, events::listed};
 
 /// A batch of these targets, and its queued runs.
 fn batch(targets: &[&str]) -> (NewBatch, Vec<Run>) {
@@ -41,20 +44,21 @@ async fn end(store: &Store, run: RunId, reason: Reason, cost: Cost) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_stored_whole_or_not_at_all() {
     for fresh in both().await {
+        let key = OnceKey::own("key".to_owned());
         let (new, mut runs) = batch(&["a/a", "b/b", "c/c"]);
         runs[2].id = runs[0].id;
-        fresh.store.batch_insert(&new, &runs, Some("key")).await.expect_err("two runs of one id");
+        fresh.store.batch_insert(&new, &runs, Some(&key)).await.expect_err("two runs of one id");
         assert_eq!(fresh.store.batch_fetch(new.id).await.expect("read"), None, "{}", fresh.kind);
         assert!(fresh.store.queue_list(10).await.expect("read").is_empty());
-        assert!(fresh.store.event_list(runs[0].id, 0, 10).await.expect("read").is_empty());
+        assert!(listed(&fresh.store, runs[0].id).await.is_empty());
         runs[2].id = RunId::mint();
-        let stored = fresh.store.batch_insert(&new, &runs, Some("key")).await.expect("stored");
+        let stored = fresh.store.batch_insert(&new, &runs, Some(&key)).await.expect("stored");
         let (other, others) = batch(&["d/d"]);
-        let same = fresh.store.batch_insert(&other, &others, Some("key")).await.expect("known");
+        let same = fresh.store.batch_insert(&other, &others, Some(&key)).await.expect("known");
         assert_eq!((stored, same), (new.id, new.id));
         assert_eq!(fresh.store.queue_list(10).await.expect("read").len(), 3);
         let first = fresh.store.run_fetch(runs[1].id).await.expect("read").expect("a run");
-        let events = fresh.store.event_list(first.id, 0, 10).await.expect("read");
+        let events = listed(&fresh.store, first.id).await;
         assert_eq!((first.last_seq, events.len()), (1, 1), "{}", fresh.kind);
     }
 }
@@ -87,9 +91,9 @@ async fn a_batch_counts_the_newest_run_of_each_target_and_the_cost_of_all() {
         assert_eq!((stands.outcomes.len(), stands.active, stands.ended_at), (1, true, None));
         assert_eq!(stands.stopped, None, "repeating lifts the stop");
         assert_eq!(stands.cost, Cost { usd: 2.25, known: false });
-        let spending = store.batch_spending(new.id).await.expect("read");
-        assert_eq!(spending, Some(Spending { limit: Some(2.5), spent: 2.25, known: false }));
-        assert_eq!(store.batch_spending(BatchId::mint()).await.expect("read"), None);
+        let budget = store.batch_budget(new.id).await.expect("read");
+        assert_eq!(budget, Some(Budget { spent: 2.25, known: false, ..Budget::new(Some(2.5)) }));
+        assert_eq!(store.batch_budget(BatchId::mint()).await.expect("read"), None);
         let listed = store.batch_list(Some(new.task_id), None, 10).await.expect("a list").items;
         assert_eq!(listed, [api::batch::Batch { runs: Vec::new(), ..stands }], "{}", fresh.kind);
         end(store, again[0].id, Reason::Completed, Cost { usd: 0.0, known: true }).await;
@@ -103,8 +107,8 @@ async fn a_batch_without_runs_yet_costs_nothing() {
     for fresh in both().await {
         let (new, _) = batch(&["a/a"]);
         fresh.store.batch_insert(&new, &[], None).await.expect("stored");
-        let spending = fresh.store.batch_spending(new.id).await.expect("read").expect("a batch");
-        assert_eq!((spending.spent, spending.known), (0.0, true), "{}", fresh.kind);
+        let budget = fresh.store.batch_budget(new.id).await.expect("read").expect("a batch");
+        assert_eq!((budget.spent, budget.known), (0.0, true), "{}", fresh.kind);
     }
 }
 

@@ -13,6 +13,7 @@ use sea_orm::{ConnectionTrait, Database};
 
 use crate::{
     databases::{both, insert_run},
+    events::listed,
     served::{Served, TOKEN, create_run, ended},
 };
 
@@ -50,8 +51,8 @@ async fn the_events_of_an_old_run_go_and_the_run_stays() {
         let found = store.retention_list_events(later(), 10).await.expect("read");
         assert_eq!(found, [old, other], "{}: what lives is not old: {live}", fresh.kind);
         assert_eq!(store.retention_remove_events(old).await.expect("removed"), 1_202);
-        assert!(store.event_list(old, 0, 10).await.expect("read").is_empty());
-        assert_eq!(store.event_list(other, 0, 10).await.expect("read").len(), 5, "others keep theirs");
+        assert!(listed(store, old).await.is_empty());
+        assert_eq!(listed(store, other).await.len(), 5, "others keep theirs");
         assert!(store.events_removed(old).await.expect("read"));
         let run = store.run_fetch(old).await.expect("read").expect("the run");
         assert_eq!((run.state, run.reason, run.last_seq), (RunState::Ended, Some(Reason::Completed), 1_202));
@@ -129,5 +130,5 @@ async fn the_doctor_is_given_figures_and_findings() {
     assert_eq!((&status["database"]["ok"], &status["engine"]["ok"]), (&true.into(), &false.into()));
     let found = status["findings"].as_array().expect("findings");
     let names: Vec<&str> = found.iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["disk", "queue", "progress", "clock"]);
+    assert_eq!(names, ["disk", "queue", "progress", "clock", "git"]);
 }

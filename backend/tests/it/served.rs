@@ -52,6 +52,7 @@ pub struct Served {
     pub address: String,
     data: Option<TempDir>,
     tasks: Tasks,
+    own: Store,
     ended: JoinHandle<()>,
     http: reqwest::Client,
 }
@@ -75,10 +76,10 @@ impl Served {
     async fn run(folder: &Path, data: Option<TempDir>, more: &[&str]) -> Self {
         let backend = Backend::open(settings(folder, more).expect("settings")).await.expect("a server");
         let address = backend.address().expect("an address").to_string();
-        let tasks = backend.tasks();
+        let (tasks, own) = (backend.tasks(), backend.store());
         let ended = tokio_util::task::TaskTracker::new()
             .spawn(async move { backend.run().await.expect("a clean end") });
-        Self { address, data, tasks, ended, http: reqwest::Client::new() }
+        Self { address, data, tasks, own, ended, http: reqwest::Client::new() }
     }
 
     /// Asks it to stop, as SIGTERM does, and waits until it has.
@@ -94,9 +95,18 @@ impl Served {
 
     /// A second store on the database of this server.
     pub async fn store(&self) -> Store {
+        Store::open(&self.database(), &self.tasks).await.expect("it opens")
+    }
+
+    /// The URL of its database.
+    pub fn database(&self) -> String {
         let file = self.data.as_ref().expect("its data").path().join("caisson.db");
-        let store = Store::open(&format!("sqlite://{}?mode=rwc", file.display()), &self.tasks).await;
-        store.expect("it opens")
+        format!("sqlite://{}?mode=rwc", file.display())
+    }
+
+    /// Its own store: two that write to one file would meet "database is locked".
+    pub fn own_store(&self) -> Store {
+        self.own.clone()
     }
 
     /// `GET` of this path, without a token.

@@ -9,7 +9,10 @@ use api::{
 };
 use backend::store::{Error, NewEvent, RunFilter, RunPatch, RunWrite, Store};
 
-use crate::databases::{both, insert_run};
+use crate::{
+    databases::{both, insert_run},
+    events::listed,
+};
 
 pub fn line(n: u64, raw: &str) -> NewEvent {
     let body = EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw: raw.to_owned() });
@@ -27,7 +30,7 @@ pub async fn pull(store: &Store, run: RunId, execution: &str, lines: &[(u64, &st
 }
 
 pub async fn texts(store: &Store, run: RunId) -> Vec<String> {
-    let events = store.event_list(run, 0, 1_000).await.expect("events");
+    let events = listed(store, run).await;
     for (at, event) in events.iter().enumerate() {
         assert_eq!(event.seq, at as i64 + 1, "numbered without gaps");
     }
@@ -98,7 +101,7 @@ async fn writes_of_one_run_in_one_group_build_on_each_other() {
         assert_eq!((stored.last_seq, stored.version, stored.step), (4, 5, 2), "{}", fresh.kind);
         assert_eq!((stored.state, stored.head_commit.as_deref()), (RunState::Ended, Some("0a1b")));
         assert!(stored.started_at.is_some());
-        assert_eq!(fresh.store.event_list(run, 0, 10).await.expect("events").len(), 4, "{}", fresh.kind);
+        assert_eq!(listed(&fresh.store, run).await.len(), 4, "{}", fresh.kind);
     }
 }
 
@@ -123,7 +126,7 @@ async fn two_backends_write_the_same_runs_without_a_gap() {
     });
     futures::future::join_all(writers).await;
     for run in runs {
-        let events = other.event_list(run, 0, 1_000).await.expect("events");
+        let events = listed(&other, run).await;
         assert_eq!(
             events.iter().map(|event| event.seq).collect::<Vec<_>>(),
             (1..=2 * WRITES as i64).collect::<Vec<_>>()
@@ -153,7 +156,7 @@ async fn a_run_ends_once_and_its_last_event_says_so() {
             (RunState::Ended, Some(Outcome::Failed), Some(Reason::Timeout))
         );
         assert!(ended.started_at.is_some() && ended.ended_at.is_some());
-        let events = fresh.store.event_list(run, 0, 10).await.expect("events");
+        let events = listed(&fresh.store, run).await;
         assert_eq!(events.len(), 2);
         assert!(events[1].body.is_end());
         assert_eq!(ended.last_seq, 2);
@@ -170,7 +173,7 @@ async fn a_write_that_is_refused_leaves_nothing_and_its_group_alone() {
         let (refused, allowed) = tokio::join!(fresh.store.run_write(refused), fresh.store.run_write(allowed));
         assert!(matches!(refused, Err(Error::Illegal(_))));
         assert_eq!(allowed.expect("written").last_seq, 2);
-        assert!(fresh.store.event_list(first, 0, 10).await.expect("events").is_empty(), "{}", fresh.kind);
+        assert!(listed(&fresh.store, first).await.is_empty(), "{}", fresh.kind);
     }
 }
 

@@ -57,7 +57,9 @@ async fn read(store: &Store, run: RunId, cuts: &[usize]) -> Vec<Event> {
                     return events;
                 }
                 Frame::CaughtUp { seq } => assert_eq!(seq, cursor.after),
-                Frame::Partial { .. } | Frame::Resync { .. } => panic!("nobody sent that"),
+                Frame::Partial { .. } | Frame::Part { .. } | Frame::Resync { .. } => {
+                    panic!("nobody sent that")
+                }
             }
         }
     }

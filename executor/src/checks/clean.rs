@@ -1,8 +1,8 @@
-//! A clean checkout of a commit, for the checks that ask for one: what is in no commit is not there.
+//! Folders for one repository each: a clean checkout of a commit, for the checks that ask for one, and an empty
+//! repository that borrows the commit's objects, to compare with.
 //!
-//! Git makes it as the agent's user, in a repository of its own without hooks, filters or settings, from the
-//! executor's own repository. Then the checkout borrows the history from the workspace: a check is the agent's code,
-//! which does not get at the executor's files.
+//! A clean checkout is made as the agent's user, without hooks, filters or settings, from the executor's own repository,
+//! and borrows nothing: a check before it may have changed what is in the workspace.
 
 use std::{
     io,
@@ -32,11 +32,6 @@ newest() { git --git-dir="$1" rev-parse --verify -q refs/branch/head || git --gi
 cd -- "$1"
 commit=$(git rev-parse --verify "$wanted^{commit}")
 "#;
-/// Prints the commit's id.
-const CHECK_OUT: &str = r#"git checkout -q --detach "$commit"
-printf '%s\n' "$4/.git/objects" >.git/objects/info/alternates
-printf %s "$commit"
-"#;
 /// A check may leave folders whose mode keeps their files from being removed.
 const REMOVAL: &str = r#"chmod -R u+rwX -- "$1" 2>/dev/null; rm -rf -- "$1""#;
 
@@ -60,6 +55,11 @@ impl Commit {
             return Err(Refusal::Invalid(why.to_owned()));
         }
         Ok(Self { repository: config.spool.join("repository.git"), id: id.map(str::to_owned) })
+    }
+
+    /// Its id; `None` is the newest one.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// Whether there is a repository at all.
@@ -86,15 +86,6 @@ impl<'a> Folder<'a> {
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Checks the commit out; returns its id.
-    ///
-    /// # Errors
-    /// What git said when it could not.
-    pub(super) async fn check_out(&self, commit: &Commit) -> io::Result<String> {
-        let output = self.git(commit, CHECK_OUT).output().await?;
-        Ok(String::from_utf8_lossy(&said(output)?).into_owned())
     }
 
     /// A command that borrows the commit's objects and then runs this script in the new repository.

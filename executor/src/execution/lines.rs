@@ -3,7 +3,7 @@
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 /// The longest line that is kept whole. One file edit carries the whole file, so lines of megabytes are normal.
-pub(crate) const LONGEST: usize = 64 << 20;
+pub(crate) const LONGEST: usize = 32 << 20;
 
 /// Reads lines.
 pub(crate) struct Lines<R> {

@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     pub(super) branch: Option<String>,
     /// The only branch that is fetched later.
     pub(super) only: Option<String>,
+    /// The branch that the clone was of; `None` for a tag or a commit.
+    pub(super) fetched: Option<String>,
     /// The newest commit that was pushed.
     pub(super) pushed: Option<String>,
     /// The newest commit of the work.
@@ -31,6 +33,8 @@ pub(super) struct Ledger {
     pub(super) artifacts: BTreeMap<String, String>,
     /// Set while a clone writes to the workspace.
     pub(super) is_cloning: bool,
+    /// Set while checks have a repository of their own in the workspace: the name of the agent's.
+    pub(super) aside: Option<String>,
 }
 
 /// The places in the executor's own folder.

@@ -37,6 +37,22 @@ pub(crate) enum Request {
     Collect(Collect),
     /// Bring the workspace's repository to where its work was taken to.
     Settle(Settle),
+    /// Put the agent's repository aside, and one as it was fetched in its place.
+    Lend {
+        /// What the new one has.
+        settle: Settle,
+        /// The name of the agent's, in the workspace and then in the new one.
+        aside: String,
+    },
+    /// Put the agent's repository back.
+    GiveBack {
+        /// The folder.
+        workspace: PathBuf,
+        /// The name of the agent's.
+        aside: String,
+    },
+    /// Make a checkout of a commit in a folder of its own, which is the settings' workspace.
+    CheckOut(Settle),
     /// Note in the executor's repository what was taken into it.
     Note {
         /// The executor's repository.
@@ -172,6 +188,8 @@ pub(crate) struct Settle {
     pub(crate) relay: SocketAddr,
     /// The only branch that is fetched later.
     pub(crate) only: Option<String>,
+    /// The branch that the clone was of.
+    pub(crate) fetched: Option<String>,
 }
 
 /// What a fetch has brought.

@@ -24,6 +24,7 @@ impl Git {
     pub(crate) async fn commit(&self, commit: Commit, author: Author) -> Result<CommitResult, GitFailure> {
         let git = self.clone();
         let work = self.0.tasks.spawn("git", async move {
+            let _judging = git.0.judging.lock().await;
             let _turn = git.0.turn.write().await;
             let ledger = git.ledger();
             if ledger.repository.is_none() {

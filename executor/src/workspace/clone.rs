@@ -3,7 +3,7 @@
 use std::{fs, net::SocketAddr};
 
 use api::executor::{GitClone, GitFailure};
-use git2::{BranchType, Repository};
+use git2::Repository;
 
 use super::{
     checkout::files,
@@ -47,19 +47,20 @@ pub(super) fn check_out_all(
     }
     make_repository(settle, &fetched.commit, report)?;
     let repository = Repository::open(workspace).map_err(git)?;
-    if let Some(branch) = &fetched.branch {
-        let (name, target) = ("refs/remotes/origin/HEAD", format!("refs/remotes/origin/{branch}"));
-        repository.reference_symbolic(name, &target, true, "clone").map_err(git)?;
-    }
-    if let (None, Some(branch)) = (&clone.work_branch, &fetched.branch) {
-        let mut local = repository.find_branch(branch, BranchType::Local).map_err(git)?;
-        local.set_upstream(Some(&format!("origin/{branch}"))).map_err(git)?;
-    }
     files(workspace, report)?;
     let commit = repository.head().and_then(|head| head.peel_to_commit()).map_err(git)?;
     let inside = submodules::check_out(&repository, &commit, clone, settle.relay, report)?;
     if inside.name_lfs || lfs::named(&repository) {
         report.notice(lfs::NOTICE);
     }
+    Ok(Answer::Done)
+}
+
+/// Makes a checkout of one commit in a new folder, with the history and the references as they were fetched.
+pub(super) fn check_out_clean(settle: &Settle, report: &Report) -> Result<Answer, GitFailure> {
+    let head = settle.head.as_deref().unwrap_or_default();
+    fs::create_dir(&settle.workspace).map_err(failure::system("making a folder for the checkout"))?;
+    make_repository(settle, head, report)?;
+    files(&settle.workspace, report)?;
     Ok(Answer::Done)
 }

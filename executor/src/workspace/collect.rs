@@ -28,7 +28,7 @@ use api::executor::{CommitResult, GitFailure};
 
 pub(crate) use inner::{InnerBundle, slug};
 pub(super) use raw::write as write_raw;
-pub(super) use settle::{make_repository, settle};
+pub(super) use settle::{give_back, lend, make_repository, settle};
 
 use self::{
     beside::keepable,

@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     net::SocketAddr,
-    os::unix::net::UnixStream,
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -63,9 +63,11 @@ impl World {
 
     fn prepare(agent: &str, change: impl FnOnce(&mut Config)) -> (TempDir, Config) {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["workspace", "home"] {
+        for name in ["workspace", "home", "tmp"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
+        // As the system's.
+        std::fs::set_permissions(folder.path().join("tmp"), PermissionsExt::from_mode(0o1777)).unwrap();
         let mut config = config(folder.path());
         write_script(Path::new(&config.agent_bin), agent);
         change(&mut config);
@@ -165,6 +167,7 @@ pub(crate) fn config(folder: &Path) -> Config {
         agent_bin: at("agent").to_str().unwrap().to_owned(),
         agent_user: String::new(),
         agent_home: at("home"),
+        scratch: vec![at("tmp")],
         firewall: Firewall::Unchecked,
         result_grace_seconds: 15,
         clone_stall_seconds: 30,

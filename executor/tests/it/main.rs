@@ -4,6 +4,7 @@
 
 mod asks;
 mod checks;
+mod checks_judge;
 mod diff;
 mod disk;
 mod egress;

@@ -4,12 +4,23 @@ use std::net::IpAddr;
 
 use crate::policy::{Entry, Name, Policy};
 
-/// What no rule opens: loopback, the unspecified address, multicast, broadcast, however they are written.
-const SEALED: [&str; 8] =
-    ["127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "::", "ff02::1", "::ffff:127.0.0.1"];
+/// What no rule opens: loopback, the unspecified address, multicast, broadcast, metadata, however they are written.
+const SEALED: [&str; 12] = [
+    "127.0.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::1",
+    "::",
+    "ff02::1",
+    "::ffff:127.0.0.1",
+    "169.254.169.254",
+    "100.100.100.200",
+    "fe80::1",
+    "fd00:ec2::254",
+];
 /// What only a rule within the same block opens.
-const CLOSED: [(&str, &str); 3] =
-    [("169.254.169.254", "169.254."), ("10.0.0.1", "10."), ("192.168.0.1", "192.168.")];
+const CLOSED: [(&str, &str); 2] = [("10.0.0.1", "10."), ("192.168.0.1", "192.168.")];
 
 /// Ports with a meaning, their neighbours and the ends.
 const PORTS: [u16; 10] = [0, 1, 22, 79, 80, 81, 443, 444, 8443, u16::MAX];

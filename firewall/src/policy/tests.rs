@@ -56,18 +56,68 @@ fn addresses_are_allowed_by_range_and_port_in_every_spelling() {
 
 #[test]
 fn a_wide_range_does_not_open_what_is_closed() {
-    let policy = policy(&["0.0.0.0/0:*", "::/0:*".replace("::/0:*", "[::/0]:*").as_str(), "169.254.169.254"]);
+    let policy = policy(&["0.0.0.0/0:*", "[::/0]:*", "192.168.7.0/24"]);
     assert!(policy.permits_address(ip("192.0.2.9"), 22) && policy.permits_address(ip("2001:db8::9"), 22));
-    assert!(policy.permits_address(ip("169.254.169.254"), 80), "it is named");
-    for closed in
-        ["10.0.0.1", "127.0.0.1", "::1", "fe80::1", "fd00:ec2::254", "169.254.1.1", "::ffff:10.0.0.1"]
-    {
+    assert!(policy.permits_address(ip("192.168.7.1"), 80), "it is named");
+    for closed in [
+        "10.0.0.1",
+        "127.0.0.1",
+        "::1",
+        "fe80::1",
+        "fd00:ec2::254",
+        "169.254.1.1",
+        "::ffff:10.0.0.1",
+        "198.18.0.1",
+        "168.63.129.16",
+    ] {
         assert!(!policy.permits_address(ip(closed), 22), "{closed}");
     }
     for closed in
         ["64:ff9b::127.0.0.1", "2002:7f00:1::", "2002:a00:1::", "::", "0.0.0.0", "224.0.0.1", "ff02::1"]
     {
         assert!(!policy.permits_address(ip(closed), 22), "{closed}");
+    }
+}
+
+#[test]
+fn no_entry_opens_a_link_local_address_or_a_metadata_service_in_any_spelling() {
+    let around = policy(&[
+        "100.64.0.0/10:*",
+        "168.63.0.0/16:*",
+        "192.0.0.0/24:*",
+        "[fc00::/7]:*",
+        "[64:ff9b:1::/48]:*",
+    ]);
+    for alone in [
+        "169.254.169.254",
+        "169.254.0.0/16",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fe80::a9fe:a9fe",
+        "fe80::/10",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fd00:42::42",
+        "::ffff:169.254.169.254",
+        "::ffff:169.254.0.0/112",
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::",
+        "64:ff9b:1::169.254.169.254",
+        "::ffff:0:169.254.169.254",
+        "::169.254.169.254",
+    ] {
+        let refused = Entry::parse(alone).expect_err(alone).to_string();
+        assert!(refused.contains("link-local addresses and metadata services"), "{refused}");
+        if let Ok(address) = alone.parse() {
+            assert!(metadata(address) && sealed(address) && block(address).is_some(), "{alone}");
+            assert!(!around.permits_address(address, 80), "{alone}");
+        }
+    }
+    for neighbour in
+        ["100.100.100.201", "168.63.129.17", "192.0.0.193", "fd00:ec3::254", "64:ff9b:1::10.0.0.1"]
+    {
+        assert!(around.permits_address(ip(neighbour), 80) && !metadata(ip(neighbour)), "{neighbour}");
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::{border::Border, policy::Name};
+use crate::{
+    border::Border,
+    policy::{self, Name},
+};
 
 /// A refusal: of which host, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,10 @@ pub(super) enum Verdict {
 pub(super) fn by_destination(border: &Border, to: SocketAddr) -> Verdict {
     let (address, port) = (to.ip(), to.port());
     let deny = |host: String, why: String| Verdict::Deny(Denial { host, why });
+    if policy::metadata(address) {
+        let why = format!("{address} is a link-local address or a metadata service, which nothing opens");
+        return deny(address.to_string(), why);
+    }
     if border.is_sealed(address) {
         return deny(address.to_string(), format!("{address} is this container itself or no single host"));
     }

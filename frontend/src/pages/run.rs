@@ -130,8 +130,8 @@ impl RunView {
     async fn follow(self, link: Link) {
         let id = self.id;
         let open = |client: Arc<_>| {
-            let after = self.log.with_untracked(RunLog::after);
-            async move { RunsApiClient::on_message(&*client, id, Some(after)).await }
+            let after = self.log.try_update_untracked(RunLog::begin);
+            async move { RunsApiClient::on_message(&*client, id, after).await }
         };
         if let Err(failure) = link.follow(open, |frames| self.fold(frames)).await {
             self.trouble.set(Some(failure.text));

@@ -3,7 +3,7 @@
 use api::{
     Timestamp,
     event::{Event, Verdict},
-    stream::{Cursor, Frame},
+    stream::{Cursor, Frame, Parts},
 };
 
 use super::{
@@ -26,6 +26,7 @@ const LONGEST: usize = 90;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Activity {
     cursor: Cursor,
+    parts: Parts,
     words: Option<String>,
     /// The call that is not answered yet, and since when it is at work.
     call: Option<(String, Timestamp)>,
@@ -37,20 +38,22 @@ impl Activity {
         Self { cursor: Cursor { after: (last - LOOK_BACK).max(0) }, ..Self::default() }
     }
 
-    /// The number to subscribe from.
-    pub(crate) const fn after(&self) -> i64 {
+    /// Begins a subscription: forgets what the one before has left of a long event. Returns the number to begin from.
+    pub(crate) fn begin(&mut self) -> i64 {
+        self.parts = Parts::default();
         self.cursor.after
     }
 
     /// Folds a frame in.
     pub(crate) fn fold(&mut self, frame: Frame) -> Next {
+        let Some(frame) = self.parts.whole(frame) else { return Next::Read };
         match frame {
             Frame::Item { event } => match self.cursor.accept(event.seq) {
                 Ok(true) => self.see(event),
                 Ok(false) => {}
                 Err(_) => return Next::Resubscribe,
             },
-            Frame::Partial { .. } | Frame::CaughtUp { .. } => {}
+            Frame::Partial { .. } | Frame::Part { .. } | Frame::CaughtUp { .. } => {}
             Frame::End => return Next::Stop,
             Frame::Resync { .. } => return Next::Resubscribe,
         }
@@ -146,10 +149,10 @@ mod tests {
     #[test]
     fn it_begins_near_the_end_and_resumes_from_its_cursor() {
         let mut activity = Activity::near(100);
-        assert_eq!(activity.after(), 80);
+        assert_eq!(activity.begin(), 80);
         assert_eq!(activity.fold(item(says(81, 1, "on"))), Next::Read);
         assert_eq!(activity.fold(item(says(83, 1, "gap"))), Next::Resubscribe);
-        assert_eq!(activity.after(), 81);
+        assert_eq!(activity.begin(), 81);
         assert_eq!(activity.fold(Frame::End), Next::Stop);
     }
 }

@@ -6,7 +6,7 @@ use api::{
     Timestamp,
     event::{Event, EventBody},
     run::Gate,
-    stream::{Cursor, Frame},
+    stream::{Cursor, Frame, Parts},
 };
 
 use super::item::{self, Item, What};
@@ -17,6 +17,7 @@ pub(crate) struct RunLog {
     /// The number of the first event that is loaded, or will be.
     first: i64,
     cursor: Cursor,
+    parts: Parts,
     /// The events by step, in order.
     pub(crate) groups: Vec<Group>,
     /// What the agent is writing now.
@@ -60,7 +61,7 @@ pub(crate) struct Partial {
 pub(crate) enum Next {
     /// Read on.
     Read,
-    /// Subscribe again from `RunLog::after`.
+    /// Subscribe again.
     Resubscribe,
     /// Nothing more will come.
     Stop,
@@ -72,7 +73,13 @@ impl RunLog {
         Self { first: after + 1, cursor: Cursor { after }, ..Self::default() }
     }
 
-    /// The number to subscribe from.
+    /// Begins a subscription: forgets what the one before has left of a long event. Returns the number to begin from.
+    pub(crate) fn begin(&mut self) -> i64 {
+        self.parts = Parts::default();
+        self.cursor.after
+    }
+
+    /// The number of the newest event that is loaded.
     pub(crate) const fn after(&self) -> i64 {
         self.cursor.after
     }
@@ -89,6 +96,7 @@ impl RunLog {
 
     /// Folds a frame in.
     pub(crate) fn fold(&mut self, frame: Frame) -> Next {
+        let Some(frame) = self.parts.whole(frame) else { return Next::Read };
         match frame {
             Frame::Item { event } => match self.cursor.accept(event.seq) {
                 Ok(true) => self.add(event),
@@ -97,6 +105,7 @@ impl RunLog {
             },
             Frame::Partial { text, block } => self.add_partial(text, block),
             Frame::CaughtUp { .. } => self.caught_up = true,
+            Frame::Part { .. } => {}
             Frame::End => {
                 self.complete = true;
                 self.partial = None;

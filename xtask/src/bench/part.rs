@@ -27,4 +27,6 @@ pub(crate) enum Part {
     Latency,
     /// Pages of long lists.
     Paging,
+    /// Honest runs beside hostile ones.
+    Beside,
 }

@@ -76,7 +76,7 @@ impl Server {
         let model = if is_real { "anthropic".to_owned() } else { format!("scripted:{}", script.display()) };
         serve.arg("serve").env("CAISSON_LISTEN", &listen).env("CAISSON_DATA_DIR", folder.join("data"));
         serve.env("CAISSON_IMAGE", image::TAG).env("CAISSON_MODEL", model);
-        serve.env("CAISSON_ADMIN_TOKEN_FILE", &token_file);
+        serve.env("CAISSON_ADMIN_TOKEN_FILE", &token_file).env("CAISSON_GIT_PRIVATE", "127.0.0.1");
         serve.stdin(alone.share()?).stdout(open_log(&log)?).stderr(open_log(&log)?);
         let child =
             serve.process_group(0).kill_on_drop(true).spawn().context("cannot start caisson serve")?;

@@ -13,8 +13,9 @@ namespace! {
     /// One task over many repositories.
     BatchesApi = "batches"
     methods {
-        /// Queues a run of a task against each of these repositories. The same `idempotencyKey` gives the same batch.
-        "create" fn create(
+        /// Queues a run of a task against each of these repositories. The same `idempotencyKey` of the same
+        /// caller gives the same batch; for another request it is a conflict.
+        "create" (with_extensions) fn create(
             &self,
             task_id as "taskId": TaskId,
             repositories as "repositories": Vec<String>,

@@ -14,8 +14,9 @@ namespace! {
     /// Work being done.
     RunsApi = "runs"
     methods {
-        /// Queues a run of a task against a repository. The same `idempotencyKey` gives the same run.
-        "create" fn create(
+        /// Queues a run of a task against a repository. The same `idempotencyKey` of the same
+        /// caller gives the same run; for another request it is a conflict.
+        "create" (with_extensions) fn create(
             &self,
             task_id as "taskId": TaskId,
             repository as "repository": String,

@@ -50,6 +50,8 @@ pub enum Reason {
     OutOfMemory,
     /// The container's disk is full.
     DiskFull,
+    /// Its log took more than a log may.
+    LogFull,
     /// The model refused the credential.
     AuthFailed,
     /// The model's rate limit was reached.
@@ -99,6 +101,7 @@ impl Reason {
             | Self::Timeout
             | Self::OutOfMemory
             | Self::DiskFull
+            | Self::LogFull
             | Self::AuthFailed
             | Self::RateLimited
             | Self::ModelUnavailable

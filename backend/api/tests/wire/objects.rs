@@ -200,6 +200,7 @@ fn every_reason_has_an_outcome_and_words() {
         R::Timeout,
         R::OutOfMemory,
         R::DiskFull,
+        R::LogFull,
         R::AuthFailed,
         R::RateLimited,
         R::ModelUnavailable,

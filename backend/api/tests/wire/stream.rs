@@ -88,6 +88,7 @@ fn a_frame_says_what_it_is() {
     let event = events().next().expect("an event");
     let frames = [
         Frame::Item { event },
+        Frame::Part { seq: 12, text: "{\"seq\":12,".into(), last: false },
         Frame::Partial { text: "Hel".into(), block: "text".into() },
         Frame::CaughtUp { seq: 12 },
         Frame::End,

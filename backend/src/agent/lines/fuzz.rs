@@ -34,7 +34,7 @@ where
 {
     let pieces: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
     let frames = pieces.into_iter().map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
-    let lines = read_within(longest, StreamBody::new(stream::iter(frames)), last);
+    let lines = read_within(longest, StreamBody::new(stream::iter(frames)), last, None);
     // Everything is there: nothing waits.
     lines.collect().now_or_never().expect("it waits for what is there")
 }

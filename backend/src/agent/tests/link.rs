@@ -116,10 +116,10 @@ async fn a_stream_carries_one_request_after_another() {
 }
 
 #[tokio::test]
-async fn fifty_streams_at_once_keep_their_bodies_apart() {
+async fn thirty_streams_at_once_keep_their_bodies_apart() {
     let mut link = Link::open(echo()).await;
     let mut streams = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..30 {
         streams.push(link.connect().await);
     }
     let asked = streams.iter_mut().enumerate().map(|(n, stream)| async move {
@@ -228,4 +228,26 @@ async fn a_link_that_is_refused_is_told() {
     let stranger = Agent::new(executor.port, "wrong".to_owned());
     let error = stranger.serve_link(Router::new(), CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "the executor refused (401): the bearer token is wrong");
+}
+
+#[tokio::test]
+async fn a_container_that_opens_more_connections_than_it_may_is_hung_up_on_and_goes_on_with_those_it_has() {
+    let mut link = Link::open(echo()).await;
+    let mut streams = Vec::new();
+    for n in 0..38 {
+        let mut stream = link.connect().await;
+        match stream.send_request(request("/echo", "here")).await {
+            Ok(answer) => assert_eq!(text(answer).await, "here"),
+            Err(error) => {
+                assert!((30..=34).contains(&n), "{n}: {error}");
+                break;
+            }
+        }
+        streams.push(stream);
+    }
+    assert!(streams.len() < 38, "there is an end");
+    for stream in &mut streams {
+        let answer = stream.send_request(request("/echo", "still here")).await.unwrap();
+        assert_eq!(text(answer).await, "still here");
+    }
 }

@@ -199,7 +199,7 @@ async fn an_execution_is_followed_to_its_end() {
     let lines = expected.clone().map(|line| serde_json::to_value(line).unwrap());
     let executor = Executor::start(move |_| ndjson(&lines)).await;
     let stream = executor.agent.execute(&execute()).await.unwrap();
-    assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap(), expected);
+    assert_eq!(stream.map_ok(|(line, _turn)| line).try_collect::<Vec<_>>().await.unwrap(), expected);
     let (method, path, body) = executor.asked().remove(0);
     assert_eq!((method, path.as_str()), (Method::POST, "/execute"));
     assert_eq!(serde_json::from_value::<Execute>(body).unwrap(), execute());
@@ -225,7 +225,7 @@ async fn a_cut_execution_is_told_and_goes_on_from_the_last_line() {
     let cut: Vec<_> = executor.agent.execute(&execute()).await.unwrap().collect().await;
     assert!(matches!(cut.as_slice(), [Ok(_), Err(Error::Unreachable(_))]), "{cut:?}");
     let rest = executor.agent.events("step-1", 1).await.unwrap();
-    assert_eq!(rest.try_collect::<Vec<_>>().await.unwrap(), [end(2)]);
+    assert_eq!(rest.map_ok(|(line, _turn)| line).try_collect::<Vec<_>>().await.unwrap(), [end(2)]);
     assert_eq!(executor.asked()[1].1, "/executions/step-1/events?after=1");
 }
 

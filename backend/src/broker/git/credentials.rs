@@ -7,11 +7,14 @@ use std::{path::Path, sync::Arc};
 
 use axum::http::HeaderValue;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use url::{Host, Url};
+use url::Url;
 
 pub use self::file::Error;
-use super::ssh::Identity;
-use crate::{broker::redact::Redactor, secret::Secret};
+use super::{ssh::Identity, way::Named};
+use crate::{
+    broker::{plain::is_exposed, redact::Redactor},
+    secret::Secret,
+};
 
 /// What the gateway may show, and to whom.
 #[derive(Default)]
@@ -82,7 +85,7 @@ impl Credentials {
 
     /// What an HTTP request for this repository shows: over https only, or to this machine itself.
     pub(super) fn authorization(&self, url: &Url) -> Option<&HeaderValue> {
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(url)) {
+        if is_exposed(url) {
             return None;
         }
         match &self.find(url.host_str()?, url.port_or_known_default()?, false)?.how {
@@ -103,6 +106,11 @@ impl Credentials {
     /// Whether there is a key for the SSH server of this repository.
     pub(in crate::broker) fn has_identity(&self, url: &Url) -> bool {
         self.identity(url).is_some()
+    }
+
+    /// The hosts there is a credential for.
+    pub(in crate::broker) fn hosts(&self) -> impl Iterator<Item = Named> {
+        self.0.iter().filter_map(|entry| Named::of(&entry.host, entry.port))
     }
 
     /// What is shown to servers; a key is shown to none.
@@ -137,15 +145,6 @@ impl Credentials {
         }
         self.0.push(entry);
         Ok(())
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 

@@ -1,12 +1,20 @@
 //! What must hold of everything a container says to the git gateway.
 
+use std::net::Ipv4Addr;
+
 use axum::http::{Method, Uri};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
-use url::Url;
+use url::{Host, Url};
 
 pub use super::ssh::fuzz::{known_hosts, ssh_advertisement};
-use super::{Pieces, push::Head, target::Target};
+use super::{
+    Pieces,
+    push::Head,
+    target::Target,
+    way::{Named, is_public},
+};
+use crate::app::repository;
 
 const BRANCH: &str = "caisson/1";
 const REPOSITORY: &str = "https://git.example/acme/web.git";
@@ -88,6 +96,41 @@ pub fn git_target(bytes: &[u8]) {
     let asked = if method == Method::GET { uri.query().unwrap_or_default() } else { uri.path() };
     let writes = |text: &str| text.ends_with("git-receive-pack");
     assert_eq!(writes(asked), writes(part), "{uri} becomes {upstream}");
+}
+
+/// A git server, as the operator names it and as people do: the first reads as it is shown, and of the second none
+/// passes for public that is an address of this machine, of a private network or of a metadata service.
+///
+/// # Panics
+/// When it is otherwise.
+pub fn git_address(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(named) = text.parse::<Named>() {
+        assert_eq!(named.to_string().parse().as_ref(), Ok(&named), "{named} is read otherwise again");
+    }
+    let Ok(url) = repository::parse(&text) else { return };
+    if !is_public(&url) {
+        return;
+    }
+    // As another reader takes it.
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let Ok(again) = Url::parse(&format!("http://{host}/")) else { return };
+    let closed = match again.host() {
+        Some(Host::Ipv4(v4)) => is_closed(v4),
+        Some(Host::Ipv6(v6)) => {
+            v6.is_loopback()
+                || v6.is_unicast_link_local()
+                || v6.is_unique_local()
+                || v6.to_ipv4().is_some_and(is_closed)
+        }
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    assert!(!closed, "{url} passes for public");
+}
+
+const fn is_closed(address: Ipv4Addr) -> bool {
+    address.is_loopback() || address.is_private() || address.is_link_local() || address.is_unspecified()
 }
 
 /// Whether a fetch at this path of the relay leads to this repository.

@@ -21,16 +21,18 @@ pub(super) struct Malformed;
 /// The first line, and how many bytes it takes. `None` when it is not complete yet.
 pub(super) fn first(bytes: &[u8]) -> Result<Option<(Line<'_>, usize)>, Malformed> {
     let Some((digits, _)) = bytes.split_at_checked(4) else { return Ok(None) };
-    if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(Malformed);
-    }
-    let digits = std::str::from_utf8(digits).map_err(|_| Malformed)?;
-    match usize::from_str_radix(digits, 16).map_err(|_| Malformed)? {
+    match length(digits).ok_or(Malformed)? {
         0 => Ok(Some((Line::Flush, 4))),
         length @ 4..=LONGEST => Ok(bytes.get(4..length).map(|data| (Line::Data(data), length))),
         // 1 to 3 are marks of protocol version 2, which has no pushes.
         _ => Err(Malformed),
     }
+}
+
+/// The length that four digits say, if a line can have it; 0 to 2 are marks that end something.
+pub(super) fn length(digits: &[u8]) -> Option<usize> {
+    let digits = str::from_utf8(digits).ok().filter(|it| it.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    usize::from_str_radix(digits, 16).ok().filter(|length| *length <= LONGEST && *length != 3)
 }
 
 /// Appends a line. The data is cut at the longest that fits.

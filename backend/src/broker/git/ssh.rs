@@ -13,11 +13,13 @@ mod session;
 use api::executor::GitFailureCode as Code;
 
 pub(super) use self::{body::BodyError, exchange::answer, identity::Identity, known_hosts::KnownHosts};
-use super::trouble::Trouble;
+use super::{trouble::Trouble, way::Refused};
 
 /// Why the SSH server did not do what it was asked; never contains a key.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
+    #[error(transparent)]
+    NotAllowed(Refused),
     #[error("the SSH server {host} could not be reached: {why}")]
     Unreachable { host: String, why: String },
     #[error("the SSH server {host} did not answer in time")]
@@ -44,7 +46,7 @@ impl Error {
         let code = match self {
             Self::Refused(_) => Code::NotFound,
             Self::KeyRefused { .. } => Code::AuthRequired,
-            Self::Request(_) => Code::Other,
+            Self::Request(_) | Self::NotAllowed(_) => Code::Other,
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::BrokenOff { .. } => Code::Interrupted,
             Self::UnknownHostKey { .. } | Self::Malformed(_) => Code::Network,
         };

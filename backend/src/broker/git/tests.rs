@@ -1,5 +1,6 @@
 mod attacks;
 mod front;
+mod inward;
 mod ssh;
 mod world;
 
@@ -133,7 +134,8 @@ async fn a_push_that_cannot_be_judged_is_refused() {
 fn the_github_credential_is_for_github_only() {
     let shown_at = |url: &str| {
         let (broker, _) = world::run_of(&url.parse().unwrap());
-        let call = broker.call(url.parse().unwrap(), &HeaderMap::new(), None).build().unwrap();
+        let client = reqwest::Client::new();
+        let call = broker.call(&client, url.parse().unwrap(), &HeaderMap::new(), None).build().unwrap();
         call.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned())
     };
     for github in ["https://github.com/o/r", "https://GitHub.com:443/o/r"] {

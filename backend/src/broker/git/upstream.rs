@@ -8,17 +8,19 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use futures::{StreamExt, stream};
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, stream, stream::BoxStream};
 use url::Url;
 
 use super::{
     Pieces,
     body::{Body, SMALL},
-    ssh,
+    opening, ssh,
     target::{Part, Service, Target},
     trouble::Trouble,
+    way::{self, Refused},
 };
-use crate::broker::{Broker, Parts, headers, redact::Redactor};
+use crate::broker::{Broker, headers, redact::Redactor};
 
 /// The most of an error's body that is read, in bytes, and for how long.
 const MOST_SAID: usize = 64 << 10;
@@ -54,7 +56,9 @@ impl Broker {
             return Err(Trouble::new(Code::AuthRequired, format!("there is no SSH key for {host}")));
         };
         let body = body.unwrap_or_else(|| stream::empty().boxed());
-        ssh::answer(identity, repository, target, headers, body).await.map_err(ssh::Error::into_trouble)
+        ssh::answer(&self.0.way, identity, repository, target, headers, body)
+            .await
+            .map_err(ssh::Error::into_trouble)
     }
 
     /// What it answers is passed on as it is, except for what repeats a credential.
@@ -73,16 +77,20 @@ impl Broker {
         let again = again && (body.is_none() || spare.is_some());
         let is_large =
             body.as_ref().is_some_and(|body| body.length().is_none_or(|length| SMALL as u64 <= length));
-        let mut answer = self.call(url.clone(), ask.headers, body).send().await;
+        let client = self.0.way.client(&url).await.map_err(|refused| not_allowed(&refused))?;
+        let mut answer = self.call(client, url.clone(), ask.headers, body).send().await;
         // Most likely a connection kept from before, which the server has closed meanwhile.
         if answer
             .as_ref()
             .is_err_and(|error| error.is_request() && !error.is_connect() && !error.is_timeout())
             && again
         {
-            answer = self.call(url, ask.headers, spare).send().await;
+            answer = self.call(client, url, ask.headers, spare).send().await;
         }
         let answer = answer.map_err(|error| {
+            if let Some(refused) = way::refusal(&error) {
+                return not_allowed(refused);
+            }
             let why = innermost(&error);
             tracing::warn!(git.host = host, why, "a git server does not answer");
             let sentence = match is_large && !error.is_connect() {
@@ -108,21 +116,23 @@ impl Broker {
         if status.is_redirection() {
             return Err(moved(&redactor, answer.headers()));
         }
-        let kind = format!("application/x-{}-advertisement", target.service.name());
-        let is_git =
-            answer.headers().get(header::CONTENT_TYPE).is_some_and(|it| it.as_bytes() == kind.as_bytes());
-        if status.is_success() && (is_git || target.part == Part::Exchange) {
+        if status.is_success() {
+            let is_git = opening::announced(target, answer.headers());
             let headers = redactor.headers(headers::of_response(answer.headers()));
+            let body = if is_git { opened(target.part, answer.bytes_stream().boxed()).await } else { None };
+            // Whatever else is there, nothing of it is shown.
+            let body = body.ok_or_else(|| {
+                tracing::warn!(git.host = host, status = status.as_u16(), "an answer that is not git's");
+                let sentence =
+                    format!("{host} does not answer as a git server does: check the repository's address");
+                Trouble::new(Code::Network, sentence)
+            })?;
             // Packs are not searched: there is nothing of the request in them.
-            return Ok((status, headers, HttpBody::from_stream(answer.bytes_stream())).into_response());
+            return Ok((status, headers, HttpBody::from_stream(body)).into_response());
         }
         let headers = answer.headers().clone();
         let said = redactor.bytes(beginning(answer).await);
-        let mut trouble = Trouble::of_answer(host, status, &headers, &said);
-        if status.is_success() {
-            trouble.sentence =
-                format!("{host} does not answer as a git server does: check the repository's address");
-        }
+        let trouble = Trouble::of_answer(host, status, &headers, &said);
         tracing::warn!(
             git.host = host,
             status = status.as_u16(),
@@ -133,9 +143,14 @@ impl Broker {
     }
 
     /// The request to the git server, with the credential that is for it.
-    pub(super) fn call(&self, url: Url, headers: &HeaderMap, body: Option<Body>) -> reqwest::RequestBuilder {
-        let Parts { client, git, .. } = &*self.0;
-        let shown = git.authorization(&url).cloned();
+    pub(super) fn call(
+        &self,
+        client: &reqwest::Client,
+        url: Url,
+        headers: &HeaderMap,
+        body: Option<Body>,
+    ) -> reqwest::RequestBuilder {
+        let shown = self.0.git.authorization(&url).cloned();
         let mut headers = headers::of_git_request(headers);
         let call = match body {
             Some(body) => {
@@ -150,6 +165,31 @@ impl Broker {
         match shown {
             Some(shown) => call.header(header::AUTHORIZATION, shown),
             None => call,
+        }
+    }
+}
+
+/// An address that is not connected to.
+fn not_allowed(refused: &Refused) -> Trouble {
+    tracing::warn!(why = %refused, "a git server is not connected to");
+    Trouble::new(Code::Other, refused.to_string())
+}
+
+type Received = BoxStream<'static, reqwest::Result<Bytes>>;
+
+/// The body of an answer that begins as git's does; `None` if it does not.
+async fn opened(part: Part, mut pieces: Received) -> Option<Received> {
+    let mut held = BytesMut::new();
+    loop {
+        match opening::begins(part, &held) {
+            Some(true) => return Some(stream::iter([Ok(held.freeze())]).chain(pieces).boxed()),
+            Some(false) => return None,
+            None => {}
+        }
+        match pieces.next().await {
+            Some(Ok(piece)) => held.extend_from_slice(&piece),
+            Some(Err(error)) => return Some(stream::iter([Err(error)]).boxed()),
+            None => return opening::may_end(part, &held).then(|| stream::empty().boxed()),
         }
     }
 }

@@ -22,6 +22,7 @@ pub(in crate::broker) struct Recorder {
     notes: watch::Sender<Vec<Note>>,
     admitted: watch::Sender<Option<Result<(), String>>>,
     is_writing: watch::Sender<bool>,
+    most: watch::Sender<Option<f64>>,
 }
 
 impl Recorder {
@@ -34,14 +35,19 @@ impl Recorder {
 
     /// A meter that lets no call through yet.
     pub(in crate::broker) fn closed() -> Arc<Self> {
-        let (notes, admitted, is_writing) =
-            (watch::Sender::default(), watch::Sender::default(), watch::Sender::new(true));
-        Arc::new(Self { notes, admitted, is_writing })
+        let (notes, admitted) = (watch::Sender::default(), watch::Sender::default());
+        let (is_writing, most) = (watch::Sender::new(true), watch::Sender::default());
+        Arc::new(Self { notes, admitted, is_writing, most })
     }
 
     /// Answers every call, those that wait and those to come.
     pub(in crate::broker) fn admit_all(&self, answer: Result<(), String>) {
         self.admitted.send_replace(Some(answer));
+    }
+
+    /// The most that the last call could cost, as it was told.
+    pub(in crate::broker) fn most(&self) -> Option<f64> {
+        *self.most.borrow()
     }
 
     /// Whether it finishes writing down what was spent.
@@ -71,7 +77,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Meter for Recorder {
-    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>> {
+    fn has_limit(&self) -> bool {
+        false
+    }
+
+    fn admit(&self, most: Option<f64>) -> BoxFuture<'_, Result<Permit, String>> {
+        self.most.send_replace(most);
         self.note(Note::Asked);
         async {
             let mut waiting = Waiting(self, true);

@@ -7,7 +7,7 @@ use crate::broker::meter::Permit;
 
 /// How much of a call is read while it waits. A connection whose request was read to its end is seen to
 /// be closed, and the call is dropped; a larger call that was given up fails when its rest is sent on.
-const READ_AHEAD: usize = 1 << 20;
+const READ_AHEAD: usize = 64 << 10;
 
 /// The call, once the run may make it; otherwise why it never may.
 pub(super) async fn admitted(

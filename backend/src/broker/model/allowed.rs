@@ -19,7 +19,7 @@ use crate::broker::refusal::Refusal;
 /// What is said of a model that is not allowed, after its name.
 pub(crate) const NOT_AMONG: &str = "is not among this task's `models`";
 /// How much of a call is held until its model is known. The agent says it at once.
-const HELD: usize = 4 << 20;
+const HELD: usize = 64 << 10;
 /// Calls of one run whose model is looked for at a time; so what they hold is bounded.
 const LOOKING: usize = 8;
 
@@ -27,6 +27,14 @@ const LOOKING: usize = 8;
 pub(super) struct Models {
     allowed: Vec<String>,
     looking: Semaphore,
+}
+
+/// A call that may leave.
+pub(super) struct Checked {
+    pub(super) call: Request,
+    /// Its model, where it was looked for and said in time.
+    pub(super) model: Option<String>,
+    pub(super) late: Late,
 }
 
 /// Why a call that was let through was broken off after all.
@@ -37,8 +45,9 @@ impl Models {
         Self { allowed, looking: Semaphore::new(LOOKING) }
     }
 
-    /// The call, as soon as it has named a model that is allowed.
-    pub(super) async fn check(self: &Arc<Self>, call: Request) -> Result<(Request, Late), Refusal> {
+    /// The call, as soon as it has named a model that is allowed. Where any is, its model is looked for only if
+    /// `look` says so, and it may go without.
+    pub(super) async fn check(self: &Arc<Self>, call: Request, look: bool) -> Result<Checked, Refusal> {
         let late = Late::default();
         let (mut parts, body) = call.into_parts();
         if parts.headers.contains_key(header::CONTENT_ENCODING) {
@@ -49,22 +58,30 @@ impl Models {
         let mut pieces = body.into_data_stream();
         let (mut names, mut held, mut size) = (Names::default(), Vec::new(), 0);
         let place = self.looking.acquire().await;
-        while !self.allowed.is_empty() && !names.has_main() {
-            let Some(piece) = pieces.next().await else {
-                return Err(malformed("it names no `model`"));
+        let must = !self.allowed.is_empty();
+        while (look || must) && names.main().is_none() {
+            let piece = match pieces.next().await {
+                Some(piece) => piece,
+                None if must => return Err(malformed("it names no `model`")),
+                None => break,
             };
             let piece = piece.map_err(|_| malformed("it broke off"))?;
             self.look(&mut names, &piece)?;
             size += piece.len();
-            if HELD < size {
-                return Err(malformed("its `model` comes too late: put it before `messages`"));
-            }
             held.push(piece);
+            if HELD < size && names.main().is_none() {
+                if must {
+                    return Err(malformed("its `model` comes too late: put it before `messages`"));
+                }
+                break;
+            }
         }
         drop(place);
+        let model = names.main().map(str::to_owned);
         let rest = self.clone().watch(names, pieces, Arc::clone(&late));
         let held = futures::stream::iter(held.into_iter().map(Ok));
-        Ok((Request::from_parts(parts, Body::from_stream(held.chain(rest))), late))
+        let call = Request::from_parts(parts, Body::from_stream(held.chain(rest)));
+        Ok(Checked { call, model, late })
     }
 
     /// Passes the rest on, and breaks it off at a model that is not allowed.

@@ -11,6 +11,10 @@ const DEEPEST: usize = 12;
 const TOOLS: [&str; 5] = ["custom", "bash_", "text_editor_", "computer_", "memory_"];
 const REACHES: &str = "it asks the model's server to reach the internet (a tool of its own, an MCP server, or a \
                        picture or document by URL), which is a way past the container's firewall";
+const KEPT: &str = "it names a file or a container that the model's server keeps (`file_id`, `container`), which may \
+                    be another run's: put what it is to read into the message";
+/// How deep a part of a message lies: `{"messages": [{"content": [{`
+const PART: usize = 5;
 /// The longest name of a model, as it is written; a longer key is no `model` however it is written.
 const LONGEST: usize = 1200;
 
@@ -30,7 +34,8 @@ pub(super) struct Names {
     key: Key,
     /// Whether the next string in this object is a key.
     wants_key: bool,
-    has_main: bool,
+    /// The model at the top.
+    main: Option<String>,
     has_ended: bool,
 }
 
@@ -47,6 +52,12 @@ struct Level {
 enum Place {
     /// The list of tools, or one of them.
     Tools,
+    /// The list of messages, and what is in it down to the parts of a message.
+    Messages,
+    /// A list of parts: of a message, of a tool's result, of a document.
+    Parts,
+    /// A part of a message.
+    Part,
     /// Where a picture or a document is from.
     Source,
     Other,
@@ -58,6 +69,8 @@ enum Key {
     Model,
     Type,
     Tools,
+    Messages,
+    Content,
     Source,
     #[default]
     Other,
@@ -66,8 +79,14 @@ enum Key {
 impl Key {
     /// Some readers do not mind the case.
     fn read(text: &str) -> Self {
-        let known =
-            [("model", Self::Model), ("type", Self::Type), ("tools", Self::Tools), ("source", Self::Source)];
+        let known = [
+            ("model", Self::Model),
+            ("type", Self::Type),
+            ("tools", Self::Tools),
+            ("messages", Self::Messages),
+            ("content", Self::Content),
+            ("source", Self::Source),
+        ];
         let found = known.into_iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
         found.map_or(Self::Other, |(_, key)| key)
     }
@@ -82,9 +101,9 @@ struct Text {
 }
 
 impl Names {
-    /// Whether the model at the top is known.
-    pub(super) const fn has_main(&self) -> bool {
-        self.has_main
+    /// The model at the top, once it is known.
+    pub(super) fn main(&self) -> Option<&str> {
+        self.main.as_deref()
     }
 
     /// Reads the next bytes. Answers the models that they name.
@@ -144,7 +163,17 @@ impl Names {
         if self.depth < DEEPEST {
             let is = match (self.key, self.level()) {
                 (Key::Tools, Some(_)) if self.depth == 1 => Place::Tools,
-                (Key::Source, _) => Place::Source,
+                (Key::Messages, Some(_)) if self.depth == 1 => Place::Messages,
+                // What a tool is given has sources of its own, and they are nothing to the model's server.
+                (Key::Source, Some(Level { is: Place::Messages | Place::Parts | Place::Part, .. })) => {
+                    Place::Source
+                }
+                (Key::Content, Some(Level { is: Place::Parts | Place::Part | Place::Source, .. })) => {
+                    Place::Parts
+                }
+                (_, Some(Level { opened: b'[', is: Place::Parts })) => Place::Part,
+                (_, Some(Level { is: Place::Messages, .. })) if self.depth + 1 == PART => Place::Part,
+                (_, Some(Level { is: Place::Messages, .. })) if self.depth < PART => Place::Messages,
                 (_, Some(Level { opened: b'[', is: Place::Tools })) => Place::Tools,
                 _ => Place::Other,
             };
@@ -197,7 +226,9 @@ impl Names {
         }
         match (self.key, self.level().map(|level| level.is)) {
             (Key::Model, _) => {
-                self.has_main |= self.depth == 1;
+                if self.depth == 1 {
+                    self.main.get_or_insert_with(|| said.clone());
+                }
                 Ok((self.depth <= DEEPEST_MODEL).then_some(said))
             }
             (Key::Type, Some(Place::Tools)) if !TOOLS.iter().any(|tool| said.starts_with(tool)) => {
@@ -213,7 +244,18 @@ impl Names {
         if self.depth == 1 && key.eq_ignore_ascii_case("mcp_servers") {
             return Err(Malformed(REACHES));
         }
-        if self.key == Key::Model && self.depth == 1 && self.has_main {
+        let of_part = match self.level().map(|level| level.is) {
+            Some(Place::Source | Place::Part) => true,
+            // One part in the place of a list of them.
+            Some(Place::Parts) => self.level().is_some_and(|level| level.opened == b'{'),
+            _ => false,
+        };
+        if (self.depth == 1 && key.eq_ignore_ascii_case("container"))
+            || (of_part && key.eq_ignore_ascii_case("file_id"))
+        {
+            return Err(Malformed(KEPT));
+        }
+        if self.key == Key::Model && self.depth == 1 && self.main.is_some() {
             return Err(Malformed("it has more than one `model`"));
         }
         Ok(())

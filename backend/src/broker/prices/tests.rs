@@ -179,3 +179,44 @@ fn the_built_in_prices_say_when_and_where_they_are_from() {
     let own = own(&json!({"source": "our contract", "models": {"m": {"input": 1, "output": 1}}})).describe();
     assert!(own.starts_with("no date, our contract; over 2026-11-21"), "{own}");
 }
+
+#[test]
+fn the_most_a_call_can_cost_is_no_less_than_any_recorded_call_of_its_length() {
+    let prices = Prices::load(None).unwrap();
+    for (model, [input, output, read, written], usd) in RECORDED {
+        if f64::from(LONGEST_ANSWER) < output as f64 {
+            continue;
+        }
+        // Prose: four bytes for a token.
+        let length = Some(4 * (input + read + written).unsigned_abs());
+        let most = prices.most(&Asked { model: Some(model), length, fast: false }).unwrap();
+        assert!(usd <= most, "{model}: {usd} is more than {most}");
+    }
+}
+
+#[test]
+fn the_most_a_call_can_cost_follows_its_length_speed_and_model() {
+    let most = |model, length, fast| Prices::load(None).unwrap().most(&Asked { model, length, fast });
+    let opus = |length, fast| most(Some("claude-opus-5-5"), length, fast).unwrap();
+    // 100,000 tokens written to the cache for an hour, 64,000 tokens of answer, in the US.
+    assert!((opus(Some(200_000), false) - (0.8 + 1.28) * 1.1).abs() < 1e-9);
+    assert!((opus(Some(200_000), true) - (0.8 + 1.28) * 1.1 * 2.0).abs() < 1e-9);
+    assert_eq!(opus(None, false), opus(Some(u64::MAX), false), "nobody reads more than a million tokens");
+    assert_eq!(most(None, Some(200_000), false), Some(opus(Some(200_000), false)), "it may ask the dearest");
+    assert_eq!(most(Some("claude-unheard-of"), Some(1), false), None);
+    let haiku = |length| most(Some("claude-haiku-5-5"), Some(length), false).unwrap();
+    assert!(5.0 * haiku(200_000) < haiku(200_002) * 1.001, "a long prompt has a price of its own");
+}
+
+#[test]
+fn a_model_that_costs_nothing_holds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("prices.json");
+    fs::write(&file, r#"{"models": {"dear": {"input": 1, "output": 1000, "maxOutput": 2000}}}"#).unwrap();
+    let prices = Prices::load(Some(&file)).unwrap();
+    let most = |model| prices.most_of_free(&Asked { model, length: Some(2_000_000), fast: false });
+    assert_eq!(most(Some("claude-opus-5-5")), Some(0.0));
+    assert_eq!((most(Some("dear")), most(None)), (Some(3.0), Some(3.0)));
+    let free = Prices::load(None).unwrap();
+    assert_eq!(free.most_of_free(&Asked { model: None, length: None, fast: false }), Some(0.0));
+}

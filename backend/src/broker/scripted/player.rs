@@ -31,7 +31,10 @@ use super::{
     script::{Failure, Script},
     stream::{self, Pace},
 };
-use crate::broker::{json_file, model::Call, refusal::Refusal};
+use crate::{
+    broker::{json_file, model::Call, refusal::Refusal},
+    room::Room,
+};
 
 /// How many places are counted at once. A container can make up prompts without end.
 const MAX_COUNTED: usize = 10_000;
@@ -74,10 +77,11 @@ impl Player {
         &self.0.file
     }
 
-    /// Answers one model call of a run.
+    /// Answers one model call of a run, whose calls share this room.
     pub(in crate::broker) async fn answer(
         &self,
         run: RunId,
+        room: &Room,
         call: Call,
         request: extract::Request,
     ) -> Response {
@@ -85,7 +89,7 @@ impl Player {
             return Json(json!({"data": [], "has_more": false, "first_id": null, "last_id": null}))
                 .into_response();
         }
-        let body = match body::read(request).await {
+        let body = match body::read(request, room).await {
             Ok(body) => body,
             Err(refusal) => return refusal.into_response(),
         };

@@ -25,6 +25,9 @@ fn the_description_says_what_answers_and_with_what() {
         describe(&settings),
         "Anthropic-compatible server at https://models.example.com/v2 with an API key"
     );
+    let base_url = Some("http://models.example.com".to_owned());
+    let told = describe(&Settings { api_key: key(), base_url, ..Settings::default() });
+    assert!(told.contains("CAISSON_INSECURE_MODEL") && told.contains("https://"), "{told}");
     assert_eq!(describe(&Settings::default()), "none: no model credential is set");
 }
 
@@ -104,7 +107,7 @@ fn no_credential_is_ever_printed() {
         Settings { api_key: key(), oauth_token: key(), github_token: key(), ..Settings::default() };
     assert!(!format!("{settings:?}").contains("real"));
     let Upstream::Anthropic { credential: Credential::ApiKey(value), .. } =
-        settings.upstream(&reqwest::Client::new(), &Tasks::default()).unwrap()
+        settings.upstream(&Clients::default(), &Tasks::default()).unwrap()
     else {
         panic!("an API key goes before an OAuth token");
     };

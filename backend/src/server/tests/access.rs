@@ -74,7 +74,13 @@ async fn the_cookie_travels_over_tls_only_where_there_is_tls() {
     let world = World::start_with(|http| http.trusted_proxy = true).await;
     let answer =
         world.post("/api/login").json(&json!({ "token": world.token.expose() })).send().await.unwrap();
-    assert!(answer.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-") && cookie.ends_with("; Secure"), "{cookie}");
+    let value = cookie.split([';', '=']).nth(1).unwrap();
+    let session = |name: &str| world.get("/api/session").header("cookie", format!("{name}={value}")).send();
+    assert_eq!(session("__Host-caisson_session").await.unwrap().status(), StatusCode::OK);
+    let planted = session("caisson_session").await.unwrap();
+    assert_eq!(planted.status(), StatusCode::UNAUTHORIZED, "one that a neighbour may have set");
 }
 
 #[tokio::test]
@@ -88,7 +94,7 @@ async fn a_login_with_an_unknown_field_or_no_json_is_refused() {
 }
 
 #[tokio::test]
-async fn an_address_that_guesses_tokens_is_made_to_wait() {
+async fn an_address_that_guesses_tokens_is_made_to_wait_and_the_right_token_is_not() {
     let world = World::start().await;
     let guess = || world.post("/api/login").json(&json!({ "token": "guess" })).send();
     for _ in 0..3 {
@@ -99,6 +105,30 @@ async fn an_address_that_guesses_tokens_is_made_to_wait() {
     assert_eq!(error(refused).await["data"]["value"], 3);
     let bearer = world.post("/rpc").bearer_auth("guess").send().await.unwrap();
     assert_eq!(bearer.status(), StatusCode::TOO_MANY_REQUESTS, "the other door is shut too");
+
+    assert_eq!(world.call("add", json!([1, 2])).await["result"], 3, "the right token is let in");
+    let cookie = login(&world).await;
+    let session = world.get("/api/session").header("cookie", cookie).send().await.unwrap();
+    assert_eq!(session.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_tokens_and_cookies_shuts_nobody_out() {
+    let world = World::start_with(|http| (http.calls_per_second, http.calls_burst) = (1, 5)).await;
+    for n in 0..20 {
+        let cookie = format!("caisson_session={n}");
+        let refused = [
+            world.post("/rpc").bearer_auth(format!("wrong{n}")).send().await.unwrap().status(),
+            world.get("/api/session").header("cookie", cookie).send().await.unwrap().status(),
+            world.get("/api/session").send().await.unwrap().status(),
+        ];
+        let is_refused =
+            |it: &StatusCode| [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(it);
+        assert!(refused.iter().all(is_refused), "{refused:?}");
+        world.get("/health").send().await.unwrap();
+    }
+    login(&world).await;
+    assert_eq!(world.call("add", json!([1, 2])).await["result"], 3);
 }
 
 #[tokio::test]

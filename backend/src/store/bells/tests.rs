@@ -83,6 +83,11 @@ impl Log for Model {
         Ok(page)
     }
 
+    async fn is_end(&self, seq: i64) -> Result<bool, Error> {
+        yield_now().await;
+        Ok(self.committed.lock().expect("whole").iter().any(|event| event.seq == seq && event.is_end))
+    }
+
     async fn is_removed(&self) -> Result<bool, Error> {
         Ok(false)
     }

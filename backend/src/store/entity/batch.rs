@@ -17,7 +17,13 @@ pub struct Model {
     pub budget_usd: Option<f64>,
     pub stopped: Option<String>,
     pub idempotency_key: Option<String>,
+    /// What was asked with the key, as a hash.
+    pub asked: Option<String>,
     pub created_at: i64,
+    /// What the dearest model call of its runs has cost, in US dollars.
+    pub dearest_usd: Option<f64>,
+    /// Whether a person has said that it may go on although something has an unknown cost.
+    pub unknown_accepted: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -43,6 +43,8 @@ pub struct Model {
     pub gate: Option<String>,
     pub version: i64,
     pub idempotency_key: Option<String>,
+    /// What was asked with the key, as a hash.
+    pub asked: Option<String>,
     pub cancel_requested: bool,
     pub execution: Option<String>,
     pub execution_n: i64,
@@ -61,6 +63,8 @@ pub struct Model {
     pub egress_denied: String,
     #[sea_orm(column_type = "Text")]
     pub work: String,
+    /// How much its events say, in bytes.
+    pub log_bytes: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -122,6 +126,7 @@ impl TryFrom<Model> for RunRecord {
             execution: row.execution,
             execution_n: row.execution_n.unsigned_abs(),
             fence: row.fence,
+            log_bytes: row.log_bytes.unsigned_abs(),
         })
     }
 }

@@ -9,6 +9,8 @@ pub struct Model {
     pub hash: Vec<u8>,
     pub expires_at: i64,
     pub actor: String,
+    /// The hash of the token that began it; one from before there was this belongs to none, and is over.
+    pub token: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -9,6 +9,7 @@ pub struct Model {
     pub hash: Vec<u8>,
     pub name: String,
     pub created_at: i64,
+    pub expires_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

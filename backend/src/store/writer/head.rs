@@ -23,6 +23,9 @@ use crate::store::{
     },
 };
 
+/// What the database needs for an event beside what it says, in bytes: its row's other columns and its place in the index.
+const ROW: u64 = 80;
+
 /// What a write needs to know of its run.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
@@ -36,6 +39,8 @@ pub(super) struct Head {
     pub(super) started: bool,
     /// Of the newest lease.
     pub(super) fence: i64,
+    /// How much the events say, in bytes.
+    pub(super) log_bytes: i64,
 }
 
 struct Slot {
@@ -80,6 +85,7 @@ impl Heads {
         let new = change.events.iter().filter(is_new).map(Cow::Borrowed);
         for body in new.chain(last.map(Cow::Owned)) {
             head.last_seq += 1;
+            head.log_bytes = head.log_bytes.saturating_add_unsigned(body.data.len() as u64 + ROW);
             rows.push(Row { run: change.run, seq: head.last_seq, body });
         }
         head.state = state;
@@ -90,7 +96,8 @@ impl Heads {
         }
         slot.touched = true;
         set_columns(slot, change, now);
-        Ok(Written { state, last_seq: slot.head.last_seq })
+        let Head { last_seq, log_bytes, .. } = slot.head;
+        Ok(Written { state, last_seq, log_bytes: log_bytes.unsigned_abs() })
     }
 
     /// The runs that only went on, and those of which more has changed, each in the order of ids.
@@ -107,6 +114,7 @@ impl Heads {
                     row.version = Set(head.version);
                     row.execution = Set(head.execution);
                     row.execution_n = Set(head.execution_n);
+                    row.log_bytes = Set(head.log_bytes);
                     rest.push(row);
                 }
             }

@@ -23,7 +23,8 @@ pub(super) async fn heads(
     transaction: &Transaction,
     runs: impl Iterator<Item = Uuid>,
 ) -> Result<Vec<Head>, Error> {
-    const COLUMNS: &str = "id, state, last_seq, version, execution, execution_n, started_at, fence";
+    const COLUMNS: &str =
+        "id, state, last_seq, version, execution, execution_n, started_at, fence, log_bytes";
     let mut ids: Vec<Uuid> = runs.collect();
     ids.sort_unstable();
     ids.dedup();
@@ -57,6 +58,7 @@ fn head(row: &QueryResult) -> Result<Head, Error> {
         execution_n: row.try_get_by_index(5)?,
         started: row.try_get_by_index::<Option<i64>>(6)?.is_some(),
         fence: row.try_get_by_index(7)?,
+        log_bytes: row.try_get_by_index(8)?,
     })
 }
 
@@ -78,9 +80,9 @@ const POSTGRES_WRITE: &str = "
         AS rows (run_id, seq, at, step, kind, data)
     )
     UPDATE runs SET last_seq = v.last_seq, version = v.version, execution = NULLIF(v.execution, ''),
-        execution_n = v.execution_n
-    FROM UNNEST($7::uuid[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[])
-    AS v (id, last_seq, version, execution, execution_n)
+        execution_n = v.execution_n, log_bytes = v.log_bytes
+    FROM UNNEST($7::uuid[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[])
+    AS v (id, last_seq, version, execution, execution_n, log_bytes)
     WHERE runs.id = v.id";
 
 /// The columns as arrays. sea-orm has no arrays with holes: -1 is no step, an empty name no execution.
@@ -97,6 +99,7 @@ fn postgres_values(rows: &[Row<'_>], heads: &[Head]) -> Vec<Value> {
         column(heads, |head| head.version),
         column(heads, |head| head.execution.clone().unwrap_or_default()),
         column(heads, |head| head.execution_n),
+        column(heads, |head| head.log_bytes),
     ]
 }
 
@@ -125,14 +128,15 @@ async fn set_progress(transaction: &Transaction, heads: &[Head]) -> Result<(), E
         let size = heads.len().next_power_of_two();
         // The last one again, up to the next power of two: it says the same twice.
         let repeated = heads.iter().chain(std::iter::repeat(&heads[heads.len() - 1])).take(size);
-        let values = repeated.flat_map(|head| -> [Value; 5] {
-            let Head { id, last_seq, version, execution, execution_n, .. } = head.clone();
-            [id.into(), last_seq.into(), version.into(), execution.into(), execution_n.into()]
+        let values = repeated.flat_map(|head| -> [Value; 6] {
+            let Head { id, last_seq, version, execution, execution_n, log_bytes, .. } = head.clone();
+            let (execution, execution_n) = (execution.into(), execution_n.into());
+            [id.into(), last_seq.into(), version.into(), execution, execution_n, log_bytes.into()]
         });
         let sql = format!(
             "UPDATE runs SET last_seq = v.column2, version = v.column3, execution = v.column4, \
-             execution_n = v.column5 FROM (VALUES {}) AS v WHERE runs.id = v.column1",
-            tuples(size, 5)
+             execution_n = v.column5, log_bytes = v.column6 FROM (VALUES {}) AS v WHERE runs.id = v.column1",
+            tuples(size, 6)
         );
         execute(transaction, sql, values.collect()).await?;
     }

@@ -83,7 +83,8 @@ async fn a_message_waits_below_its_box_until_it_is_in_the_log_and_changes_are_sh
     let client = world.client().await;
     let run = launch(
         &client,
-        vec![step("[[listen]]", &["grep -q 'something from a person' ~/.claude/projects/*/*.jsonl"])],
+        // The agent looks for it among what it was told.
+        vec![step("[[listen]]", &["grep heard told.txt"])],
         &world.repository("sample"),
     )
     .await;

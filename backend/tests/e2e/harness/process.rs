@@ -52,6 +52,11 @@ impl Process {
         Self { child, _log: reading, address }
     }
 
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it lives")
+    }
+
     /// SIGKILL.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it could be killed");
@@ -59,7 +64,7 @@ impl Process {
 
     /// SIGTERM, and the wait for its end.
     pub async fn stop(mut self) {
-        let pid = i32::try_from(self.child.id().expect("it lives")).expect("a pid");
+        let pid = i32::try_from(self.id()).expect("a pid");
         kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it could be asked");
         within("the server's stop", self.child.wait()).await.expect("an end");
     }

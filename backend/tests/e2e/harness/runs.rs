@@ -5,7 +5,7 @@ use api::{
     id::{RunId, TaskId},
     rpc::{runs::RunsApiClient, tasks::TasksApiClient},
     run::{Reason, Run, RunState},
-    stream::{Cursor, Frame},
+    stream::{Cursor, Frame, Parts},
     task::{Step, Task, TaskSpec},
 };
 use jsonrpsee::ws_client::WsClient;
@@ -81,12 +81,14 @@ pub async fn events_of(client: &WsClient, run: RunId) -> Vec<Event> {
     events
 }
 
-/// Follows a run until this holds for an event, or to its end. Answers whether it held.
+/// Follows a run until this holds for an event, or to its end. Returns whether it held.
 pub async fn follow(client: &WsClient, run: RunId, mut until: impl FnMut(&Event) -> bool) -> bool {
     let mut frames = client.on_message(run, None).await.expect("a subscription");
-    let mut cursor = Cursor::default();
+    let (mut cursor, mut parts) = (Cursor::default(), Parts::default());
     loop {
-        match within("the next frame", frames.next()).await.expect("no cut").expect("a frame") {
+        let frame = within("the next frame", frames.next()).await.expect("no cut").expect("a frame");
+        let Some(frame) = parts.whole(frame) else { continue };
+        match frame {
             Frame::Item { event } => {
                 assert_eq!(cursor.accept(event.seq), Ok(true), "no gap and no double");
                 if until(&event) {
@@ -94,7 +96,7 @@ pub async fn follow(client: &WsClient, run: RunId, mut until: impl FnMut(&Event)
                 }
             }
             Frame::End => return false,
-            Frame::Partial { .. } | Frame::CaughtUp { .. } => {}
+            Frame::Partial { .. } | Frame::Part { .. } | Frame::CaughtUp { .. } => {}
             Frame::Resync { after } => panic!("let go after {after}"),
         }
     }

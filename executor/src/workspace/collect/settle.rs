@@ -1,6 +1,7 @@
 //! Brings the agent's repository to where its work was taken to, so that the next step goes on from there.
 
 mod fresh;
+mod lend;
 mod usable;
 
 use std::{fs, io, os::unix::ffi::OsStrExt, path::Path};
@@ -8,6 +9,7 @@ use std::{fs, io, os::unix::ffi::OsStrExt, path::Path};
 use api::executor::GitFailure;
 
 pub(in crate::workspace) use fresh::make_repository;
+pub(in crate::workspace) use lend::{give_back, lend};
 
 use self::usable::{is_usable, mend};
 use super::{

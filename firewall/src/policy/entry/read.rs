@@ -72,8 +72,15 @@ fn network(text: &str) -> Result<Result<IpNet, String>, ()> {
     }
     let canonical = network.addr().to_canonical();
     let network = if canonical == network.addr() { network } else { unmapped(network, canonical) };
-    if closed::sealed(network.addr()) && closed::block(network.addr()).is_some_and(|b| b.contains(&network)) {
-        return Ok(Err("loopback and multicast addresses are never relayed to; remove it".to_owned()));
+    let alone = network.prefix_len() == network.max_prefix_len();
+    if closed::sealed(network.addr())
+        && (alone || closed::block(network.addr()).is_some_and(|block| block.contains(&network)))
+    {
+        let what = match closed::metadata(network.addr()) {
+            true => "link-local addresses and metadata services, which give a machine's credentials away,",
+            false => "loopback and multicast addresses",
+        };
+        return Ok(Err(format!("{what} are never relayed to; remove it")));
     }
     Ok(Ok(network))
 }

@@ -63,8 +63,8 @@ fn follow(run: Memo<Arc<Run>>, activity: RwSignal<Activity>) {
     let (link, id) = (use_link(), run.read_untracked().id);
     spawn_scoped(async move {
         let open = |client: Arc<_>| {
-            let after = activity.with_untracked(Activity::after);
-            async move { RunsApiClient::on_message(&*client, id, Some(after)).await }
+            let after = activity.try_update_untracked(Activity::begin);
+            async move { RunsApiClient::on_message(&*client, id, after).await }
         };
         let fold = |frames: Vec<Frame>| {
             let mut next = Next::Read;

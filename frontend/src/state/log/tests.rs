@@ -216,3 +216,17 @@ fn a_refusal_that_is_told_again_is_one_item_with_the_newer_count() {
         .collect();
     assert_eq!(counts, [("one.example", 10), ("two.example", 1), ("two.example", 0)]);
 }
+
+#[test]
+fn a_long_event_that_was_cut_comes_whole_with_the_next_subscription() {
+    let event = says(1, 1, &"long ".repeat(100));
+    let text = serde_json::to_string(&event).unwrap();
+    let (half, rest) = text.split_at(200);
+    let part = |text: &str, last| Frame::Part { seq: 1, text: text.to_owned(), last };
+    let mut log = RunLog::from(0);
+    log.fold(part(half, false));
+    assert_eq!(log.begin(), 0, "nothing of it counts");
+    log.fold(part(half, false));
+    assert_eq!(log.fold(part(rest, true)), Next::Read);
+    assert_eq!((log.after(), log.len()), (1, 1));
+}

@@ -26,12 +26,14 @@ use super::{
 use crate::broker::git::{
     report,
     target::{Part, Service, Target},
+    way::Way,
 };
 
 type Answer = BoxStream<'static, Result<Bytes, Error>>;
 
 /// Asks the SSH server of this repository.
 pub(in crate::broker::git) async fn answer(
+    way: &Way,
     identity: Arc<Identity>,
     repository: &Url,
     target: &Target,
@@ -44,7 +46,7 @@ pub(in crate::broker::git) async fn answer(
     let wants_two = headers.get("git-protocol").is_some_and(|asked| asked == "version=2");
     let protocol = (wants_two && target.service == Service::UploadPack).then_some("version=2");
     let command = command(target.service, repository);
-    let session = session::open(identity, repository, command, protocol).await?;
+    let session = session::open(way, identity, repository, command, protocol).await?;
     let kind = match target.part {
         Part::References => "advertisement",
         Part::Exchange => "result",

@@ -9,10 +9,10 @@ use russh::{
     client::{self, Config, Handle, Handler, Msg},
     keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate},
 };
-use tokio::net::TcpStream;
 use url::Url;
 
 use super::{Error, Identity};
+use crate::broker::git::way::{self, Way};
 
 /// From the first packet until the command has begun.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -129,19 +129,21 @@ impl Handler for Gate {
 
 /// Runs a command where this repository is.
 pub(super) async fn open(
+    way: &Way,
     identity: Arc<Identity>,
     url: &Url,
     command: String,
     protocol: Option<&str>,
 ) -> Result<Session, Error> {
     let host = url.host_str().unwrap_or_default().to_owned();
-    match tokio::time::timeout(BEGIN, begin(identity, url, &host, command, protocol)).await {
+    match tokio::time::timeout(BEGIN, begin(way, identity, url, &host, command, protocol)).await {
         Ok(session) => session,
         Err(_) => Err(Error::TimedOut { host }),
     }
 }
 
 async fn begin(
+    way: &Way,
     identity: Arc<Identity>,
     url: &Url,
     host: &str,
@@ -153,8 +155,10 @@ async fn begin(
         Broken::UnknownHostKey(fingerprint) => Error::UnknownHostKey { host: host.to_owned(), fingerprint },
         Broken::Ssh(error) => Error::BrokenOff { host: host.to_owned(), why: error.to_string() },
     };
-    let address = (host.trim_matches(['[', ']']), url.port().unwrap_or(22));
-    let socket = TcpStream::connect(address).await.map_err(|error| unreachable(error.to_string()))?;
+    let socket = way.dial(url).await.map_err(|error| match error {
+        way::Error::Refused(refused) => Error::NotAllowed(refused),
+        way::Error::Io(error) => unreachable(error.to_string()),
+    })?;
     socket.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
     let gate = Gate { identity: Arc::clone(&identity), host: host.to_owned() };
     let mut handle = client::connect_stream(config(&identity), socket, gate).await.map_err(broken)?;

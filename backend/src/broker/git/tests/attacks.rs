@@ -142,8 +142,11 @@ async fn a_credential_is_shown_to_its_host_only_and_what_repeats_it_is_blanked()
     let port = servers[0].at("").port().unwrap();
     let entry =
         json!([{"host": format!("127.0.0.1:{port}"), "username": "me", "password": "canary-password"}]);
-    let settings =
-        Settings { git_credentials: Some(credentials(folder.path(), &entry)), ..Settings::default() };
+    let settings = Settings {
+        git_credentials: Some(credentials(folder.path(), &entry)),
+        git_private: vec!["127.0.0.1".parse().unwrap()],
+        ..Settings::default()
+    };
     let broker = Broker::new(&settings, Tasks::default()).unwrap();
     for (server, expected) in servers.iter().zip(["Basic ", "nothing"]) {
         let (_, access) = run_of(&server.at("/own.git"));

@@ -163,8 +163,18 @@ pub(super) fn run_of(repository: &Url) -> (Broker, Access) {
         branch: "work".to_owned(),
         meter: Recorder::open(),
     };
-    let settings = Settings { github_token: Some(Secret::new("github-token")), ..Settings::default() };
+    let settings = Settings {
+        github_token: Some(Secret::new("github-token")),
+        git_private: vec!["127.0.0.1".parse().unwrap()],
+        ..Settings::default()
+    };
     (Broker::new(&settings, Tasks::default()).unwrap(), access)
+}
+
+/// A broker to which the operator has named these hosts.
+pub(super) fn broker(named: &[&str]) -> Broker {
+    let git_private = named.iter().map(|host| host.parse().unwrap()).collect();
+    Broker::new(&Settings { git_private, ..Settings::default() }, Tasks::default()).unwrap()
 }
 
 /// A file of git credentials with this in it.

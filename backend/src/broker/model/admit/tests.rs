@@ -134,3 +134,18 @@ async fn without_a_credential_the_run_is_told() {
         "{notes:?}"
     );
 }
+
+#[tokio::test]
+async fn a_call_that_waits_for_hours_holds_little_of_what_was_sent() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&sent);
+    let endless = stream::repeat_with(move || {
+        count.fetch_add(1000, Ordering::SeqCst);
+        Ok::<_, std::convert::Infallible>(Bytes::from_static(&[b' '; 1000]))
+    });
+    let call = Request::new(Body::from_stream(endless));
+    let waits = admitted(Box::pin(std::future::pending()), call);
+    assert!(waits.now_or_never().is_none());
+    let sent = sent.load(Ordering::SeqCst);
+    assert!((1..=READ_AHEAD + 1000).contains(&sent) && READ_AHEAD <= 64 << 10, "{sent}");
+}

@@ -14,7 +14,7 @@ use crate::{
     broker::{
         Access, Broker, Settings,
         meter::recorder::{Note, Recorder},
-        model::{allowed::Models, tests::access},
+        model::{allowed::Models, tests::access, unpriced::Unpriced},
     },
     secret::Secret,
     tasks::Tasks,
@@ -39,7 +39,15 @@ fn bill(settings: &Settings, meter: &Arc<Recorder>) -> Bill {
 fn bill_of(broker: Broker, meter: &Arc<Recorder>) -> Bill {
     let Access { run, model_token: token, meter, .. } = access("token", Arc::<Recorder>::clone(meter));
     Bill::open(
-        Arc::new(Model { broker, run, token, models: Arc::new(Models::new(Vec::new())), meter }),
+        Arc::new(Model {
+            broker,
+            run,
+            token,
+            models: Arc::new(Models::new(Vec::new())),
+            meter,
+            unpriced: Unpriced::new(),
+            room: crate::room::Room::of(1 << 20),
+        }),
         Box::new(()),
     )
 }

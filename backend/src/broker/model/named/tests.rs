@@ -89,6 +89,29 @@ fn what_works_on_the_model_s_server_is_refused_and_what_works_in_the_container_i
 }
 
 #[test]
+fn what_the_model_s_server_keeps_is_refused() {
+    for body in [
+        r#"{"model":"a","container":"container_011CPR"}"#,
+        r#"{"model":"a","contain\u0065r":{"id":"container_011CPR","skills":[]}}"#,
+        r#"{"messages":[{"content":[{"type":"document","source":{"type":"file","file_id":"file_011C"}}]}]}"#,
+        r#"{"messages":[{"content":[{"source":{"FILE_ID":"file_011C","type":"file"},"type":"image"}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"container_upload","file_id":"file_011C"}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"tool_result","content":[{"source":{"file_id":"file_011C"}}]}]}]}"#,
+    ] {
+        for size in [1, 3, body.len()] {
+            assert_eq!(read(body, size), Err(Malformed(KEPT)), "{body}");
+        }
+    }
+    for body in [
+        r#"{"metadata":{"container":"x"},"messages":[{"role":"user","content":"the file_id of \"container\""}]}"#,
+        r#"{"messages":[{"content":[{"type":"tool_use","input":{"file_id":"x","container":"y"}}]}]}"#,
+        r#"{"tools":[{"name":"x","input_schema":{"properties":{"file_id":{"type":"string"}}}}]}"#,
+    ] {
+        assert_eq!(read(body, 5), Ok(vec![]), "{body}");
+    }
+}
+
+#[test]
 fn a_body_nested_without_end_takes_no_room() {
     let mut names = Names::default();
     names.feed(br#"{"model":"a","x":"#).unwrap();

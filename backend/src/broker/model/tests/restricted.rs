@@ -71,7 +71,7 @@ impl World {
 #[tokio::test]
 async fn a_model_that_is_allowed_is_asked_with_the_same_bytes() {
     let world = World::start().await;
-    let long = "x".repeat(200_000);
+    let long = "x".repeat(50_000);
     for body in [
         r#"{"model":"claude-sonnet-5-5","messages":[]}"#.to_owned(),
         format!(
@@ -238,4 +238,19 @@ async fn no_credential_is_in_an_answer_or_in_the_log() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("the model refuses the credential"), "the log was kept");
     assert!(!log.contains("canary"), "{log}");
+}
+
+#[tokio::test]
+async fn the_meter_is_told_what_a_call_can_cost_before_it_leaves() {
+    let world = World::start().await;
+    let body = |model: &str| format!(r#"{{"model":"{model}","messages":"{}"}}"#, "x".repeat(100_000));
+    let mut told = Vec::new();
+    for (model, headers) in
+        [("claude-sonnet-5-5", &[][..]), ("claude-haiku-5-5", &[]), ("claude-sonnet-unheard-of", &[])]
+    {
+        assert_eq!(world.post("/v1/messages", headers, body(model).into()).await.0, 200);
+        told.push(world.meter.most());
+    }
+    assert!(told[1] < told[0] && told[1].is_some_and(|most| 0.0 < most), "{told:?}");
+    assert_eq!(told[2], None, "it has no price");
 }

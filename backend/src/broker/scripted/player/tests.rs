@@ -28,7 +28,7 @@ async fn send(
     call: Call,
     body: impl Into<Body>,
 ) -> (StatusCode, HeaderMap, Value) {
-    let answer = player.answer(run, call, extract::Request::new(body.into())).await;
+    let answer = player.answer(run, &Room::of(1 << 20), call, extract::Request::new(body.into())).await;
     let (parts, body) = answer.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
@@ -153,7 +153,7 @@ async fn a_packed_body_is_unpacked_and_what_is_no_json_refused() {
     let send = async |body: Vec<u8>, encoding: &str| {
         let request = extract::Request::builder().method(Method::POST).header("content-encoding", encoding);
         let request = request.body(Body::from(body)).unwrap();
-        player.answer(RunId::mint(), Call::Messages, request).await.status().as_u16()
+        player.answer(RunId::mint(), &Room::of(1 << 20), Call::Messages, request).await.status().as_u16()
     };
     assert_eq!(send(pack(prompt("x").to_string().as_bytes()), "gzip").await, 200);
     assert_eq!(send(b"not packed".to_vec(), "gzip").await, 400);
@@ -165,7 +165,9 @@ async fn a_packed_body_is_unpacked_and_what_is_no_json_refused() {
 /// Asks for a streamed answer over a real connection.
 async fn stream(script: &Value) -> (Loopback, reqwest::Response) {
     let player = player(script);
-    let answer = move |request| async move { player.answer(RunId::mint(), Call::Messages, request).await };
+    let answer = move |request| async move {
+        player.answer(RunId::mint(), &Room::of(1 << 20), Call::Messages, request).await
+    };
     let server = Loopback::serve(Router::new().fallback(answer)).await;
     let mut body = prompt("x");
     body["stream"] = true.into();

@@ -64,7 +64,11 @@ impl Upstream {
 struct Free;
 
 impl Meter for Free {
-    fn admit(&self) -> BoxFuture<'_, Result<Permit, String>> {
+    fn has_limit(&self) -> bool {
+        false
+    }
+
+    fn admit(&self, _most: Option<f64>) -> BoxFuture<'_, Result<Permit, String>> {
         Box::pin(async { Ok(Box::new(()) as Permit) })
     }
 

@@ -3,7 +3,7 @@
 use std::{fs, io};
 
 use api::executor::{GitFailure, GitFailureCode as Code};
-use git2::Repository;
+use git2::{BranchType, Repository};
 
 use super::{
     super::{objects::copy_objects, theirs::Theirs},
@@ -61,11 +61,20 @@ pub(in crate::workspace) fn make_repository(
     }
     let url = relay_url(asked.relay, &asked.repository)?;
     remember_remote(&repository, &asked.repository, &url, asked.only.as_deref()).map_err(git)?;
+    if let Some(fetched) = &asked.fetched {
+        let (name, target) = ("refs/remotes/origin/HEAD", format!("refs/remotes/origin/{fetched}"));
+        repository.reference_symbolic(name, &target, true, "clone").map_err(git)?;
+    }
     let Some(branch) = &asked.branch else { return write(&folder, "HEAD", head).map_err(system) };
     let name = format!("refs/heads/{branch}");
     if !git2::Reference::is_valid_name(&name) {
         return Err(failure::new(Code::Other, format!("branch: {branch:?} is not the name of a branch")));
     }
     write(&folder, &name, head).map_err(&system)?;
-    write(&folder, "HEAD", &format!("ref: {name}")).map_err(system)
+    write(&folder, "HEAD", &format!("ref: {name}")).map_err(system)?;
+    if asked.fetched.as_ref() == Some(branch) {
+        let mut local = repository.find_branch(branch, BranchType::Local).map_err(git)?;
+        local.set_upstream(Some(&format!("origin/{branch}"))).map_err(git)?;
+    }
+    Ok(())
 }

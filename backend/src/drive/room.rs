@@ -1,0 +1,35 @@
+//! Room for logs: that of one run has an end, and while the server's disk is nearly full long ones wait.
+
+use api::run::Reason;
+
+use super::{Driver, End, Halt};
+use crate::{app::Room, config::Size};
+
+impl Driver {
+    /// Why the run must end because of its log, if it must.
+    pub(super) fn log_is_full(&self) -> Option<End> {
+        let most = self.app.config.runs.log_bytes;
+        (most < self.record.log_bytes).then(|| {
+            let most = Size(most);
+            End::new(
+                Reason::LogFull,
+                format!(
+                    "The run's log has more than the {most} bytes that a log may have; let the agent print less, \
+                     or raise --log-bytes (CAISSON_LOG_BYTES)."
+                ),
+            )
+        })
+    }
+
+    /// Whether this run has to wait before more of what its agent says is stored. Tells it the first time.
+    pub(super) async fn waits_for_room(&mut self, room: Room) -> Result<bool, Halt> {
+        let waits = room.holds(self.record.log_bytes);
+        if waits && !self.told_room {
+            self.told_room = true;
+            let text = "The server's disk is nearly full: what the agent says waits in its container until there is \
+                        room. Other runs go on as long as their logs are short.";
+            self.notice("disk", text).await?;
+        }
+        Ok(waits)
+    }
+}
