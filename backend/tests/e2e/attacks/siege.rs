@@ -57,7 +57,14 @@ pub async fn siege(hostile_runs: usize, honest_runs: usize) -> Measured {
     let disk = FileDisk::new(DISK);
     let url = format!("--database-url=sqlite://{}?mode=rwc", disk.path().join("caisson.db").display());
     let slots = format!("--slots={}", hostile_runs + honest_runs);
-    let settings = [hostile(), url, slots, "--auto-retries=0".to_owned(), "--log-bytes=128m".to_owned()];
+    let settings = [
+        hostile(),
+        url,
+        slots,
+        "--auto-retries=0".to_owned(),
+        "--log-bytes=128m".to_owned(),
+        "--disk=512m".to_owned(),
+    ];
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let limit = MemoryLimit::new(MEMORY << 20);
     let world = World::start_apart(&settings).await;
