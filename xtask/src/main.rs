@@ -28,7 +28,7 @@ enum Command {
     /// Runs one real task on a real repository, from start to pushed branch, and goes on serving.
     Demo(demo::Options),
     /// Runs every test there is, on a machine with nothing but a Rust toolchain.
-    Test(test::Options),
+    Test,
     /// Checks what needs no test: format, lints, docs, dependencies, all builds, migrations, the wire.
     Check,
     /// Measures: the time a run takes, the flow of events, the memory of an idle server.
@@ -56,7 +56,7 @@ fn run_command(command: Command) -> Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is not in a workspace")?;
     match command {
         Command::Demo(options) => return demo::run(root, options),
-        Command::Test(options) => return test::run(root, options),
+        Command::Test => return test::run(root),
         Command::Check => return check::run(root),
         Command::Bench(options) => return bench::run(root, &options),
         Command::Chaos(options) => chaos::run(root, &options)?,

@@ -25,20 +25,12 @@ const WHOLE: &str = "e2e";
 /// The package that is compiled for the browser.
 const BROWSER: &str = "frontend";
 
-/// What is tested.
-#[derive(clap::Args)]
-pub(crate) struct Options {
-    /// Also in the sizes that take long: forty runs at once in a server of 512 MiB.
-    #[arg(long)]
-    all: bool,
-}
-
 /// Runs everything; the exit code says whether all passed. The last lines are cargo's summary of the
 /// tests of the whole, unless something failed.
 ///
 /// # Errors
 /// When something that the tests need is missing and cannot be installed.
-pub(crate) fn run(root: &Path, options: Options) -> Result<ExitCode> {
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     room::say(root);
     machine::ensure(&Need::ALL)?;
     let mut steps = Steps::default();
@@ -65,11 +57,7 @@ pub(crate) fn run(root: &Path, options: Options) -> Result<ExitCode> {
         run::run(bench.args(["--features", check::FEATURES]).args(["--bench", "caisson", "--", "--smoke"]))
     });
     steps.step("tests of the whole", || {
-        let mut whole = cargo_test(root, &database);
-        if options.all {
-            whole.env("CAISSON_TEST_ALL", "1");
-        }
-        run::run(whole.args(["--features", check::FEATURES]).args(["--test", WHOLE]))
+        run::run(cargo_test(root, &database).args(["--features", check::FEATURES]).args(["--test", WHOLE]))
     });
     drop(database);
     Ok(steps.finish())
