@@ -185,10 +185,14 @@ async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>
     let Some(fence) = app.store.lease_take(id, app.owner, lease::TERM).await? else { return Ok(None) };
     let Some(mut record) = app.store.run_record(id).await? else { return Ok(None) };
     record.fence = fence;
-    if record.run.batch_id.is_some() && app.store.batch_calls_lost(id).await? {
+    if record.run.batch_id.is_some() && app.store.batch_has_calls_of(id).await? {
+        // Written before they are forgotten: a failure in between repeats both.
         record.run.cost.known = false;
         let patch = RunPatch { cost: Some(record.run.cost), ..RunPatch::default() };
-        app.store.run_write(RunWrite::of(id).patch(patch)).await?;
+        let mut write = RunWrite::of(id).patch(patch);
+        write.fence = Some(fence);
+        app.store.run_write(write).await?;
+        app.store.batch_forget_calls_of(id).await?;
     }
     let gates = app.store.gate_list(id).await?;
     Ok(Some((record, gates)))

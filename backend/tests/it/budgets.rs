@@ -98,8 +98,9 @@ async fn a_call_whose_end_nobody_saw_holds_nothing_for_good() {
         let other = store.batch_hold(batch, (runs[1], 7), Uuid::now_v7(), Some(0.1)).await.expect("read");
         assert_eq!(other, Held::No, "{}", fresh.kind);
         // Its backend goes away, and another one takes the run over.
-        assert!(store.batch_calls_lost(runs[0]).await.expect("stored"), "what it cost is unknown");
-        assert!(!store.batch_calls_lost(runs[0]).await.expect("stored"));
+        assert!(store.batch_has_calls_of(runs[0]).await.expect("read"), "what it cost is unknown");
+        store.batch_forget_calls_of(runs[0]).await.expect("stored");
+        assert!(!store.batch_has_calls_of(runs[0]).await.expect("read"));
         let stale = store.batch_hold(batch, (runs[1], 7), Uuid::now_v7(), Some(0.1)).await.expect("read");
         assert_eq!(stale, Held::Fenced, "{}: of a lease that has moved", fresh.kind);
 

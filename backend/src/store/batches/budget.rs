@@ -117,17 +117,24 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the calls of a run that were on their way when its backend went away. Returns whether there were any:
-    /// what they have cost nobody knows.
+    /// Whether calls of a run are on their way. Those of a run whose backend went away are lost: what they have cost
+    /// nobody knows.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub async fn batch_has_calls_of(&self, run: RunId) -> Result<bool, Error> {
+        let calls = batch_call::Entity::find().filter(batch_call::Column::RunId.eq(run.0));
+        Ok(calls.one(&self.read).await?.is_some())
+    }
+
+    /// Forgets the calls of a run that were on their way when its backend went away.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn batch_calls_lost(&self, run: RunId) -> Result<bool, Error> {
-        let lost = batch_call::Entity::delete_many()
-            .filter(batch_call::Column::RunId.eq(run.0))
-            .exec(&self.write)
-            .await?;
-        Ok(0 < lost.rows_affected)
+    pub async fn batch_forget_calls_of(&self, run: RunId) -> Result<(), Error> {
+        let calls = batch_call::Entity::delete_many().filter(batch_call::Column::RunId.eq(run.0));
+        calls.exec(&self.write).await?;
+        Ok(())
     }
 }
 
