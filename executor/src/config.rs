@@ -47,6 +47,10 @@ pub struct Config {
     /// How much the agent's files may take on disk, in bytes; 0 is no limit.
     #[arg(long, env = "CAISSON_DISK_BYTES", default_value_t = 0)]
     pub disk_bytes: u64,
+    /// How much of the agent's output may wait in the spool until it is acknowledged, in bytes. Beyond that the agent
+    /// waits, and its time-out with it.
+    #[arg(long, env = "CAISSON_UNREAD_BYTES", default_value_t = 64 << 20, hide = true)]
+    pub unread_bytes: u64,
     /// The search path of the agent and its tools.
     #[arg(
         long,

@@ -6,7 +6,6 @@ use std::{
     net::SocketAddr,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use api::executor::Execute;
@@ -104,9 +103,8 @@ impl Executions {
         let mut command = self.command(&request, author);
         let path = self.config.spool.join(format!("{}{SUFFIX}", request.execution_id));
         let spool = Spool::create(&path).map_err(Refusal::system("making the spool"))?;
-        let result_grace = Duration::from_secs(self.config.result_grace_seconds);
         let (driver, execution) =
-            Driver::new(self.account.clone(), spool, &request, result_grace, self.disk.clone());
+            Driver::new(self.account.clone(), spool, &request, &self.config, self.disk.clone());
         match command.spawn() {
             Ok(child) => {
                 let driving = driver.drive(child, request.prompt, self.tasks.clone());

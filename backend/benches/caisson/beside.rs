@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// How many runs of each kind.
-const RUNS: usize = 5;
+const RUNS: usize = 20;
 
 /// Once: it takes minutes.
 pub async fn measure(scale: Scale, report: &mut Report) {

@@ -44,7 +44,7 @@ impl Driver {
         // The first call starts it. A repeated one would only follow it, but from the beginning.
         let mut started = self.record.execution.as_ref() == Some(&id);
         loop {
-            let after = if self.record.execution.as_ref() == Some(&id) { self.record.execution_n } else { 0 };
+            let after = self.stored_of(&id);
             let stopped = if started {
                 match agent.events(&id, after).await {
                     Ok(lines) => self.read(agent, &id, lines, &mut unreachable_since).await?,
@@ -80,6 +80,11 @@ impl Driver {
         }
     }
 
+    /// The number of the last stored line of this execution; 0 before the first.
+    fn stored_of(&self, id: &str) -> u64 {
+        if self.record.execution.as_deref() == Some(id) { self.record.execution_n } else { 0 }
+    }
+
     /// Stores lines as they come, until the stream ends.
     async fn read(
         &mut self,
@@ -89,7 +94,10 @@ impl Driver {
         unreachable_since: &mut Option<tokio::time::Instant>,
     ) -> Result<Stopped, Halt> {
         let mut batches = Some(lines::gathered(lines));
+        // The executor holds the agent while too much is not acknowledged, so the last line has to be, always.
         let mut acks = FuturesUnordered::new();
+        let mut stored = self.stored_of(id);
+        acks.push(acknowledge(agent, id, stored));
         // What people said while nobody listened.
         self.settle(agent, id).await?;
         let mut silence = Silence::new(self.app.config.runs.silence_notice);
@@ -118,7 +126,15 @@ impl Driver {
                 batch = next => batch,
                 // It cannot close: the app holds the other end.
                 Ok(()) = room.changed() => continue,
-                Some(_) = acks.next() => continue,
+                Some((last, answer)) = acks.next() => {
+                    if let Err(Error::Unreachable(why)) = answer {
+                        return Ok(Stopped::Cut(why));
+                    }
+                    if last < stored {
+                        acks.push(acknowledge(agent, id, stored));
+                    }
+                    continue;
+                }
                 () = driven.inbox.notified() => {
                     self.settle(agent, id).await?;
                     continue;
@@ -146,10 +162,10 @@ impl Driver {
                 if let Some(end) = self.log_is_full() {
                     return Err(end.into());
                 }
-                // What is stored here may be forgotten there; a lost acknowledgement is made up for by the next,
-                // and so is one that is left out while another is under way.
+                // What is stored here may be forgotten there; one acknowledgement at a time is under way.
+                stored = last;
                 if acks.is_empty() {
-                    acks.push(agent.ack(id, last));
+                    acks.push(acknowledge(agent, id, stored));
                 }
                 if asked {
                     self.show_gate().await?;
@@ -221,6 +237,11 @@ impl Driver {
         write.patch = patch;
         self.write(write).await
     }
+}
+
+/// Tells the executor that the lines up to `n` are stored; answers `n` with how that went.
+async fn acknowledge(agent: &Agent, id: &str, n: u64) -> (u64, Result<(), Error>) {
+    (n, agent.ack(id, n).await)
 }
 
 /// The first line of a session tells its id and the model that answers.

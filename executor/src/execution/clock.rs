@@ -1,4 +1,4 @@
-//! The execution's clock: it stands still while the agent waits for a person.
+//! An execution's clock: it stands still while the agent waits, for a person or for its output to be read.
 
 use std::time::Duration;
 

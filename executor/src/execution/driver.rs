@@ -25,7 +25,7 @@ use super::{
     speak::speak,
     spool::Spool,
 };
-use crate::{account::Account, disk::Disk, tasks::Tasks};
+use crate::{Config, account::Account, disk::Disk, tasks::Tasks};
 
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -51,12 +51,15 @@ pub(crate) struct Driver {
     /// Whether it printed anything.
     spoke: bool,
     result_grace: Duration,
+    /// How many bytes nobody has acknowledged yet before the agent waits.
+    unread: u64,
     profile: PermissionProfile,
     clock: Clock,
     disk: Disk,
     /// The kernel's count when it began.
     memory_kills: u64,
-    hung_at: Option<Instant>,
+    /// How long the process may still go on after its result.
+    hung: Option<Clock>,
     kill_at: Option<Instant>,
 }
 
@@ -66,7 +69,7 @@ impl Driver {
         account: Account,
         spool: Spool,
         request: &Execute,
-        result_grace: Duration,
+        config: &Config,
         disk: Disk,
     ) -> (Self, Execution) {
         let (execution, ends) = Execution::new(spool.log().clone());
@@ -81,12 +84,13 @@ impl Driver {
             stderr: String::new(),
             answered: CancellationToken::new(),
             spoke: false,
-            result_grace,
+            result_grace: Duration::from_secs(config.result_grace_seconds),
+            unread: config.unread_bytes,
             profile: request.permission_profile,
             clock: Clock::new(timeout, Instant::now()),
             disk,
             memory_kills: memory::kills(),
-            hung_at: None,
+            hung: None,
             kill_at: None,
         };
         (driver, execution)
@@ -111,20 +115,23 @@ impl Driver {
         let never = Instant::now() + Duration::from_secs(2 * LONGEST_TIMEOUT);
         let stop = tasks.stop().clone();
         let mut open = self.ends.inbox.open();
+        let mut acknowledged = self.spool.log().acknowledgements();
         let disk = self.disk.clone();
         let mut full = std::pin::pin!(disk.full());
         let status = loop {
             let running = self.cause.is_none();
+            // What is not read stays in the agent's pipe, so the agent waits, and its clocks with it.
+            let held = self.unread < self.spool.unacknowledged();
+            self.halt(held, 0 < *open.borrow());
             tokio::select! {
-                line = stdout.next(), if !stdout.ended() => self.stdout_line(line).await,
-                line = stderr.next(), if !stderr.ended() => self.stderr_line(line).await,
+                line = stdout.next(), if !held && !stdout.ended() => self.stdout_line(line).await,
+                line = stderr.next(), if !held && !stderr.ended() => self.stderr_line(line).await,
+                // It cannot close: the spool holds the other end.
+                Ok(()) = acknowledged.changed(), if held => {}
                 status = child.wait() => break status,
                 () = self.ends.cancel.cancelled(), if running => self.stop(ExitCause::Cancelled).await,
                 () = stop.cancelled(), if running => self.stop(ExitCause::Cancelled).await,
-                Ok(()) = open.changed() => {
-                    let waits = 0 < *open.borrow_and_update();
-                    self.clock.halt(waits, Instant::now());
-                }
+                Ok(()) = open.changed() => {}
                 why = &mut full, if running => {
                     self.stderr_line(Some(Line { text: why, dropped: 0 })).await;
                     self.stop(ExitCause::DiskFull).await;
@@ -132,7 +139,7 @@ impl Driver {
                 () = sleep_until(self.clock.end().unwrap_or(never)), if running => {
                     self.stop(ExitCause::Timeout).await;
                 }
-                () = sleep_until(self.hung_at.unwrap_or(never)), if running => {
+                () = sleep_until(self.hung.as_ref().and_then(Clock::end).unwrap_or(never)), if running => {
                     self.stop(ExitCause::HungAfterResult).await;
                 }
                 () = sleep_until(self.kill_at.unwrap_or(never)) => {
@@ -146,7 +153,8 @@ impl Driver {
         self.answered.cancel();
         gone.cancel();
         let rest = async {
-            while !stdout.ended() || !stderr.ended() {
+            // What the agent left in its pipes is a little; who goes on without end is not the agent.
+            while (!stdout.ended() || !stderr.ended()) && self.spool.unacknowledged() < 2 * self.unread {
                 tokio::select! {
                     line = stdout.next(), if !stdout.ended() => self.stdout_line(line).await,
                     line = stderr.next(), if !stderr.ended() => self.stderr_line(line).await,
@@ -157,6 +165,15 @@ impl Driver {
         // Checks and commits come next: nothing of the agent may work on beside them.
         self.account.kill(&self.job).await;
         self.end(status.ok());
+    }
+
+    /// Lets the clocks stand still while the agent waits, for readers or for a person.
+    fn halt(&mut self, held: bool, asked: bool) {
+        let now = Instant::now();
+        self.clock.halt(held || asked, now);
+        if let Some(hung) = &mut self.hung {
+            hung.halt(held, now);
+        }
     }
 
     async fn stop(&mut self, cause: ExitCause) {
@@ -215,9 +232,9 @@ impl Driver {
                     self.result = Some(result);
                     self.answered.cancel();
                     self.ends.inbox.withdraw_all();
-                    self.hung_at = Some(Instant::now() + self.result_grace);
+                    self.hung = Some(Clock::new(self.result_grace, Instant::now()));
                 }
-                Block::Init { .. } => self.hung_at = None,
+                Block::Init { .. } => self.hung = None,
                 Block::Ask(ask) => self.asked(ask),
                 _ => {}
             }

@@ -34,6 +34,8 @@ pub(crate) struct Log {
     file: File,
     index: Mutex<Index>,
     bell: watch::Sender<Mark>,
+    /// Everything up to this number is safe elsewhere.
+    acknowledged: watch::Sender<u64>,
     /// `End`, when the disk could not take it.
     unwritten_end: OnceLock<Bytes>,
 }
@@ -44,8 +46,6 @@ struct Index {
     /// The number of the line that `offsets` begins with, less one.
     before: u64,
     offsets: Vec<u64>,
-    /// Everything up to this number was acknowledged.
-    acknowledged: u64,
 }
 
 /// The one writer of a spool.
@@ -74,7 +74,8 @@ impl Spool {
 
     fn of(file: File, index: Index, mark: Mark) -> Self {
         let bell = watch::Sender::new(mark);
-        let log = Log { file, index: Mutex::new(index), bell, unwritten_end: OnceLock::new() };
+        let acknowledged = watch::Sender::new(index.before);
+        let log = Log { file, index: Mutex::new(index), bell, acknowledged, unwritten_end: OnceLock::new() };
         Self { log: Arc::new(log), mark, torn: false }
     }
 
@@ -93,6 +94,12 @@ impl Spool {
     /// How far it is.
     pub(crate) const fn mark(&self) -> Mark {
         self.mark
+    }
+
+    /// How many bytes are kept that nobody has acknowledged.
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        let start = self.log.offset_after(self.log.acknowledged());
+        start.map_or(0, |start| self.mark.bytes - start)
     }
 
     /// Writes the line that `make` gives for the next number, then rings.
@@ -140,7 +147,12 @@ impl Log {
 
     /// The last number that was acknowledged.
     pub(crate) fn acknowledged(&self) -> u64 {
-        self.index().acknowledged
+        *self.acknowledged.borrow()
+    }
+
+    /// Notified whenever more is acknowledged.
+    pub(crate) fn acknowledgements(&self) -> watch::Receiver<u64> {
+        self.acknowledged.subscribe()
     }
 
     /// Where the line after `n` begins in the file; `None` when it is not written yet.
@@ -159,11 +171,14 @@ impl Log {
     pub(crate) fn acknowledge(&self, n: u64) {
         let n = n.min(self.bell.borrow().n);
         let end = self.offset_after(n);
-        let mut index = self.index();
-        if n <= index.acknowledged {
+        let more = self.acknowledged.send_if_modified(|acknowledged| {
+            let more = *acknowledged < n;
+            *acknowledged = n.max(*acknowledged);
+            more
+        });
+        if !more {
             return;
         }
-        index.acknowledged = n;
         let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         // The newest line always stays, so that a restarted executor knows the numbers. A file system
         // without holes keeps everything, which is only a matter of space.
@@ -193,7 +208,7 @@ fn scan(file: &File) -> io::Result<(Index, Mark)> {
         let parsed: ExecutionLine = serde_json::from_slice(whole)?;
         let n = parsed.n().unwrap_or_default();
         if index.offsets.is_empty() {
-            (index.before, index.acknowledged) = (n.saturating_sub(1), n.saturating_sub(1));
+            index.before = n.saturating_sub(1);
         }
         index.offsets.push(mark.bytes);
         let ended = matches!(parsed, ExecutionLine::End { .. });

@@ -104,6 +104,11 @@ impl World {
         self.config.workspace.clone()
     }
 
+    /// The folder of the agent's numbered output.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.config.spool.clone()
+    }
+
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address)).bearer_auth(TOKEN)
     }
@@ -174,6 +179,7 @@ pub(crate) fn config(folder: &Path) -> Config {
         path: std::env::var("PATH").unwrap(),
         worker: Some(env!("CARGO_BIN_EXE_caisson-executor").into()),
         disk_bytes: 0,
+        unread_bytes: 64 << 20,
         tool_env: std::collections::BTreeMap::new(),
     }
 }

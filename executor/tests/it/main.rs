@@ -13,6 +13,7 @@ mod git;
 mod git_remotes;
 mod git_server;
 mod harness;
+mod held;
 mod hostile_git;
 mod identity;
 mod process;

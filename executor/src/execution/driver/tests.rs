@@ -18,7 +18,7 @@ fn driver(folder: &Path, spool: Spool) -> (Driver, Execution) {
     let config = config(folder);
     let account = Account::of(&config);
     let disk = Disk::of(&config, account.clone());
-    Driver::new(account, spool, &request(), Duration::from_secs(15), disk)
+    Driver::new(account, spool, &request(), &config, disk)
 }
 
 #[tokio::test]
