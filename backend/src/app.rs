@@ -6,16 +6,20 @@ mod cancel;
 mod egress;
 pub mod follow;
 mod instances;
+mod kept;
 pub mod repository;
 mod runs;
 mod secrets;
 pub(crate) mod system;
 pub(crate) mod talk;
 mod tasks;
+pub(crate) mod tokens;
 mod validate;
+pub(crate) mod verbs;
 
 pub use batches::CreateBatch;
-pub(crate) use batches::{targets, watch};
+pub(crate) use batches::targets;
+pub(crate) use kept::RunLog;
 pub use runs::CreateRun;
 pub(crate) use system::room::Room;
 
@@ -29,6 +33,7 @@ use tokio::sync::{Notify, watch::Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    audit::Audit,
     broker::Broker,
     config::Config,
     containers::Containers,
@@ -119,6 +124,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// What tokens are derived from.
     pub keys: Arc<Keys>,
+    /// Where what callers do is noted.
+    pub audit: Audit,
     /// What secrets are sealed with.
     pub secrets: KeyRing,
     /// The owner of all background tasks.
@@ -148,7 +155,9 @@ impl App {
         owner: uuid::Uuid,
     ) -> Self {
         let secrets = KeyRing::new(&config.storage.secrets_keys, Key::new(keys.secrets_key()));
+        let audit = Audit::new(store.clone(), &tasks);
         Self {
+            audit,
             secrets,
             store,
             containers,
@@ -164,27 +173,24 @@ impl App {
         }
     }
 
-    /// Does a verb to its end, also when its caller goes away in the middle.
+    /// Works to the end, also when the caller goes away in the middle.
     ///
     /// # Errors
-    /// The verb's own, or `Unavailable` when the process stops first.
-    pub(crate) async fn whole<T, F>(&self, verb: impl FnOnce(Self) -> F) -> Result<T, ApiError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
+    /// `Unavailable` when the process stops first.
+    async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        let verb = verb(self.clone());
         self.tasks.spawn("verb", |_| async move {
             // Nobody may be waiting any more.
-            let _ = reply.send(verb.await);
+            let _ = reply.send(work.await);
         });
-        let stopped = |_| ApiError::Unavailable {
+        answer.await.map_err(|_| ApiError::Unavailable {
             what: "server".to_owned(),
             why: "it is stopping".to_owned(),
             retry_after_ms: RETRY_AFTER_MS,
-        };
-        Ok(answer.await.map_err(stopped)??)
+        })
     }
 
     /// The runs that are driven here. A panic while it is locked leaves the map whole.

@@ -1,6 +1,7 @@
 //! The backend: decides and remembers. `caisson serve` and the command line around it.
 
 pub mod budget;
+pub mod caller;
 pub mod cli;
 pub mod config;
 mod cut;
@@ -50,7 +51,6 @@ use futures::FutureExt;
 use tokio::net::TcpListener;
 
 use app::App;
-use audit::Audit;
 use broker::Broker;
 use config::{Config, ModelSource};
 use keys::Keys;
@@ -86,7 +86,7 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The first token.
     #[error(transparent)]
-    Auth(#[from] auth::Error),
+    Tokens(#[from] app::tokens::Error),
     /// The model or git settings.
     #[error(transparent)]
     Broker(#[from] broker::Error),
@@ -135,7 +135,7 @@ impl Backend {
         let tasks = Tasks::default();
         let keys = Keys::load(&config.storage.key_file)?;
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
-        let first_token = auth::first_start(&store, config.storage.admin_token.as_ref()).await?;
+        let first_token = app::tokens::first_start(&store, config.storage.admin_token.as_ref()).await?;
         let broker = Broker::new(&broker_settings(&config), tasks.clone())?;
         let config::Containers { docker_host, profile, .. } = config.containers.clone();
         let containers = containers::Containers::new(docker_host, keys.server_id(), profile)?;
@@ -177,7 +177,7 @@ impl Backend {
             methods: methods.into(),
             rest: rest::routes(app.clone()),
             store: app.store.clone(),
-            audit: Audit::new(app.store.clone(), &app.tasks),
+            audit: app.audit.clone(),
             ready: Arc::new(move || {
                 let app = asked.clone();
                 async move {

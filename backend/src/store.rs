@@ -39,6 +39,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+pub(crate) use artifacts::HeldArtifact;
 pub use audit::AuditFilter;
 pub use batches::{Held, NewBatch};
 

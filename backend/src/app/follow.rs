@@ -5,6 +5,7 @@ pub(crate) mod pump;
 use std::sync::Arc;
 
 use api::{
+    batch::Batch,
     id::{BatchId, RunId, TaskId},
     run::Run,
     stream::Frame,
@@ -16,6 +17,8 @@ use tokio::sync::{
     watch,
 };
 
+use super::{App, batches, verbs::Verb};
+use crate::caller::Caller;
 use crate::store::{Error, EventPage, PageLimit, Partial, Store, StoredEvent};
 
 /// A frame on its way out: the same JSON as a `Frame`, in which an event's text is passed on as it is stored.
@@ -89,6 +92,52 @@ impl Log for RunLog {
 
     async fn is_removed(&self) -> Result<bool, Error> {
         self.store.events_removed(self.run).await
+    }
+}
+
+impl App {
+    /// Follows a run: the number to begin after, and its events after that, each once and in order, then live; `End`
+    /// when the run is over.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, or `Invalid` for a number that cannot be.
+    pub async fn run_follow(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        after: Option<i64>,
+    ) -> Result<(i64, impl Stream<Item = Result<Outgoing, Error>> + use<>), super::Error> {
+        Verb::RunsOnMessage.check(caller)?;
+        let after = self.check_after(id, after).await?;
+        Ok((after, follow(self.store.clone(), id, after)))
+    }
+
+    /// Runs as they change.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn run_changes(
+        &self,
+        caller: &Caller,
+        task: Option<TaskId>,
+        batch: Option<BatchId>,
+    ) -> Result<impl Stream<Item = Run> + use<>, super::Error> {
+        Verb::RunsOnChange.check(caller)?;
+        Ok(changes(self.store.clone(), task, batch))
+    }
+
+    /// A batch, now and after each change, until all its runs are over.
+    ///
+    /// # Errors
+    /// `Forbidden` or `NotFound`.
+    pub async fn batch_changes(
+        &self,
+        caller: &Caller,
+        id: BatchId,
+    ) -> Result<impl Stream<Item = Result<Batch, Error>> + use<>, super::Error> {
+        Verb::BatchesOnChange.check(caller)?;
+        self.batch(id).await?;
+        Ok(batches::watch::changes(self.store.clone(), id))
     }
 }
 
@@ -173,7 +222,7 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
 }
 
 /// Runs as they change; live only. Ends when this reader fell too far behind: then it looks at the list again.
-pub fn changes(store: Store, task: Option<TaskId>, batch: Option<BatchId>) -> impl Stream<Item = Run> {
+fn changes(store: Store, task: Option<TaskId>, batch: Option<BatchId>) -> impl Stream<Item = Run> {
     async_stream::stream! {
         let mut changed = store.run_changes();
         while let Ok(id) = changed.recv().await {

@@ -24,6 +24,7 @@ mod queue;
 mod readers;
 mod rest;
 mod retention;
+mod roles;
 mod rpc;
 mod secrets;
 mod served;
