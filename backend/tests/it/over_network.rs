@@ -1,6 +1,6 @@
 //! An executor that is reached over a network: the real one and the real client, and what a listener on the way sees.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use api::id::InstanceId;
 use axum::{Router, routing::get};
@@ -33,6 +33,11 @@ async fn executor(folder: &Path, identity: &str) -> Result<Executor, executor::E
     for name in ["workspace", "home"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
     }
+    // Its worker, for a home that has nothing in it. Written by another process: a file that this one has open for
+    // writing cannot be started while any other test forks.
+    let worker = folder.join("worker");
+    let script = r#"printf '#!/bin/sh\ncat >/dev/null\necho "{\\"Record\\":{}}"\n' > "$0" && chmod 755 "$0""#;
+    assert!(Command::new("sh").args(["-c", script]).arg(&worker).status().unwrap().success());
     let settings = [
         String::new(),
         format!("--token={TOKEN}"),
@@ -44,6 +49,7 @@ async fn executor(folder: &Path, identity: &str) -> Result<Executor, executor::E
         at("spool", "spool"),
         at("workspace", "workspace"),
         at("agent-home", "home"),
+        at("worker", "worker"),
     ];
     Executor::bind(Cli::parse_from(settings).config).await
 }

@@ -1,4 +1,4 @@
-//! Another machine: a network namespace with a Docker engine of its own that only takes TLS with client certificates.
+//! Another machine: a network namespace with a second Docker engine that only takes TLS with client certificates.
 
 use std::{
     fs,
@@ -72,7 +72,7 @@ impl RemoteEngine {
         ]
     }
 
-    /// Runs Docker's own command line on it, which is told where it is by the same three settings.
+    /// Runs Docker's command line on it, with the same three settings.
     pub(super) fn docker(&self, arguments: &[&str]) -> String {
         output(&mut self.command(arguments))
     }
