@@ -28,7 +28,7 @@ pub struct Identity {
 
 impl Identity {
     pub(super) fn new(seed: &[u8; 32]) -> Result<Self, Error> {
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| Error::Certificate(error);
+        let failed = Error::Certificate;
         let key = PrivatePkcs8KeyDer::from([&PKCS8[..], seed].concat());
         let key = KeyPair::try_from(&key).map_err(|error| failed(error.into()))?;
         let mut parameters =

@@ -84,10 +84,15 @@ async fn beyond_loopback_an_executor_is_asked_and_linked_in_tls_and_has_to_be_th
     // One that never shakes hands holds up nobody.
     let _silent = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let router = Router::new().route("/git/word", get(|| async { "over the link" }));
-    let stopped = stop.clone();
-    tasks.spawn(async move { agent.serve_link(router, stopped).await.unwrap() });
-    let answer = reqwest::get(format!("http://{relay}/git/word")).await.unwrap();
-    assert_eq!(answer.text().await.unwrap(), "over the link");
+    let unlink = CancellationToken::new();
+    let linked = agent.serve_link(router, unlink.clone());
+    let ask = async {
+        let answer = reqwest::get(format!("http://{relay}/git/word")).await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "over the link");
+        unlink.cancel();
+    };
+    let (linked, ()) = tokio::join!(linked, ask);
+    linked.unwrap();
     stop.cancel();
     while let Some(ended) = tasks.join_next().await {
         ended.unwrap();
