@@ -36,7 +36,7 @@ use crate::{
     audit::Audit,
     broker::Broker,
     config::Config,
-    containers::Containers,
+    engine,
     keys::Keys,
     mask::Mask,
     secrets::{Key, KeyRing, Unopened},
@@ -55,7 +55,7 @@ pub enum Error {
     Store(#[from] crate::store::Error),
     /// The container engine's.
     #[error(transparent)]
-    Containers(#[from] crate::containers::Error),
+    Engine(#[from] engine::Error),
     /// A secret that no key of this server opens.
     #[error("the secret `{name}` cannot be opened: {why}")]
     Sealed {
@@ -72,7 +72,7 @@ const RETRY_AFTER_MS: u64 = 2_000;
 impl From<Error> for ApiError {
     /// The one place where an error meets the wire. What becomes `Internal` is logged here, once.
     fn from(error: Error) -> Self {
-        use crate::{containers::Error as C, store::Error as S};
+        use crate::{engine::Error as E, store::Error as S};
         let unavailable = |what: &str, why: String| Self::Unavailable {
             what: what.to_owned(),
             why,
@@ -87,9 +87,9 @@ impl From<Error> for ApiError {
             Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => {
                 unavailable("database", error.to_string())
             }
-            Error::Containers(C::EngineAway { .. }) => unavailable("engine", error.to_string()),
+            Error::Engine(E::EngineAway { .. }) => unavailable("engine", error.to_string()),
             Error::Store(S::Missing(_) | S::Corrupt { .. })
-            | Error::Containers(C::ImageMissing { .. } | C::PortRefused { .. } | C::Refused { .. }) => {
+            | Error::Engine(E::ImageMissing { .. } | E::PortRefused { .. } | E::Refused { .. }) => {
                 let reference = uuid::Uuid::now_v7().to_string();
                 tracing::error!(reference, %error, "a call failed");
                 Self::Internal { reference }
@@ -117,7 +117,7 @@ pub struct App {
     /// What Caisson remembers.
     pub store: Store,
     /// The container engine.
-    pub containers: Containers,
+    pub engine: engine::Shared,
     /// The way out for model calls and git.
     pub broker: Broker,
     /// The settings.
@@ -147,7 +147,7 @@ impl App {
     #[must_use]
     pub fn new(
         store: Store,
-        containers: Containers,
+        engine: engine::Shared,
         broker: Broker,
         config: Arc<Config>,
         keys: Arc<Keys>,
@@ -160,7 +160,7 @@ impl App {
             audit,
             secrets,
             store,
-            containers,
+            engine,
             broker,
             config,
             keys,

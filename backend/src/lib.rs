@@ -32,7 +32,8 @@ mod reconcile;
 
 pub mod agent;
 pub mod broker;
-pub mod containers;
+pub mod endpoint;
+pub mod engine;
 pub mod store;
 
 pub mod tasks;
@@ -53,6 +54,7 @@ use tokio::net::TcpListener;
 use app::App;
 use broker::Broker;
 use config::{Config, ModelSource};
+use engine::docker::Docker;
 use keys::Keys;
 use secret::Secret;
 use store::Store;
@@ -90,9 +92,6 @@ pub enum Error {
     /// The model or git settings.
     #[error(transparent)]
     Broker(#[from] broker::Error),
-    /// The container engine's settings.
-    #[error(transparent)]
-    Containers(#[from] containers::Error),
     /// Two RPC methods with the same name.
     #[error(transparent)]
     Methods(#[from] jsonrpsee::server::RegisterMethodError),
@@ -137,9 +136,9 @@ impl Backend {
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
         let first_token = app::tokens::first_start(&store, config.storage.admin_token.as_ref()).await?;
         let broker = Broker::new(&broker_settings(&config), tasks.clone())?;
-        let config::Containers { docker_host, profile, .. } = config.containers.clone();
-        let containers = containers::Containers::new(docker_host, keys.server_id(), profile)?;
-        let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks, owner);
+        let config::Containers { engine, publish, profile, .. } = config.containers.clone();
+        let engine = Arc::new(Docker::new(&engine, publish, keys.server_id(), profile));
+        let app = App::new(store, engine, broker, Arc::new(config), Arc::new(keys), tasks, owner);
         Ok(Self { app, listener, _lock: lock, first_token })
     }
 

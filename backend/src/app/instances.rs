@@ -27,7 +27,7 @@ impl App {
         let mut instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
         if let Some(container) = instance.container_id.as_deref().filter(|_| !instance.state.is_over()) {
             // An engine that does not answer leaves the figures unknown.
-            if let Ok(usage) = self.containers.usage(container).await {
+            if let Ok(usage) = self.engine.usage(container).await {
                 instance.cpu_percent = usage.cpu_percent;
                 instance.memory_bytes = usage.memory_bytes;
             }
@@ -133,8 +133,8 @@ impl App {
                 retry_after_ms: 5_000,
             })??;
         }
-        if let Some(live) = self.containers.find(id).await? {
-            self.containers.remove(&live.container_id).await?;
+        if let Some(live) = self.engine.find(id).await? {
+            self.engine.remove(&live.container_id).await?;
         }
         self.store.instance_set_state(id, InstanceState::Removed).await?;
         Ok(InstanceRemoved { status: "removed".to_owned() })

@@ -92,8 +92,8 @@ impl App {
     /// Whether the container engine answers.
     pub async fn engine_part(&self) -> Part {
         let asked = async {
-            match self.containers.ping().await {
-                Ok(version) => Part { ok: true, detail: format!("Docker {version}") },
+            match self.engine.ping().await {
+                Ok(version) => Part { ok: true, detail: version },
                 Err(error) => Part { ok: false, detail: error.to_string() },
             }
         };
@@ -130,7 +130,7 @@ impl App {
     async fn image_part(&self) -> Part {
         let image = &self.config.containers.image;
         let asked = async {
-            match self.containers.image_exists(image).await {
+            match self.engine.image_exists(image).await {
                 Ok(true) => Part { ok: true, detail: image.clone() },
                 Ok(false) => Part {
                     ok: false,

@@ -6,7 +6,7 @@ use api::{
     claude,
     error::ApiError,
     executor::Diff,
-    id::RunId,
+    id::{InstanceId, RunId},
     instance::Instance,
     run::{GateKind, Run, RunDiff, RunState},
 };
@@ -15,9 +15,11 @@ use uuid::Uuid;
 
 use super::{App, Error, not_found, verbs::Verb};
 use crate::{
-    agent::{self, Agent},
+    agent::{self, Agent, Dial},
     caller::Caller,
     drive,
+    endpoint::Endpoint,
+    keys,
     mask::Mask,
     store,
 };
@@ -154,8 +156,16 @@ impl App {
 
     /// The executor of an instance, once its address is known.
     pub(super) fn agent_at(&self, instance: &Instance) -> Option<Agent> {
-        let port = instance.host.as_deref()?.rsplit_once(':')?.1.parse().ok()?;
-        Some(Agent::new(port, self.keys.instance_token(instance.id)))
+        self.executor_at(instance.id, &instance.host.as_deref()?.parse().ok()?).ok()
+    }
+
+    /// The executor of an instance at this endpoint.
+    ///
+    /// # Errors
+    /// When its certificate cannot be made.
+    pub(crate) fn executor_at(&self, id: InstanceId, endpoint: &Endpoint) -> Result<Agent, keys::Error> {
+        let identity = self.keys.instance_identity(id)?;
+        Ok(Agent::new(Dial::to(endpoint, &identity), self.keys.instance_token(id)))
     }
 
     async fn still_works(&self, id: RunId) -> Result<Run, Error> {

@@ -23,6 +23,7 @@ mod harness;
 mod postgres;
 mod reasons;
 mod recovery;
+mod remote;
 mod runs;
 mod secrets;
 mod socket;

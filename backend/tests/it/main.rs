@@ -18,6 +18,7 @@ mod inward;
 mod leases;
 mod limits;
 mod once;
+mod over_network;
 mod poisoned;
 mod postgres_faults;
 mod queue;
