@@ -23,21 +23,21 @@ struct Cli {
 }
 
 fn identities(folder: &Path) -> [Identity; 2] {
-    let keys = Keys::load(&folder.join("server.key")).unwrap();
-    [(); 2].map(|()| keys.instance_identity(InstanceId::mint()).unwrap())
+    let keys = Keys::load(&folder.join("server.key")).expect("keys");
+    [(); 2].map(|()| keys.instance_identity(InstanceId::mint()).expect("an identity"))
 }
 
 /// An executor with this identity, not yet serving.
 async fn executor(folder: &Path, identity: &str) -> Result<Executor, executor::Error> {
     let at = |name: &str, below: &str| format!("--{name}={}", folder.join(below).display());
     for name in ["workspace", "home"] {
-        std::fs::create_dir_all(folder.join(name)).unwrap();
+        std::fs::create_dir_all(folder.join(name)).expect("a folder");
     }
     // Its worker, for a home that has nothing in it. Written by another process: a file that this one has open for
     // writing cannot be started while any other test forks.
     let worker = folder.join("worker");
     let script = r#"printf '#!/bin/sh\ncat >/dev/null\necho "{\\"Record\\":{}}"\n' > "$0" && chmod 755 "$0""#;
-    assert!(Command::new("sh").args(["-c", script]).arg(&worker).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", script]).arg(&worker).status().expect("it runs").success());
     let settings = [
         String::new(),
         format!("--token={TOKEN}"),
@@ -56,7 +56,7 @@ async fn executor(folder: &Path, identity: &str) -> Result<Executor, executor::E
 
 /// A client that has to take this port for another machine's: a name is no loopback address, whoever has it.
 fn client(port: u16, identity: &Identity) -> Agent {
-    let endpoint: Endpoint = format!("localhost:{port}").parse().unwrap();
+    let endpoint: Endpoint = format!("localhost:{port}").parse().expect("an endpoint");
     Agent::new(Dial::to(&endpoint, identity), TOKEN.to_owned())
 }
 
@@ -77,7 +77,7 @@ async fn beyond_loopback_an_executor_is_asked_and_linked_in_tls_and_has_to_be_th
     assert_eq!(agent.health().await.unwrap().firewall, "unchecked");
     let error = client(port, &other).health().await.unwrap_err();
     assert!(matches!(&error, Error::Unreachable(why) if why.contains("certificate")), "{error}");
-    let plain: Endpoint = format!("127.0.0.1:{port}").parse().unwrap();
+    let plain: Endpoint = format!("127.0.0.1:{port}").parse().expect("an endpoint");
     let error = Agent::new(Dial::to(&plain, &own), TOKEN.to_owned()).health().await.unwrap_err();
     assert!(matches!(error, Error::Unreachable(_)), "{error}");
 
