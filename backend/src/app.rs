@@ -21,7 +21,7 @@ pub use batches::CreateBatch;
 pub(crate) use batches::targets;
 pub(crate) use kept::RunLog;
 pub use runs::CreateRun;
-pub(crate) use system::room::Room;
+pub(crate) use system::room::{LogRoom, Room};
 
 use std::{
     collections::{HashMap, HashSet},
@@ -135,7 +135,7 @@ pub struct App {
     /// Wakes the dispatcher: the queue or a place has changed.
     pub queue_bell: Arc<Notify>,
     /// How much room logs have.
-    pub(crate) room: Arc<Sender<Room>>,
+    pub(crate) room: Arc<LogRoom>,
     /// The runs that are driven by this process, and how to reach each driver.
     drivers: Arc<Mutex<HashMap<RunId, Driven>>>,
     /// The runs and batches whose cancellation is not stored yet.
@@ -156,6 +156,7 @@ impl App {
     ) -> Self {
         let secrets = KeyRing::new(&config.storage.secrets_keys, Key::new(keys.secrets_key()));
         let audit = Audit::new(store.clone(), &tasks);
+        let room = Arc::new(LogRoom::new(&config));
         Self {
             audit,
             secrets,
@@ -167,7 +168,7 @@ impl App {
             tasks,
             owner,
             queue_bell: Arc::default(),
-            room: Arc::default(),
+            room,
             drivers: Arc::default(),
             cancelling: Arc::default(),
         }

@@ -39,7 +39,7 @@ pub enum Proof {
 }
 
 impl Caller {
-    /// The server itself, and whoever can read its database.
+    /// The server itself, or a person with access to its database.
     #[must_use]
     pub fn server() -> Self {
         Self { proof: Proof::Server, name: "server".into(), role: Role::Admin, address: None }
@@ -82,8 +82,8 @@ impl Caller {
             return Ok(());
         }
         let why = format!(
-            "{action} needs the role {needs}, and this token has the role {role}: use another token, or make one with \
-             `caisson token new --role {needs}`",
+            "{action} needs the role {needs}, and this token has the role {role}: use another token, or make one on the \
+             server with `caisson token new --name NAME --role {needs}`",
             role = self.role
         );
         Err(ApiError::Forbidden { why })

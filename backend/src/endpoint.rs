@@ -33,7 +33,7 @@ impl Endpoint {
         (host, self.port)
     }
 
-    /// Whether nothing but this machine is in between. A name never is: whoever answers for it decides.
+    /// Whether connections stay on this machine. Always `false` for a name, which may resolve to any address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)

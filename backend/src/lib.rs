@@ -190,7 +190,8 @@ impl Backend {
         app.tasks.spawn_service("lease", |stop| lease::run(app.clone(), stop));
         app.tasks.spawn("reconcile", |stop| reconcile::run(app.clone(), stop));
         app.tasks.spawn("keep", |stop| reconcile::keep::run(app.clone(), stop));
-        app.tasks.spawn("room", |stop| app::system::room::watch(app.clone(), stop));
+        let room = app.room.clone();
+        app.tasks.spawn("room", |stop| async move { room.watch(stop).await });
         app.tasks.spawn("dispatch", |stop| dispatch::run(app.clone(), stop));
         server::serve(listener, parts, &app.tasks).await;
         if !app.tasks.drain(GRACE).await {

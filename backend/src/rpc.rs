@@ -9,10 +9,12 @@ mod secrets;
 mod system;
 mod tasks;
 
-use api::error::ApiError;
-use api::rpc::{
-    audit::AuditApiServer, batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer,
-    secrets::SecretsApiServer, system::SystemApiServer, tasks::TasksApiServer,
+use api::{
+    error::ApiError,
+    rpc::{
+        audit::AuditApiServer, batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer,
+        secrets::SecretsApiServer, system::SystemApiServer, tasks::TasksApiServer,
+    },
 };
 use jsonrpsee::{PendingSubscriptionSink, RpcModule, core::SubscriptionResult, server::RegisterMethodError};
 

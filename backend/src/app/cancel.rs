@@ -14,8 +14,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::{App, Error, RETRY_AFTER_MS, batches::AT_ONCE, not_found, verbs::Verb};
-use crate::caller::Caller;
-use crate::store::{Error as StoreError, RunWrite};
+use crate::{
+    caller::Caller,
+    store::{Error as StoreError, RunWrite},
+};
 
 /// Why a batch that was cancelled begins no further run.
 const CANCELLED: &str = "It was cancelled.";

@@ -18,8 +18,10 @@ use tokio::sync::{
 };
 
 use super::{App, batches, verbs::Verb};
-use crate::caller::Caller;
-use crate::store::{Ahead, Error, EventPage, PageLimit, Partial, Store, StoredEvent};
+use crate::{
+    caller::Caller,
+    store::{Ahead, Error, EventPage, PageLimit, Partial, Store, StoredEvent},
+};
 
 /// A frame on its way out: the same JSON as a `Frame`, in which an event's text is passed on as it is stored.
 #[derive(Clone, Debug, Serialize)]

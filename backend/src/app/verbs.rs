@@ -1,7 +1,6 @@
 //! The verbs: what each needs of its caller. Authorisation and the audit log are here, once for every door.
 
 use api::{error::ApiError, role::Role};
-
 use uuid::Uuid;
 
 use super::{App, Error};
@@ -82,6 +81,7 @@ verbs! {
 
 /// Methods of RPC that need no verb: they end a subscription of the connection itself, or describe the methods.
 const WITHOUT: [&str; 4] = ["batches.offChange", "rpc.discover", "runs.offChange", "runs.offMessage"];
+
 /// Whether a method of RPC changes something, so that also a refused try of it is noted. One that is not known
 /// counts as a change, so that a new one cannot be forgotten.
 pub(crate) fn is_change(method: &str) -> bool {
@@ -139,12 +139,6 @@ pub(super) enum Target<T> {
     Known(Option<String>),
     /// The id of what was made.
     Made(fn(&T) -> String),
-}
-
-impl<T> From<&str> for Target<T> {
-    fn from(name: &str) -> Self {
-        Self::Known(Some(name.to_owned()))
-    }
 }
 
 impl<T> From<Uuid> for Target<T> {

@@ -105,7 +105,7 @@ impl Driver {
         let mut room = self.app.room.subscribe();
         loop {
             room.mark_unchanged();
-            let now = self.app.look_for_room();
+            let now = self.app.room.look();
             let waits = self.waits_for_room(now).await?;
             if waits {
                 // What was read ahead is read again; its place in memory is for the others until then.

@@ -23,7 +23,7 @@ impl Driver {
 
     /// Whether so many bytes more of what the agent says can be stored now. If not, the run waits until they can.
     pub(super) fn has_room(&mut self, more: u64) -> bool {
-        let has_room = !self.app.look_for_room().holds(self.record.log_bytes + more);
+        let has_room = !self.app.room.look().holds(self.record.log_bytes + more);
         self.unstored = if has_room { 0 } else { more };
         has_room
     }

@@ -74,7 +74,7 @@ pub struct Exit {
     pub code: Option<i64>,
     /// Whether the kernel killed something in it because its memory was used up.
     pub out_of_memory: bool,
-    /// The last 4 KiB of its own output.
+    /// The last 4 KiB of the container's output.
     pub log_tail: String,
 }
 

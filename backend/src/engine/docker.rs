@@ -113,7 +113,7 @@ impl Docker {
         Ok(live::from_inspection(container_id, wanted, found, &self.publish))
     }
 
-    /// The engine has no code of its own for ports, only words.
+    /// Docker reports a port that it cannot publish only in its message, so the message is searched.
     fn start_error(&self, cause: Cause) -> Error {
         match self.connection.error(cause) {
             Error::Refused { why }

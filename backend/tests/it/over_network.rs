@@ -54,7 +54,7 @@ async fn executor(folder: &Path, identity: &str) -> Result<Executor, executor::E
     Executor::bind(Cli::parse_from(settings).config).await
 }
 
-/// A client that has to take this port for another machine's: a name is no loopback address, whoever has it.
+/// A client that must use TLS for this port: a name never counts as loopback.
 fn client(port: u16, identity: &Identity) -> Agent {
     let endpoint: Endpoint = format!("localhost:{port}").parse().expect("an endpoint");
     Agent::new(Dial::to(&endpoint, identity), TOKEN.to_owned())

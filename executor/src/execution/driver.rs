@@ -152,9 +152,10 @@ impl Driver {
         };
         self.answered.cancel();
         gone.cancel();
+        // What the agent left in its pipes is little. A process that prints without end is not the agent.
+        let most = self.spool.unacknowledged() + self.unread;
         let rest = async {
-            // What the agent left in its pipes is a little; who goes on without end is not the agent.
-            while (!stdout.ended() || !stderr.ended()) && self.spool.unacknowledged() < 2 * self.unread {
+            while (!stdout.ended() || !stderr.ended()) && self.spool.unacknowledged() < most {
                 tokio::select! {
                     line = stdout.next(), if !stdout.ended() => self.stdout_line(line).await,
                     line = stderr.next(), if !stderr.ended() => self.stderr_line(line).await,

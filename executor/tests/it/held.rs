@@ -5,7 +5,7 @@ use std::{os::unix::fs::MetadataExt, time::Duration};
 use api::executor::{ExecutionLine, ExitCause};
 use serde_json::json;
 
-use crate::harness::{World, exit, lines, parse, read_until};
+use crate::harness::{World, exit, lines, message, parse, read_until, result};
 
 /// How much may wait in these tests.
 const UNREAD: u64 = 1 << 20;
@@ -92,4 +92,17 @@ async fn an_agent_that_has_answered_is_not_called_hung_while_it_waits_for_its_re
     world.post("/executions/a/cancel", json!({})).await;
     let all = lines(world.events("a", 0).await).await;
     assert_eq!(exit(&all).cause, ExitCause::Cancelled);
+}
+
+#[tokio::test]
+async fn the_last_words_of_an_agent_are_read_also_behind_a_line_longer_than_all_that_may_wait() {
+    let line =
+        r#"printf '{"type":"long","text":"%s"}\n' "$(head -c 4000000 /dev/zero | tr '\0' x)"; read -r more"#;
+    let world = world(&format!("{line}\necho '{{\"type\":\"result\",\"is_error\":false}}'")).await;
+    let mut stream = world.begin("a").await;
+    read_until(&mut stream, r#"xxx\"}"#).await;
+    world.call("/executions/a/input", message("1", "go on")).await;
+    let all = lines(world.events("a", 0).await).await;
+    assert_eq!(exit(&all).cause, ExitCause::Exited);
+    assert!(!result(&all).is_error, "its result is there");
 }

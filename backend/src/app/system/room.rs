@@ -1,11 +1,15 @@
 //! Room on the disk of the embedded database: while little is left, long logs do not grow, so that short ones can.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use super::disk::{self, Disk};
-use crate::app::App;
+use crate::{config::Config, store::Store};
 
 /// Between two looks at the disk.
 const LOOK: Duration = Duration::from_secs(2);
@@ -20,12 +24,11 @@ const LONG: u64 = 8 << 20;
 struct Floor {
     /// One of so many parts of the disk.
     part: u64,
-    /// But not less than this, in bytes: what is under way when the disk is looked at is a matter of all runs, not of
-    /// the disk's size.
+    /// At least this, in bytes, also on a small disk: writes that are under way do not depend on its size.
     least: u64,
-    /// Which in turn is at most one of so many parts of the disk.
+    /// But that minimum takes at most one of so many parts of the disk.
     most_part: u64,
-    /// What is enough on any disk, in bytes.
+    /// No more than this on any disk, in bytes.
     enough: u64,
 }
 
@@ -43,7 +46,8 @@ pub(crate) enum Room {
     Enough,
     /// For short logs only.
     Little {
-        /// The longest of those, in bytes: an equal part for each slot of half of what is left.
+        /// The longest of those, in bytes. Together those of all slots fill at most half of the space between the
+        /// two floors.
         short: u64,
     },
     /// For nothing but what the server itself has to say.
@@ -72,40 +76,66 @@ impl Room {
     }
 }
 
-impl App {
-    /// Looks how much room there is now, and tells the drivers when it has changed. Cheap: one system call.
-    pub(crate) fn look_for_room(&self) -> Room {
-        // A database elsewhere has a disk of its own, of which nothing is known here.
-        if self.database_kind() != "SQLite" {
-            return Room::Enough;
-        }
-        let slots = u64::from(self.config.runs.slots);
-        let found = disk::of(&self.full_first()).map(|mut disk| {
-            // What is in the journal has still to find its place in the database.
-            disk.free = disk.free.saturating_sub(self.journal_bytes().min(disk.total / 8));
-            Room::on(disk, slots)
+/// The room for logs on the disk of the embedded database. Drivers look before they store, for runs together fill a
+/// small disk within a second.
+#[derive(Debug)]
+pub(crate) struct LogRoom {
+    /// The database's folder and its journal. `None` on PostgreSQL: the disk of another server cannot be watched.
+    files: Option<(PathBuf, PathBuf)>,
+    slots: u64,
+    newest: Sender<Room>,
+}
+
+impl LogRoom {
+    /// The room for this server's database.
+    pub(crate) fn new(config: &Config) -> Self {
+        let file = Store::file_of(config.storage.database_url.expose());
+        let files = file.map(|file| {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or_else(|| Path::new(".")).to_owned();
+            let mut journal = file.into_os_string();
+            journal.push("-wal");
+            (folder, journal.into())
         });
-        let found = found.unwrap_or_default();
-        self.room.send_if_modified(|room| {
-            let changed = *room != found;
-            if changed {
+        Self { files, slots: config.runs.slots.into(), newest: Sender::default() }
+    }
+
+    /// How much room there is now. Notifies the subscribers when it has changed. Two system calls.
+    pub(crate) fn look(&self) -> Room {
+        let found = self.measure().unwrap_or_default();
+        self.newest.send_if_modified(|room| {
+            let is_new = *room != found;
+            if is_new {
                 tracing::warn!(room = ?found, "the room on the database's disk has changed");
             }
             *room = found;
-            changed
+            is_new
         });
         found
     }
-}
 
-/// Looks at the disk until the process stops, so that those who wait go on. Who stores looks as well: runs together
-/// fill a small disk between two looks.
-pub(crate) async fn watch(app: App, stop: CancellationToken) {
-    loop {
-        app.look_for_room();
-        if tokio::time::timeout(LOOK, stop.cancelled()).await.is_ok() {
-            return;
+    /// Notified when the room has changed.
+    pub(crate) fn subscribe(&self) -> Receiver<Room> {
+        self.newest.subscribe()
+    }
+
+    /// Looks regularly until the process stops, so that runs that wait go on.
+    pub(crate) async fn watch(&self, stop: CancellationToken) {
+        loop {
+            self.look();
+            if tokio::time::timeout(LOOK, stop.cancelled()).await.is_ok() {
+                return;
+            }
         }
+    }
+
+    fn measure(&self) -> Option<Room> {
+        let (folder, journal) = self.files.as_ref()?;
+        let mut disk = disk::of(folder)?;
+        // The database still grows by what is in the journal.
+        let journal = journal.metadata().map_or(0, |journal| journal.len());
+        disk.free = disk.free.saturating_sub(journal.min(disk.total / 8));
+        Some(Room::on(disk, self.slots))
     }
 }
 

@@ -75,7 +75,7 @@ impl Address {
             None if is_this_machine(&host) => Way::Plain,
             None => {
                 return Err(format!(
-                    "`{text}` would send every run's token in clear, and whoever reaches that port owns its host; \
+                    "`{text}` would send every run's token in clear, and anyone who reaches that port controls its host; \
                      let the engine listen with --tlsverify, and set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH"
                 ));
             }

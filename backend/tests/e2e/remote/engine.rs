@@ -63,7 +63,7 @@ impl RemoteEngine {
         format!("{}a", self.name)
     }
 
-    /// What a server is told to use it.
+    /// The settings with which a server uses it.
     pub(super) fn settings(&self) -> [String; 3] {
         [
             format!("--docker-host=tcp://{}:{PORT}", self.address),
