@@ -17,6 +17,7 @@ mod refusal;
 mod routes;
 
 mod account;
+mod agents;
 mod checks;
 mod disk;
 mod egress;
@@ -32,7 +33,7 @@ mod workspace;
 pub use config::{Config, Firewall};
 pub use egress::gate;
 #[cfg(any(test, feature = "fuzz"))]
-pub use execution::fuzz;
+pub mod fuzz;
 pub use worker::worker;
 
 use account::Account;

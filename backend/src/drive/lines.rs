@@ -91,7 +91,7 @@ fn gathered_in(
 
 fn units(line: &Read) -> u32 {
     let bytes = match line {
-        Ok(ExecutionLine::Agent { line, .. }) => line.raw.len(),
+        Ok(ExecutionLine::Agent { line, .. }) => line.bytes(),
         Ok(ExecutionLine::Stderr { text, .. } | ExecutionLine::Partial { text, .. }) => text.len(),
         Ok(ExecutionLine::End { .. }) | Err(_) => 0,
     };

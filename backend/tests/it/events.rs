@@ -83,7 +83,7 @@ async fn an_event_of_any_kind_is_stored_as_the_json_it_has_on_the_wire() {
         [
             EventBody::State(state),
             EventBody::Progress(Progress { phase: text("clone"), text: text("…"), percent: Some(4) }),
-            EventBody::Agent(AgentLine { r#type: AgentLineType::Other, raw: text("not JSON \0") }),
+            EventBody::Agent(AgentLine::plain(AgentLineType::Other, text("not JSON \0"))),
             EventBody::Check(check),
             EventBody::Git(GitAction::Commit { commit: text("0a1b"), summary: text("A \"word\"") }),
             EventBody::Egress(EgressEvent {
