@@ -1,5 +1,7 @@
 //! The driver: one task per execution, the only writer of its spool and the only one who ends it.
 
+mod said;
+
 use std::{process::ExitStatus, time::Duration};
 
 use api::{
@@ -279,6 +281,5 @@ pub(crate) fn keep_tail(text: &mut String, most: usize) {
     }
 }
 
-mod said;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What each agent, as the executor drives it, can do: the table that validation and forms ask.
+//! What each agent, as the executor drives it, can do: a table that tasks are checked against.
 
 use crate::task::Agent;
 

@@ -18,7 +18,8 @@ pub(super) fn read(line: &Value) -> PermissionRequest {
     let kind = if tool == QUESTION_TOOL { RequestKind::Question } else { RequestKind::Permission };
     let questions = if kind == RequestKind::Question { read_questions(input, &mut room) } else { Vec::new() };
     PermissionRequest {
-        id: room.name(line["request_id"].as_str().unwrap_or_default()),
+        // Whole: the agent wants it back.
+        id: room.text(line["request_id"].as_str().unwrap_or_default()),
         kind,
         text: room.text(&words(tool, input, &questions)),
         tool: room.name(tool),
