@@ -19,7 +19,7 @@ use tokio::sync::{
 
 use super::{App, batches, verbs::Verb};
 use crate::caller::Caller;
-use crate::store::{Error, EventPage, PageLimit, Partial, Store, StoredEvent};
+use crate::store::{Ahead, Error, EventPage, PageLimit, Partial, Store, StoredEvent};
 
 /// A frame on its way out: the same JSON as a `Frame`, in which an event's text is passed on as it is stored.
 #[derive(Clone, Debug, Serialize)]
@@ -58,6 +58,8 @@ pub(crate) trait Log {
     fn recent(&self, after: i64) -> Option<EventPage>;
     /// The events after a number, as the database has them.
     fn page(&self, after: i64, limit: PageLimit) -> impl Future<Output = Result<EventPage, Error>> + Send;
+    /// Begins to read the events after a number, to be taken when those before are sent.
+    fn ahead(&self, after: i64) -> Ahead;
     /// Whether the event of this number is the last one of its run.
     fn is_end(&self, seq: i64) -> impl Future<Output = Result<bool, Error>> + Send;
     /// Whether the events were removed because they were old.
@@ -84,6 +86,10 @@ impl Log for RunLog {
 
     async fn page(&self, after: i64, limit: PageLimit) -> Result<EventPage, Error> {
         self.store.event_page(self.run, after, limit).await
+    }
+
+    fn ahead(&self, after: i64) -> Ahead {
+        self.store.event_ahead(self.run, after)
     }
 
     async fn is_end(&self, seq: i64) -> Result<bool, Error> {
@@ -143,7 +149,7 @@ impl App {
 
 /// The run's events after `after`, each once and in order, then live; `End` when the run is over.
 ///
-/// Nothing is kept in memory between pages, so a restart, a slow reader or a thousand readers change nothing.
+/// At most a page is kept in memory, so a restart, a slow reader or a thousand readers change nothing.
 pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result<Outgoing, Error>> {
     follow_log(RunLog { store, run }, after)
 }
@@ -166,14 +172,18 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             yield Outgoing::Other(Frame::End);
             return;
         }
+        let mut ahead = Ahead::default();
         loop {
-            // Heard before reading: a write that lands during the read rings it again.
-            bell.mark_unchanged();
-            let page = match log.recent(cursor) {
+            let page = match ahead.take().await {
                 Some(page) => page,
-                // Nothing is read ahead: what is begun and not waited for holds a connection, and what waits for a
-                // reader that stands still is held in vain.
-                None => log.page(cursor, PageLimit::STREAM).await?,
+                None => {
+                    // Heard before reading: a write that lands during the read rings it again.
+                    bell.mark_unchanged();
+                    match log.recent(cursor) {
+                        Some(page) => page,
+                        None => log.page(cursor, PageLimit::STREAM).await?,
+                    }
+                }
             };
             // Nothing, or not the next one: they may have been removed because they were old.
             if page.events.first().is_none_or(|first| first.seq != cursor + 1) && log.is_removed().await? {
@@ -182,6 +192,9 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
                 }
                 yield Outgoing::Other(Frame::End);
                 return;
+            }
+            if let Some(last) = page.events.last().filter(|_| !page.is_last) {
+                ahead = log.ahead(last.seq);
             }
             for event in page.events {
                 cursor = event.seq;

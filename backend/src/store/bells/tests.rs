@@ -27,7 +27,7 @@ use super::Bells;
 use crate::{
     app::follow::{Log, Outgoing, follow_log},
     store::{
-        Error, EventPage, PageLimit, Partial, StoredEvent,
+        Ahead, Error, EventPage, PageLimit, Partial, StoredEvent,
         entity::run_event::{Body, Row},
     },
 };
@@ -81,6 +81,10 @@ impl Log for Model {
         };
         yield_now().await;
         Ok(page)
+    }
+
+    fn ahead(&self, _after: i64) -> Ahead {
+        Ahead::default()
     }
 
     async fn is_end(&self, seq: i64) -> Result<bool, Error> {
