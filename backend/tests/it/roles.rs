@@ -100,7 +100,10 @@ async fn a_refused_try_changes_nothing_and_is_in_the_audit_log_and_says_what_hel
     let noted: Vec<_> = log.iter().map(|entry| (&entry["action"], &entry["target"], &entry["ok"])).collect();
     assert_eq!(
         noted,
-        [(&json!("secrets.set"), &json!("K"), &json!(false)), (&json!("runs.cancel"), &json!(run.id), &json!(false))]
+        [
+            (&json!("secrets.set"), &json!("K"), &json!(false)),
+            (&json!("runs.cancel"), &json!(run.id), &json!(false))
+        ]
     );
     assert!(log[0]["error"].as_str().expect("a sentence").contains("needs the role admin"), "{}", log[0]);
     assert!(!json!(log).to_string().contains("hunter2"));
@@ -137,11 +140,10 @@ async fn what_is_made_belongs_to_who_made_it() {
     let run = RunsApiClient::create(&member, task.id, repository.clone(), None, None, None).await;
     let run = run.expect("a run");
     assert_eq!(run.owner.as_deref(), Some("member"));
-    let batch = BatchesApiClient::create(
-        &admin, task.id, vec![repository], None, None, None, None, None, None,
-    )
-    .await
-    .expect("a batch");
+    let batch =
+        BatchesApiClient::create(&admin, task.id, vec![repository], None, None, None, None, None, None)
+            .await
+            .expect("a batch");
     assert_eq!(batch.owner.as_deref(), Some("admin"));
     let of_batch = RunsApiClient::by_id(&member, batch.runs[0].id).await.expect("its run");
     assert_eq!(of_batch.owner.as_deref(), Some("admin"));
