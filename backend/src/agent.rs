@@ -236,9 +236,7 @@ fn left_out(head: &[u8], bytes: usize) -> Option<ExecutionLine> {
     let Head { r#type, n, at } = serde_json::from_str(&format!("{}}}", &head[..end])).ok()?;
     let said = format!("… (a line of {bytes} bytes is left out)");
     Some(match r#type.as_str() {
-        "agent" => {
-            ExecutionLine::Agent { n, at, line: AgentLine { r#type: AgentLineType::Other, raw: said } }
-        }
+        "agent" => ExecutionLine::Agent { n, at, line: AgentLine::plain(AgentLineType::Other, said) },
         _ => ExecutionLine::Stderr { n, at, text: said },
     })
 }

@@ -2,12 +2,11 @@
 //!
 //! Its driver is the only writer of its spool. Everybody else reads the spool or sends the driver a request.
 
-pub(crate) mod claude;
 mod clock;
 mod driver;
 pub(crate) mod follow;
 #[cfg(any(test, feature = "fuzz"))]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod inbox;
 mod lines;
 mod memory;
@@ -20,12 +19,17 @@ use std::{io, path::Path, sync::Arc};
 use api::{
     Timestamp,
     executor::{ExecutionLine, ExecutionStatus, Exit, ExitCause, Input},
+    task::Agent,
 };
 use axum::body::Body;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{account::Account, refusal::Refusal};
+use crate::{
+    account::Account,
+    agents::{self, Adapter},
+    refusal::Refusal,
+};
 use follow::Partial;
 use inbox::Inbox;
 use spool::{Log, Spool};
@@ -54,11 +58,12 @@ struct Ends {
 impl Execution {
     /// A handle to an execution that is over.
     pub(crate) fn over(log: Arc<Log>) -> Self {
-        Self::new(log).0
+        // Nothing is said to it any more, whatever it was.
+        Self::new(log, agents::adapter(Agent::default())).0
     }
 
-    fn new(log: Arc<Log>) -> (Self, Ends) {
-        let (inbox, input) = Inbox::new();
+    fn new(log: Arc<Log>, agent: &'static dyn Adapter) -> (Self, Ends) {
+        let (inbox, input) = Inbox::new(agent);
         let inbox = Arc::new(inbox);
         let (partials, cancel) = (broadcast::Sender::new(PARTIALS), CancellationToken::new());
         let ends = Ends { partials: partials.clone(), inbox: inbox.clone(), input, cancel: cancel.clone() };

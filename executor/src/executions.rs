@@ -14,9 +14,10 @@ use tokio::process::Command;
 use crate::{
     Config,
     account::Account,
+    agents::{self, Start},
     disk::Disk,
     execution::{
-        Driver, Execution, claude, recover, request,
+        Driver, Execution, recover, request,
         spool::{self, Spool},
     },
     identity::Author,
@@ -119,8 +120,9 @@ impl Executions {
 
     fn command(&self, request: &Execute, author: Option<&Author>) -> Command {
         let mut command = self.account.command(&self.config.agent_bin, &request.execution_id);
-        claude::add_arguments(&mut command, request, &self.config.workspace);
-        command.envs(&request.env).envs(claude::environment(request, self.relay, author));
+        command.envs(&request.env);
+        let start = Start { request, workspace: &self.config.workspace, relay: self.relay, author };
+        agents::adapter(request.agent).prepare(&mut command, &start);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -21,6 +21,7 @@ mod routes;
 mod tls;
 
 mod account;
+mod agents;
 mod checks;
 mod disk;
 mod egress;
@@ -36,7 +37,7 @@ mod workspace;
 pub use config::{Config, Firewall};
 pub use egress::gate;
 #[cfg(any(test, feature = "fuzz"))]
-pub use execution::fuzz;
+pub mod fuzz;
 pub use worker::worker;
 
 use account::Account;

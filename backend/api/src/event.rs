@@ -7,6 +7,8 @@ use crate::{
     run::{Gate, Outcome, Reason, RunState},
 };
 
+pub use crate::agent::{AgentLine, AgentLineType};
+
 /// One row of a run's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
@@ -79,47 +81,6 @@ pub struct Progress {
     pub text: String,
     /// How much of it is done, where that is known.
     pub percent: Option<u8>,
-}
-
-/// One line the agent wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-pub struct AgentLine {
-    /// What the line is about.
-    pub r#type: AgentLineType,
-    /// The line as it came, without its line end; bytes that are not UTF-8 are U+FFFD.
-    pub raw: String,
-}
-
-/// What a line of the agent is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum AgentLineType {
-    /// A session (or a turn of it) began.
-    Init,
-    /// The agent says something.
-    Text,
-    /// The agent thinks.
-    Thinking,
-    /// The agent calls a tool.
-    ToolUse,
-    /// A tool answers.
-    ToolResult,
-    /// The agent's to-do list changed.
-    Todo,
-    /// A subagent began, went on or ended.
-    Subagent,
-    /// A call to the model is tried again.
-    Retry,
-    /// The model's rate limit.
-    RateLimit,
-    /// Tokens used.
-    Usage,
-    /// A turn ended.
-    Result,
-    /// Anything else, kept as it came.
-    Other,
 }
 
 /// A check and how it went.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{event::CheckRun, task::Check};
 
-pub use crate::claude::Decision;
+pub use crate::agent::Decision;
 pub use egress::{EGRESS_WAIT_SECONDS, EgressReport, Refused, SetEgress};
 pub use execution::{Ack, AgentResult, Execute, ExecutionLine, ExecutionStatus, Exit, ExitCause, Input};
 pub use git::{

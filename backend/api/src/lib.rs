@@ -8,6 +8,7 @@ pub mod id;
 pub mod error;
 pub mod page;
 
+pub mod agent;
 pub mod audit;
 pub mod batch;
 pub mod event;
@@ -19,10 +20,7 @@ pub mod stream;
 pub mod system;
 pub mod task;
 
-pub mod claude;
 pub mod executor;
-#[cfg(any(test, feature = "fuzz"))]
-pub mod fuzz;
 
 #[cfg(feature = "client")]
 pub mod rpc;

@@ -57,6 +57,8 @@ impl Meter for Nobody {
     }
 
     fn refused(&self, _: u16, _: String) {}
+
+    fn named(&self, _: bool) {}
 }
 
 /// The upstream, the broker on a port of its own, and two real executors: the link of one ends in that broker,

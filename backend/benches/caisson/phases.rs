@@ -64,5 +64,5 @@ fn is_state(body: &EventBody, state: RunState) -> bool {
 }
 
 fn is_line(body: &EventBody, r#type: AgentLineType) -> bool {
-    matches!(body, EventBody::Agent(line) if line.r#type == r#type)
+    matches!(body, EventBody::Agent(line) if line.event.r#type == r#type)
 }

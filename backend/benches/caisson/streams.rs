@@ -81,7 +81,7 @@ pub fn body(number: usize) -> EventBody {
         format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{number:06} "#);
     let end = r#""}]}}"#;
     let filler = "lorem ipsum ".chars().cycle().take(LINE - start.len() - end.len()).collect::<String>();
-    EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw: start + &filler + end })
+    EventBody::Agent(AgentLine::plain(AgentLineType::Text, start + &filler + end))
 }
 
 /// So many new runs.

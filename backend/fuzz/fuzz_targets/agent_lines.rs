@@ -1,4 +1,4 @@
-//! `api::fuzz::agent_lines`, with whatever the fuzzer invents.
+//! `executor::fuzz::agent_lines`, with whatever the fuzzer invents.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| api::fuzz::agent_lines(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| executor::fuzz::agent_lines(bytes));

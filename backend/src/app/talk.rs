@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use api::{
-    claude,
     error::ApiError,
     executor::Diff,
     id::{InstanceId, RunId},
@@ -207,21 +206,6 @@ pub(crate) fn decode(patch: &str) -> Vec<u8> {
 /// The new limit that an answer to a budget gate names, in US dollars; `None` stops the run.
 pub(crate) fn new_budget(answer: &str) -> Option<f64> {
     answer.trim().trim_start_matches('$').parse().ok().filter(|usd: &f64| usd.is_finite())
-}
-
-/// The agent's request in the line that opened a gate.
-pub(crate) fn ask_of(line: &str) -> Option<claude::Ask> {
-    // Most lines are no requests, and reading one is not free.
-    if !line.contains("\"control_request\"") {
-        return None;
-    }
-    match claude::read(line) {
-        claude::Reading::Line { blocks, .. } => blocks.into_iter().find_map(|block| match block {
-            claude::Block::Ask(ask) => Some(ask),
-            _ => None,
-        }),
-        claude::Reading::Partial { .. } | claude::Reading::Live => None,
-    }
 }
 
 fn check_text(field: &str, text: &str) -> Result<(), ApiError> {

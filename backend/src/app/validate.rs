@@ -4,7 +4,7 @@ pub(super) mod reach;
 
 use api::{
     error::ApiError,
-    task::{EnvValue, MAX_STEPS, Step, TaskSpec},
+    task::{EnvValue, MAX_STEPS, PermissionProfile, Step, TaskSpec},
 };
 
 use super::egress;
@@ -111,6 +111,16 @@ fn check_step(path: &str, step: &Step) -> Result<(), ApiError> {
 
 fn check_settings(spec: &TaskSpec) -> Result<(), ApiError> {
     check_seconds("timeoutSeconds", spec.timeout_seconds)?;
+    let can = spec.agent.capabilities();
+    if spec.max_turns.is_some() && !can.max_turns {
+        return Err(ApiError::invalid("maxTurns", "cannot be set for this agent: leave it out"));
+    }
+    if spec.permission_profile == PermissionProfile::Ask && !can.ask {
+        return Err(ApiError::invalid(
+            "permissionProfile",
+            "is `ask`, and this agent cannot ask: choose another one",
+        ));
+    }
     if spec.max_turns == Some(0) {
         return Err(ApiError::invalid("maxTurns", "is 0: leave it out for no limit, or allow at least 1"));
     }

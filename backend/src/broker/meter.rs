@@ -24,6 +24,10 @@ pub trait Meter: Send + Sync + 'static {
     /// The upstream refused the credential (401, 403): trying again is of no use. The message holds no
     /// credential.
     fn refused(&self, status: u16, message: String);
+
+    /// A call named its models; `forbidden` when one of them is none that the run may ask. The last call counts: an
+    /// agent may go on after a refusal.
+    fn named(&self, forbidden: bool);
 }
 
 /// What an admitted call holds until it is over and what it cost is noted.

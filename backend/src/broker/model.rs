@@ -21,7 +21,6 @@ use axum::{
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-pub(crate) use self::allowed::NOT_AMONG;
 use self::{
     allowed::{Checked, Models},
     bill::Bill,
@@ -104,11 +103,12 @@ async fn answer(State(model): State<Arc<Model>>, request: Request) -> Response {
     let look = call == Call::Messages && model.meter.has_limit();
     let Checked { call: request, model: name, late } = match model.models.check(request, look).await {
         Ok(checked) => checked,
-        Err(refusal) => return (NEVER_AGAIN, refusal).into_response(),
+        Err(refusal) => return model.refuse(refusal),
     };
+    model.meter.named(false);
     let answer = model.answer(call, name.as_deref(), request).await;
     match late.get() {
-        Some(refusal) => (NEVER_AGAIN, refusal.clone()).into_response(),
+        Some(refusal) => model.refuse(refusal.clone()),
         None => answer,
     }
 }
@@ -124,6 +124,13 @@ impl Model {
             // The one status that the agent neither retries nor rewords.
             Err(why) => refuse_for_good(StatusCode::PAYMENT_REQUIRED, why),
         }
+    }
+
+    /// Refuses a call for what is in it, which trying again does not change.
+    fn refuse(&self, refusal: Refusal) -> Response {
+        // The other calls that are refused here cannot be read.
+        self.meter.named(refusal.status == StatusCode::FORBIDDEN);
+        (NEVER_AGAIN, refusal).into_response()
     }
 
     /// The most that a call can cost, in US dollars; `None` when that is unknown.

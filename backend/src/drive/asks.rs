@@ -2,7 +2,7 @@
 //! why, and the log says so.
 
 use api::{
-    claude::{Ask, Decision},
+    agent::{Decision, PermissionRequest},
     event::{EventBody, Notice},
     executor::{ExecutionLine, Input},
     run::{Gate, GateKind},
@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::{Driver, Halt, gates::words, kept::has_room, masking};
 use crate::{
     agent::{Agent, Error},
-    app::talk::ask_of,
     cut::cut,
     store::{GateRecord, GateText},
 };
@@ -46,10 +45,10 @@ impl Driver {
         let mut opened = false;
         for line in lines {
             let ExecutionLine::Agent { at, line, .. } = line else { continue };
-            let Some(ask) = ask_of(&line.raw) else { continue };
+            let Some(ask) = line.events().find_map(|event| event.request.as_ref()) else { continue };
             let Some(kind) = ask.gate(self.record.run.task.permission_profile) else { continue };
             // The same question read twice is the same gate.
-            let name = format!("{execution} {}", ask.request_id);
+            let name = format!("{execution} {}", ask.id);
             let id = Uuid::new_v5(&self.record.run.id.0, name.as_bytes());
             let (store, run) = (self.app.store.clone(), self.record.run.id);
             let known = match &mut known {
@@ -63,12 +62,12 @@ impl Driver {
             let open = known.iter().filter(|(_, is_open)| *is_open).count();
             // Before its text is made: that may be as long as the line.
             if let Some(why) = too_much(open, known.len(), line.raw.len()) {
-                if let Err(why) = self.deny(agent, execution, &ask, &why).await? {
+                if let Err(why) = self.deny(agent, execution, ask, &why).await? {
                     return Ok(Asked::Cut(why));
                 }
                 continue;
             }
-            let text = self.mask.text(&ask.text()).into_owned();
+            let text = self.mask.text(&ask.text).into_owned();
             let denied = {
                 let bytes = if is_long(&text) { text.len() as u64 } else { 0 };
                 let room = self.app.config.storage.keep_bytes;
@@ -76,7 +75,7 @@ impl Driver {
                     .then_some("the server has no room for more long questions of this run")
             };
             if let Some(why) = denied {
-                if let Err(why) = self.deny(agent, execution, &ask, why).await? {
+                if let Err(why) = self.deny(agent, execution, ask, why).await? {
                     return Ok(Asked::Cut(why));
                 }
                 continue;
@@ -84,8 +83,8 @@ impl Driver {
             let text = self.short(id, text).await?;
             let options = if kind == GateKind::Approval { words(&["allow", "deny"]) } else { ask.options() };
             let gate = Gate { id, kind, text, options, since: *at, until: None, answer: None };
-            let kept = masking::keep_ask(&self.app.secrets, &self.mask, id, &line.raw);
-            self.insert_gate(GateRecord::of(gate, Some(execution.to_owned())), Some(kept)).await?;
+            let kept = masking::kept_request(&self.mask, ask);
+            self.insert_gate(GateRecord::of(gate, Some(execution.to_owned())), kept).await?;
             known.push((id, true));
             opened = true;
         }
@@ -109,12 +108,12 @@ impl Driver {
         &mut self,
         agent: &Agent,
         execution: &str,
-        ask: &Ask,
+        ask: &PermissionRequest,
         why: &str,
     ) -> Result<Result<(), String>, Halt> {
         let message = format!("Nobody was asked: {why}.");
         let decision = Decision::Deny { message: message.clone() };
-        let input = Input::Answer { request_id: ask.request_id.clone(), decision };
+        let input = Input::Answer { request_id: ask.id.clone(), decision };
         // Otherwise it has taken it, or does not wait for it any more.
         if let Err(Error::Unreachable(why)) = agent.input(execution, &input).await {
             return Ok(Err(why));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use api::{
-    claude::{self, Block, Reading},
-    event::{AgentLineType, EventBody, Notice},
+    agent::{AgentEvent, AgentLineType},
+    event::{EventBody, Notice},
     executor::{Execute, ExecutionLine, Exit},
 };
 use futures::{Stream, StreamExt, stream::FuturesUnordered};
@@ -225,9 +225,7 @@ impl Driver {
         for line in lines {
             let event = match line {
                 ExecutionLine::Agent { n, at, line } => {
-                    if line.r#type == AgentLineType::Init {
-                        note_session(&line.raw, &mut patch);
-                    }
+                    line.events().for_each(|event| note_session(event, &mut patch));
                     heed(&mut work, id, &line);
                     NewEvent { at, step, body: EventBody::Agent(line), n: Some(n) }
                 }
@@ -250,13 +248,13 @@ async fn acknowledge(agent: &Agent, id: &str, n: u64) -> (u64, Result<(), Error>
     (n, agent.ack(id, n).await)
 }
 
-/// The first line of a session tells its id and the model that answers.
-fn note_session(raw: &str, patch: &mut RunPatch) {
-    if let Reading::Line { blocks, .. } = claude::read(raw)
-        && let Some(Block::Init { model, session }) = blocks.into_iter().next()
+/// The beginning of a session tells its id and the model that answers.
+fn note_session(event: &AgentEvent, patch: &mut RunPatch) {
+    if event.r#type == AgentLineType::Init
+        && let Some(session) = &event.session
     {
-        patch.model = Some(model);
-        patch.agent_session = session_id(session);
+        patch.model.clone_from(&session.model);
+        patch.agent_session = session_id(session.id.clone());
     }
 }
 
@@ -289,14 +287,17 @@ impl Stopped {
 
 #[cfg(test)]
 mod tests {
+    use api::agent::Session;
+
     use super::*;
 
     #[test]
     fn a_session_id_that_is_none_is_not_stored() {
         let noted = |session: &str| {
-            let line = serde_json::json!({ "type": "system", "subtype": "init", "model": "m", "session_id": session });
+            let session = Session { id: session.to_owned(), model: Some("m".to_owned()) };
+            let init = AgentEvent { session: Some(session), ..AgentEvent::new(AgentLineType::Init) };
             let mut patch = RunPatch::default();
-            note_session(&line.to_string(), &mut patch);
+            note_session(&init, &mut patch);
             assert_eq!(patch.model.as_deref(), Some("m"));
             patch.agent_session
         };

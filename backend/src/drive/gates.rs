@@ -2,7 +2,7 @@
 
 use api::{
     Timestamp,
-    claude::Ask,
+    agent::PermissionRequest,
     event::{EventBody, UserMessage},
     executor::Input,
     run::{Gate, GateKind, RunState, Transition},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     agent::{Agent, Error},
-    app::talk::{ask_of, new_budget},
+    app::talk::new_budget,
     store::{Delivered, GateRecord, RunPatch},
 };
 
@@ -46,7 +46,7 @@ impl Driver {
         self.show_gate().await
     }
 
-    /// Stores a gate; `ask` is the agent's request as it is kept.
+    /// Stores a gate; `ask` is the agent's request, JSON.
     pub(super) async fn insert_gate(&self, mut record: GateRecord, ask: Option<String>) -> Result<(), Halt> {
         masking::gate(&self.mask, &mut record.gate);
         let (store, run) = (self.app.store.clone(), self.record.run.id);
@@ -92,10 +92,9 @@ impl Driver {
         }
         let (store, id) = (self.app.store.clone(), record.gate.id);
         let kept = self.patiently(|| store.gate_ask(id)).await?.flatten();
-        let ask = kept.and_then(|kept| masking::kept_ask(&self.app.secrets, id, &kept));
-        let Some(ask) = ask.as_deref().and_then(ask_of) else { return Ok(true) };
-        let Ask { request_id, .. } = &ask;
-        let input = Input::Answer { request_id: request_id.clone(), decision: ask.decide(answer) };
+        let ask = kept.and_then(|kept| serde_json::from_str::<PermissionRequest>(&kept).ok());
+        let Some(ask) = ask else { return Ok(true) };
+        let input = Input::Answer { request_id: ask.id.clone(), decision: ask.decide(answer) };
         match agent.input(execution, &input).await {
             Ok(()) => Ok(true),
             Err(Error::Unreachable(_)) => Ok(false),

@@ -96,7 +96,7 @@ fn units(line: &Read) -> u32 {
 /// How long the text of a line is, in bytes.
 fn bytes(line: &Read) -> usize {
     match line {
-        Ok(ExecutionLine::Agent { line, .. }) => line.raw.len(),
+        Ok(ExecutionLine::Agent { line, .. }) => line.bytes(),
         Ok(ExecutionLine::Stderr { text, .. } | ExecutionLine::Partial { text, .. }) => text.len(),
         Ok(ExecutionLine::End { .. }) | Err(_) => 0,
     }

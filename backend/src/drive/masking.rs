@@ -2,7 +2,16 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
+use super::{Driver, Halt};
+use crate::{
+    app::App,
+    mask::Mask,
+    secret::Secret,
+    secrets::{MAX_OF_RUN, Sealed, Unopened, label},
+    store::{self, Partial, RunWrite, StoredSecret, Work},
+};
 use api::{
+    agent::{AgentEvent, AgentLine, PermissionRequest},
     event::{EventBody, GitAction},
     executor::{CommitResult, EgressReport, Elsewhere},
     id::{InstanceId, RunId},
@@ -10,20 +19,6 @@ use api::{
     run::{Gate, NotCommitted},
     task::EnvValue,
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
-use uuid::Uuid;
-
-use super::{Driver, Halt};
-use crate::{
-    app::App,
-    mask::Mask,
-    secret::Secret,
-    secrets::{KeyRing, MAX_OF_RUN, Sealed, Unopened, label},
-    store::{self, Partial, RunWrite, StoredSecret, Work},
-};
-
-/// Begins an agent's request that is kept sealed, because it holds a secret.
-const SEALED: &str = "sealed:";
 
 /// The secrets a run was given, by name; one that cannot be opened says why.
 pub(super) type Given = BTreeMap<String, Result<Secret, Unopened>>;
@@ -83,26 +78,11 @@ impl Driver {
     }
 }
 
-/// An agent's request as it is stored: the agent needs it back as it was, so one with a secret is sealed.
-pub(super) fn keep_ask(keys: &KeyRing, mask: &Mask, gate: Uuid, ask: &str) -> String {
-    let Cow::Owned(masked) = mask.json(ask) else { return ask.to_owned() };
-    match keys.seal(&ask_label(gate), ask) {
-        Ok(Sealed { key_id, bytes }) => format!("{SEALED}{key_id}:{}", BASE64_STANDARD.encode(bytes)),
-        // Cannot happen for its size; then the agent's request is changed rather than told.
-        Err(_) => masked,
-    }
-}
-
-/// The agent's request as it came; `None` when it cannot be opened any more.
-pub(super) fn kept_ask(keys: &KeyRing, gate: Uuid, kept: &str) -> Option<String> {
-    let Some(sealed) = kept.strip_prefix(SEALED) else { return Some(kept.to_owned()) };
-    let (key_id, bytes) = sealed.split_once(':')?;
-    let sealed = Sealed { key_id: key_id.to_owned(), bytes: BASE64_STANDARD.decode(bytes).ok()? };
-    Some(keys.open(&ask_label(gate), &sealed).ok()?.expose().to_owned())
-}
-
-fn ask_label(gate: Uuid) -> String {
-    format!("gate {gate}")
+/// An agent's request as it is stored, JSON: what an answer needs. The gate has its words, the executor has the
+/// request as it came.
+pub(super) fn kept_request(mask: &Mask, request: &PermissionRequest) -> Option<String> {
+    let request = PermissionRequest { text: String::new(), ..request.clone() };
+    serde_json::to_string(&request).ok().map(|kept| mask.json(&kept).into_owned())
 }
 
 fn names(env: &BTreeMap<String, EnvValue>) -> Vec<&str> {
@@ -165,7 +145,7 @@ pub(super) fn apply(mask: &Mask, write: &mut RunWrite) {
 
 fn body(mask: &Mask, body: &mut EventBody) {
     match body {
-        EventBody::Agent(line) => mask.apply_json(&mut line.raw),
+        EventBody::Agent(line) => agent_line(mask, line),
         EventBody::Notice(notice) => mask.apply(&mut notice.text),
         EventBody::Progress(progress) => mask.apply(&mut progress.text),
         EventBody::User(said) => mask.apply(&mut said.text),
@@ -182,6 +162,28 @@ fn body(mask: &Mask, body: &mut EventBody) {
         }
         EventBody::State(state) => state.detail.iter_mut().for_each(|text| mask.apply(text)),
     }
+}
+
+/// The events are masked as a whole, so that no part of them can be forgotten here.
+fn agent_line(mask: &Mask, line: &mut AgentLine) {
+    mask.apply_json(&mut line.raw);
+    agent_event(mask, &mut line.event);
+    line.more.iter_mut().for_each(|event| agent_event(mask, event));
+}
+
+fn agent_event(mask: &Mask, event: &mut AgentEvent) {
+    if event.is_empty() {
+        return;
+    }
+    let masked = match serde_json::to_string(event) {
+        Ok(json) => match mask.json(&json) {
+            Cow::Borrowed(_) => return,
+            Cow::Owned(masked) => serde_json::from_str(&masked),
+        },
+        Err(error) => Err(error),
+    };
+    // A secret that is one of our own words: only the raw line is left.
+    *event = masked.unwrap_or_else(|_| AgentEvent::new(event.r#type));
 }
 
 pub(super) fn gate(mask: &Mask, gate: &mut Gate) {

@@ -51,6 +51,8 @@ struct Spending {
     unsaved: bool,
     /// Why a call waits for a person, if one does.
     blocked: Option<Line>,
+    /// Whether the last call was for a model that the task does not allow.
+    forbidden: bool,
     /// Why the run must end: a person has said stop, or the upstream takes no more calls.
     over: Option<End>,
 }
@@ -74,6 +76,7 @@ impl Money {
             usage: run.usage,
             unsaved: false,
             blocked: None,
+            forbidden: false,
             over: stopped.then(stop),
         };
         Self {
@@ -119,6 +122,11 @@ impl Money {
     /// A person has said stop.
     pub(super) fn stop(&self) {
         self.spending.send_modify(|spending| spending.over = Some(stop()));
+    }
+
+    /// Whether the last call was for a model that the task does not allow.
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.spending.borrow().forbidden
     }
 
     /// Resolves when the run must end for reasons of money or of the credential.
@@ -270,5 +278,13 @@ impl Meter for Money {
             "The model refused the server's credential ({status}: {message}); give the server a valid one."
         );
         self.spending.send_modify(|spending| spending.over = Some(End::new(Reason::AuthFailed, why)));
+    }
+
+    fn named(&self, forbidden: bool) {
+        // Nobody waits for this.
+        self.spending.send_if_modified(|spending| {
+            spending.forbidden = forbidden;
+            false
+        });
     }
 }

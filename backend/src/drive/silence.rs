@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use api::{
-    claude::{self, Block, Reading},
-    event::{AgentLineType, Event, EventBody},
-};
+use api::event::{Event, EventBody};
 use tokio::time::Instant;
 
 use super::{Driver, Halt};
@@ -99,22 +96,13 @@ struct Open(Vec<(String, String)>);
 impl Open {
     fn heed(&mut self, event: &Event) {
         let EventBody::Agent(line) = &event.body else { return };
-        let calls = matches!(
-            line.r#type,
-            AgentLineType::ToolUse
-                | AgentLineType::ToolResult
-                | AgentLineType::Todo
-                | AgentLineType::Subagent
-        );
-        if !calls {
-            return;
-        }
-        let Reading::Line { blocks, .. } = claude::read(&line.raw) else { return };
-        for block in blocks {
-            match block {
-                Block::ToolUse { id, name, .. } => self.0.push((id, name)),
-                Block::ToolResult { id, .. } => self.0.retain(|(known, _)| *known != id),
-                _ => {}
+        for said in line.events() {
+            if let Some(call) = &said.tool {
+                self.0.push((call.id.clone(), call.name.clone()));
+            }
+            // Together with its call, where an agent tells only calls that have ended.
+            if let Some(result) = &said.result {
+                self.0.retain(|(known, _)| *known != result.id);
             }
         }
     }
@@ -126,7 +114,10 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
-    use api::{Timestamp, event::AgentLine};
+    use api::{
+        Timestamp,
+        agent::{AgentEvent, AgentLine, AgentLineType, ToolCall, ToolResult},
+    };
 
     use super::*;
 
@@ -136,21 +127,29 @@ mod tests {
         open.names()
     }
 
-    fn line(r#type: AgentLineType, content: &str) -> Event {
-        let raw = format!(r#"{{"type":"assistant","message":{{"content":[{content}]}}}}"#);
-        let body = EventBody::Agent(AgentLine { r#type, raw });
+    fn line(event: AgentEvent) -> Event {
+        let body = EventBody::Agent(AgentLine::new(event, String::new()));
         Event { seq: 1, at: Timestamp::UNIX_EPOCH, step: Some(1), body }
+    }
+
+    fn call(id: &str, name: &str) -> AgentEvent {
+        let tool = ToolCall { id: id.to_owned(), name: name.to_owned(), ..ToolCall::default() };
+        AgentEvent { tool: Some(tool), ..AgentEvent::new(AgentLineType::ToolUse) }
+    }
+
+    fn done(id: &str) -> ToolResult {
+        ToolResult { id: id.to_owned(), ok: true, ..ToolResult::default() }
     }
 
     #[test]
     fn a_call_is_open_until_it_answers() {
-        let bash = line(AgentLineType::ToolUse, r#"{"type":"tool_use","id":"a","name":"Bash","input":{}}"#);
-        let read = line(AgentLineType::ToolUse, r#"{"type":"tool_use","id":"b","name":"Read","input":{}}"#);
-        let done =
-            line(AgentLineType::ToolResult, r#"{"type":"tool_result","tool_use_id":"a","content":"x"}"#);
+        let (bash, read) = (line(call("a", "Bash")), line(call("b", "Read")));
+        let result = AgentEvent { result: Some(done("a")), ..AgentEvent::new(AgentLineType::ToolResult) };
         assert_eq!(open_calls(&[bash.clone(), read.clone()]), ["Bash", "Read"]);
-        assert_eq!(open_calls(&[bash, read, done]), ["Read"]);
+        assert_eq!(open_calls(&[bash, read, line(result)]), ["Read"]);
         assert!(open_calls(&[]).is_empty());
+        let both = AgentEvent { result: Some(done("c")), ..call("c", "Bash") };
+        assert!(open_calls(&[line(both)]).is_empty(), "an agent may tell a call when it has ended");
     }
 
     #[tokio::test(start_paused = true)]

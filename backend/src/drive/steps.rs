@@ -90,12 +90,13 @@ impl Driver {
             let exit = self.attempt(agent, number, attempt, prompt).await?;
             let exit = self.with_engine_word(&booted.container_id, exit).await;
             self.account(&exit).await?;
-            if 0 < exit.memory_kills && verdict::judge(&exit).is_ok() {
+            let verdict = verdict::judge(&exit, self.money.is_forbidden());
+            if 0 < exit.memory_kills && verdict.is_ok() {
                 let text =
                     "The container ran out of memory and a process of it was killed; the agent went on.";
                 self.notice("memory", text).await?;
             }
-            verdict::judge(&exit)?;
+            verdict?;
             let Some(failed) = self.review(agent, step, attempt).await? else { break };
             if self.app.config.runs.check_attempts < attempt {
                 return Err(failed.end(number, attempt).into());

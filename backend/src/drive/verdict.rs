@@ -1,18 +1,19 @@
 //! How an execution is judged; pure. Success is evidence: the last result is no error and the exit code is 0.
 
 use api::{
+    agent::StopReason,
     executor::{AgentResult, Exit, ExitCause},
     run::Reason,
 };
 
 use super::{End, engine::OUT_OF_MEMORY};
-use crate::broker::NOT_AMONG;
 
 /// The signal with which the kernel kills for memory.
 const SIGKILL: i32 = 9;
 
-/// What the end of an execution means: `Ok` when the agent did its work.
-pub(super) fn judge(exit: &Exit) -> Result<(), End> {
+/// What the end of an execution means: `Ok` when the agent did its work. `forbidden` is whether the last thing the
+/// agent asked the broker for was a model that the task does not allow.
+pub(super) fn judge(exit: &Exit, forbidden: bool) -> Result<(), End> {
     let end = |reason, detail: String| Err(End::new(reason, detail));
     match exit.cause {
         ExitCause::Cancelled => Err(End::cancelled()),
@@ -29,7 +30,7 @@ pub(super) fn judge(exit: &Exit) -> Result<(), End> {
             Reason::InstanceLost,
             "The executor was restarted while the agent worked; retry the run.".into(),
         ),
-        ExitCause::Exited => judge_result(exit),
+        ExitCause::Exited => judge_result(exit, forbidden),
     }
 }
 
@@ -43,12 +44,14 @@ pub(super) fn was_killed(exit: &Exit) -> bool {
     exit.cause == ExitCause::Exited && (exit.signal == Some(SIGKILL) || exit.code == Some(128 + SIGKILL))
 }
 
-fn judge_result(exit: &Exit) -> Result<(), End> {
+fn judge_result(exit: &Exit, forbidden: bool) -> Result<(), End> {
     if 0 < exit.memory_kills && was_killed(exit) {
         return Err(End::new(Reason::OutOfMemory, OUT_OF_MEMORY));
     }
-    match &exit.result {
-        Some(result) if result.is_error => Err(End::new(reason_of(result), detail_of(result))),
+    match exit.result.as_ref().filter(|result| result.stop_reason != StopReason::NoResult) {
+        Some(result) if result.stop_reason.is_failure() => {
+            Err(End::new(reason_of(result, forbidden), detail_of(result)))
+        }
         Some(_) if exit.code == Some(0) => Ok(()),
         Some(_) => Err(End::new(
             Reason::AgentCrashed,
@@ -74,24 +77,24 @@ fn said(exit: &Exit) -> String {
     if stderr.is_empty() { String::new() } else { format!(" It said: {stderr}") }
 }
 
-fn reason_of(result: &AgentResult) -> Reason {
-    match (result.subtype.as_str(), result.terminal_reason.as_deref(), result.api_error_status) {
-        ("error_max_turns", ..) => Reason::MaxTurns,
-        (_, Some("api_error"), Some(403)) if result.text.contains(NOT_AMONG) => Reason::InvalidConfiguration,
-        (_, Some("api_error"), Some(401 | 403)) => Reason::AuthFailed,
+fn reason_of(result: &AgentResult, forbidden: bool) -> Reason {
+    match (result.stop_reason, result.status) {
+        (StopReason::MaxTurns, _) => Reason::MaxTurns,
+        (StopReason::ModelError, Some(403)) if forbidden => Reason::InvalidConfiguration,
+        (StopReason::ModelError, Some(401 | 403)) => Reason::AuthFailed,
         // The agent's own limit; or the account behind the credential has nothing left.
-        ("error_max_budget_usd", ..) | (_, Some("api_error"), Some(402)) => Reason::BudgetExhausted,
-        (_, Some("api_error"), Some(404)) => Reason::InvalidConfiguration,
-        (_, Some("api_error"), Some(429)) => Reason::RateLimited,
+        (StopReason::Budget, _) | (StopReason::ModelError, Some(402)) => Reason::BudgetExhausted,
+        (StopReason::ModelError, Some(404)) => Reason::InvalidConfiguration,
+        (StopReason::ModelError, Some(429)) => Reason::RateLimited,
         // No status means that the model could not be reached at all.
-        (_, Some("api_error"), None | Some(500..)) => Reason::ModelUnavailable,
+        (StopReason::ModelError, None | Some(500..)) => Reason::ModelUnavailable,
         _ => Reason::AgentError,
     }
 }
 
 fn detail_of(result: &AgentResult) -> String {
     let text = result.text.trim();
-    let text = if text.is_empty() { result.subtype.as_str() } else { text };
+    let text = if text.is_empty() { result.stop_reason.words() } else { text };
     match text.char_indices().nth(2_000) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text.to_owned(),
@@ -106,34 +109,29 @@ mod tests {
         Exit { cause: ExitCause::Exited, code, signal, result, stderr: "oh no\n".into(), memory_kills: 0 }
     }
 
-    fn result(is_error: bool, subtype: &str, terminal: &str, status: Option<u16>) -> Option<AgentResult> {
-        Some(AgentResult {
-            is_error,
-            subtype: subtype.into(),
-            terminal_reason: Some(terminal.into()),
-            api_error_status: status,
-            text: "what it said".into(),
-            ..AgentResult::default()
-        })
+    fn result(stop_reason: StopReason, status: Option<u16>) -> Option<AgentResult> {
+        let text = "what it said".to_owned();
+        Some(AgentResult { stop_reason, status, text, session_id: None })
     }
 
     fn reason(exit: &Exit) -> Reason {
-        judge(exit).expect_err("it did not succeed").reason
+        judge(exit, false).expect_err("it did not succeed").reason
     }
 
     #[test]
     fn success_needs_a_good_result_and_exit_code_0() {
-        let good = || result(false, "success", "completed", None);
-        assert!(judge(&exited(Some(0), None, good())).is_ok());
+        let good = || result(StopReason::EndTurn, None);
+        assert!(judge(&exited(Some(0), None, good()), false).is_ok());
         assert_eq!(reason(&exited(Some(1), None, good())), Reason::AgentCrashed);
         assert_eq!(reason(&exited(None, Some(9), good())), Reason::AgentCrashed);
-        assert_eq!(reason(&exited(Some(0), None, None)), Reason::AgentError);
-        assert_eq!(reason(&exited(Some(143), None, None)), Reason::AgentCrashed);
+        for none in [None, result(StopReason::NoResult, None)] {
+            assert_eq!(reason(&exited(Some(0), None, none.clone())), Reason::AgentError);
+            assert_eq!(reason(&exited(Some(143), None, none)), Reason::AgentCrashed);
+        }
     }
 
     #[test]
-    fn an_error_called_success_is_an_error() {
-        // The CLI says subtype `success` with is_error true when it gives up on the model.
+    fn the_status_of_a_model_error_tells_whose_fault_it_is() {
         for (status, expected) in [
             (Some(401), Reason::AuthFailed),
             (Some(403), Reason::AuthFailed),
@@ -145,18 +143,31 @@ mod tests {
             (Some(402), Reason::BudgetExhausted),
             (Some(404), Reason::InvalidConfiguration),
         ] {
-            assert_eq!(
-                reason(&exited(Some(1), None, result(true, "success", "api_error", status))),
-                expected
-            );
+            assert_eq!(reason(&exited(Some(1), None, result(StopReason::ModelError, status))), expected);
         }
-        assert_eq!(
-            reason(&exited(Some(1), None, result(true, "error_max_turns", "max_turns", None))),
-            Reason::MaxTurns
-        );
-        // An interrupt ends with exit code 0, and is an error all the same.
-        let interrupted = result(true, "error_during_execution", "aborted_tools", None);
-        assert_eq!(reason(&exited(Some(0), None, interrupted)), Reason::AgentError);
+    }
+
+    #[test]
+    fn each_way_to_stop_short_has_its_reason() {
+        for (stop_reason, expected) in [
+            (StopReason::MaxTurns, Reason::MaxTurns),
+            (StopReason::Budget, Reason::BudgetExhausted),
+            (StopReason::OutputInvalid, Reason::AgentError),
+            (StopReason::Error, Reason::AgentError),
+            // An interrupt ends with exit code 0, and is an error all the same.
+            (StopReason::Cancelled, Reason::AgentError),
+        ] {
+            for code in [0, 1] {
+                assert_eq!(reason(&exited(Some(code), None, result(stop_reason, None))), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_model_that_the_task_does_not_allow_is_no_fault_of_the_credential_whatever_the_text_says() {
+        let refused = exited(Some(1), None, result(StopReason::ModelError, Some(403)));
+        let why = judge(&refused, true).expect_err("it did not succeed").reason;
+        assert_eq!((why, reason(&refused)), (Reason::InvalidConfiguration, Reason::AuthFailed));
     }
 
     #[test]
@@ -170,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_the_agent_said_is_told() {
-        let end = judge(&exited(Some(1), None, None)).expect_err("it crashed");
+        let end = judge(&exited(Some(1), None, None), false).expect_err("it crashed");
         assert!(end.detail.contains("exit code 1") && end.detail.contains("oh no"), "{}", end.detail);
     }
 }

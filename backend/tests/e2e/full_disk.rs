@@ -59,8 +59,7 @@ async fn a_run_outlives_a_full_disk_and_loses_nothing() {
     let (disk, world, client) = world().await;
     let steps = vec![step("First step.", &["true"]), step("Second step.", &["true"])];
     let run = launch(&client, steps, &world.repository("sample")).await;
-    let began =
-        |event: &Event| matches!(&event.body, EventBody::Agent(line) if line.r#type == AgentLineType::Init);
+    let began = |event: &Event| matches!(&event.body, EventBody::Agent(line) if line.event.r#type == AgentLineType::Init);
     assert!(follow(&client, run.id, began).await, "the agent began");
 
     disk.fill();
@@ -77,7 +76,7 @@ async fn a_run_outlives_a_full_disk_and_loses_nothing() {
         run.detail
     );
     assert_eq!(world.git("sample", &["log", "--format=%s", &run.branch]).lines().count(), 3);
-    let results = |event: &&Event| matches!(&event.body, EventBody::Agent(line) if line.r#type == AgentLineType::Result);
+    let results = |event: &&Event| matches!(&event.body, EventBody::Agent(line) if line.event.r#type == AgentLineType::Result);
     assert_eq!(events.iter().filter(results).count(), 2, "each step's last line came");
     world.emptied().await;
 }

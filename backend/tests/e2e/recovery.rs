@@ -14,7 +14,7 @@ async fn a_run_goes_on_while_the_server_is_restarted() {
     let client = world.client().await;
     let steps = vec![step("First step.", &["true"]), step("Second step.", &["true"])];
     let run = launch(&client, steps, &world.repository("sample")).await;
-    let began = |event: &api::event::Event| matches!(&event.body, EventBody::Agent(line) if line.r#type == AgentLineType::Init);
+    let began = |event: &api::event::Event| matches!(&event.body, EventBody::Agent(line) if line.event.r#type == AgentLineType::Init);
     assert!(follow(&client, run.id, began).await, "the agent began");
     world.restart().await;
 

@@ -55,7 +55,7 @@ async fn two_steps_give_two_commits_on_a_pushed_branch() {
     let said = |kind: AgentLineType| {
         events
             .iter()
-            .filter(|event| matches!(&event.body, EventBody::Agent(line) if line.r#type == kind))
+            .filter(|event| matches!(&event.body, EventBody::Agent(line) if line.event.r#type == kind))
             .count()
     };
     assert_eq!(said(AgentLineType::ToolUse), 3);
@@ -143,7 +143,7 @@ async fn an_error_of_the_model_is_not_called_success() {
 async fn a_cancelled_run_ends_cancelled_while_the_model_is_silent() {
     cancel_when(
         "[[hang]]",
-        |body| matches!(body, EventBody::Agent(line) if line.r#type == AgentLineType::Init),
+        |body| matches!(body, EventBody::Agent(line) if line.event.r#type == AgentLineType::Init),
     )
     .await;
 }
@@ -152,7 +152,7 @@ async fn a_cancelled_run_ends_cancelled_while_the_model_is_silent() {
 async fn a_cancelled_run_ends_cancelled_while_a_tool_runs() {
     cancel_when(
         "[[long tool]]",
-        |body| matches!(body, EventBody::Agent(line) if line.r#type == AgentLineType::ToolUse),
+        |body| matches!(body, EventBody::Agent(line) if line.event.r#type == AgentLineType::ToolUse),
     )
     .await;
 }

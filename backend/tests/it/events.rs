@@ -2,6 +2,7 @@
 
 use api::{
     Timestamp,
+    agent::{AgentEvent, ToolCall},
     event::{
         AgentLine, AgentLineType, CheckRun, EgressEvent, Event, EventBody, GitAction, Notice, Progress,
         StateChange, UserMessage, Verdict,
@@ -83,7 +84,20 @@ async fn an_event_of_any_kind_is_stored_as_the_json_it_has_on_the_wire() {
         [
             EventBody::State(state),
             EventBody::Progress(Progress { phase: text("clone"), text: text("…"), percent: Some(4) }),
-            EventBody::Agent(AgentLine { r#type: AgentLineType::Other, raw: text("not JSON \0") }),
+            EventBody::Agent(AgentLine::plain(AgentLineType::Other, text("not JSON \0"))),
+            // As versions without neutral events have stored it.
+            EventBody::Agent(AgentLine::plain(AgentLineType::Text, text("{\"type\":\"assistant\"}"))),
+            EventBody::Agent(AgentLine {
+                event: AgentEvent {
+                    tool: Some(ToolCall {
+                        input: serde_json::json!({ "b": "\0", "a": [1.5] }),
+                        ..ToolCall::default()
+                    }),
+                    ..AgentEvent::text(AgentLineType::ToolUse, "one\0")
+                },
+                more: vec![AgentEvent::text(AgentLineType::Text, "two")],
+                raw: text("{}"),
+            }),
             EventBody::Check(check),
             EventBody::Git(GitAction::Commit { commit: text("0a1b"), summary: text("A \"word\"") }),
             EventBody::Egress(EgressEvent {

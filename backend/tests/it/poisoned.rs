@@ -47,7 +47,7 @@ async fn how_long_a_log_is_is_known_exactly() {
         let run = insert_run(&fresh.store).await;
         let mut last = fresh.store.run_write(RunWrite::of(run).transition(Transition::Claim)).await;
         for bytes in [1, 1_000, 100_000] {
-            let line = AgentLine { r#type: AgentLineType::Other, raw: "x".repeat(bytes) };
+            let line = AgentLine::plain(AgentLineType::Other, "x".repeat(bytes));
             let before = last.expect("written").log_bytes;
             last = fresh.store.run_write(RunWrite::of(run).event(1, EventBody::Agent(line))).await;
             let grown = last.as_ref().expect("written").log_bytes - before;

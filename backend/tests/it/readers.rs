@@ -128,7 +128,7 @@ async fn a_long_line_arrives_whole_on_every_way_that_streams_and_short_in_an_ans
     let raw = "ä\"\u{1F980}\\".repeat(400_000);
     let mut write = RunWrite::of(run).transition(Transition::Claim);
     for raw in ["before", &raw, "between", &raw] {
-        let body = EventBody::Agent(AgentLine { r#type: AgentLineType::Other, raw: raw.to_owned() });
+        let body = EventBody::Agent(AgentLine::plain(AgentLineType::Other, raw.to_owned()));
         write.events.push(NewEvent { at: Timestamp::now(), step: Some(1), body, n: None });
     }
     store.run_write(write).await.expect("written");

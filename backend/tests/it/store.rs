@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub fn line(n: u64, raw: &str) -> NewEvent {
-    let body = EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw: raw.to_owned() });
+    let body = EventBody::Agent(AgentLine::plain(AgentLineType::Text, raw.to_owned()));
     NewEvent { at: Timestamp::now(), step: Some(1), body, n: Some(n) }
 }
 

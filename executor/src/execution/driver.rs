@@ -1,11 +1,12 @@
 //! The driver: one task per execution, the only writer of its spool and the only one who ends it.
 
+mod said;
+
 use std::{process::ExitStatus, time::Duration};
 
 use api::{
     Timestamp,
-    claude::{Ask, Block, Reading, read},
-    event::AgentLine,
+    agent::AgentLine,
     executor::{AgentResult, Execute, ExecutionLine, Exit, ExitCause},
     task::PermissionProfile,
 };
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Ends, Execution,
-    claude::{self, Control},
     clock::Clock,
     follow::Partial,
     lines::{LONGEST, Line, Lines},
@@ -25,7 +25,13 @@ use super::{
     speak::speak,
     spool::Spool,
 };
-use crate::{Config, account::Account, disk::Disk, tasks::Tasks};
+use crate::{
+    Config,
+    account::Account,
+    agents::{self, Adapter, Reading},
+    disk::Disk,
+    tasks::Tasks,
+};
 
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -39,12 +45,15 @@ const LONGEST_TIMEOUT: u64 = 365 * 24 * 3600;
 /// Drives one execution.
 pub(crate) struct Driver {
     account: Account,
+    agent: &'static dyn Adapter,
     job: String,
     spool: Spool,
     ends: Ends,
     /// What ends it, once that is known; the first cause stays.
     cause: Option<ExitCause>,
     result: Option<AgentResult>,
+    /// Whether a turn has begun and given no result yet.
+    turn: bool,
     stderr: String,
     /// Cancelled when the agent has answered: nothing more is said to it.
     answered: CancellationToken,
@@ -72,15 +81,18 @@ impl Driver {
         config: &Config,
         disk: Disk,
     ) -> (Self, Execution) {
-        let (execution, ends) = Execution::new(spool.log().clone());
+        let agent = agents::adapter(request.agent);
+        let (execution, ends) = Execution::new(spool.log().clone(), agent);
         let timeout = Duration::from_secs(request.timeout_seconds.min(LONGEST_TIMEOUT));
         let driver = Self {
             account,
+            agent,
             job: request.execution_id.clone(),
             spool,
             ends,
             cause: None,
             result: None,
+            turn: false,
             stderr: String::new(),
             answered: CancellationToken::new(),
             spoke: false,
@@ -105,9 +117,11 @@ impl Driver {
 
     /// Drives the agent to its end.
     pub(crate) async fn drive(mut self, mut child: Child, prompt: String, tasks: Tasks) {
+        self.turn = true;
         let gone = CancellationToken::new();
         if let Some(stdin) = child.stdin.take() {
             let input = std::mem::replace(&mut self.ends.input, tokio::sync::mpsc::channel(1).1);
+            let prompt = self.agent.message(&prompt);
             tasks.spawn("agent input", speak(stdin, prompt, input, self.answered.clone(), gone.clone()));
         }
         let mut stdout = Lines::new(child.stdout.take(), LONGEST);
@@ -165,7 +179,9 @@ impl Driver {
         let _ = tokio::time::timeout(DRAIN, rest).await;
         // Checks and commits come next: nothing of the agent may work on beside them.
         self.account.kill(&self.job).await;
-        self.end(status.ok());
+        let status = status.ok();
+        self.end_turn(status).await;
+        self.end(status);
     }
 
     /// Lets the clocks stand still while the agent waits, for readers or for a person.
@@ -193,22 +209,18 @@ impl Driver {
             0 => line.text,
             dropped => format!("{}… [{dropped} bytes cut]", line.text),
         };
-        match read(&raw) {
+        match self.agent.read(&raw) {
             Reading::Live => {}
             Reading::Partial { text, block } => {
                 // Nobody may be listening.
                 let _ = self.ends.partials.send(Partial { after: self.spool.mark().n, text, block });
             }
-            Reading::Line { r#type, blocks, .. } => {
+            Reading::Line(said) => {
+                let line = AgentLine { event: said.event, more: said.more, raw };
                 // Before anyone is offered the line: the answer may come at once.
-                self.note(blocks);
-                self.obey(claude::control(&raw));
-                self.keep(|n| ExecutionLine::Agent {
-                    n,
-                    at: Timestamp::now(),
-                    line: AgentLine { r#type, raw },
-                })
-                .await;
+                line.events().for_each(|event| self.note(event, &line.raw));
+                self.obey(said.control);
+                self.keep(|n| ExecutionLine::Agent { n, at: Timestamp::now(), line }).await;
             }
         }
         if 0 < line.dropped {
@@ -225,46 +237,6 @@ impl Driver {
         self.keep(|n| ExecutionLine::Stderr { n, at: Timestamp::now(), text }).await;
     }
 
-    /// After a result nothing more is said, and the process must end, unless another turn begins.
-    fn note(&mut self, blocks: Vec<Block>) {
-        for block in blocks {
-            match block {
-                Block::Result(result) => {
-                    self.result = Some(result);
-                    self.answered.cancel();
-                    self.ends.inbox.withdraw_all();
-                    self.hung = Some(Clock::new(self.result_grace, Instant::now()));
-                }
-                Block::Init { .. } => self.hung = None,
-                Block::Ask(ask) => self.asked(ask),
-                _ => {}
-            }
-        }
-    }
-
-    /// A person is asked, or the profile says no at once.
-    fn asked(&self, ask: Ask) {
-        if ask.gate(self.profile).is_some() {
-            self.ends.inbox.ask(ask.request_id);
-        } else {
-            self.tell(claude::answer(&ask.request_id, &ask.refusal()));
-        }
-    }
-
-    fn obey(&self, control: Option<Control>) {
-        match control {
-            Some(Control::Withdrawn(request_id)) => self.ends.inbox.withdraw(&request_id),
-            Some(Control::Unknown(request_id)) => self.tell(claude::unsupported(&request_id)),
-            None => {}
-        }
-    }
-
-    fn tell(&self, line: String) {
-        if let Err(error) = self.ends.inbox.write(line) {
-            tracing::warn!(%error, "a request of the agent stays without an answer");
-        }
-    }
-
     async fn keep(&mut self, make: impl FnOnce(u64) -> ExecutionLine) {
         if self.cause == Some(ExitCause::DiskFull) {
             return;
@@ -275,15 +247,20 @@ impl Driver {
         }
     }
 
-    fn end(&mut self, status: Option<ExitStatus>) {
-        use std::os::unix::process::ExitStatusExt;
-        let code = status.and_then(|status| status.code());
+    /// What ended it, as far as is known.
+    fn cause(&self, status: Option<ExitStatus>) -> ExitCause {
         // What `setpriv` and `env` say when there is no such command or no such place.
+        let code = status.and_then(|status| status.code());
         let not_started = !self.spoke && matches!(code, Some(125..=127));
         let by_itself = if not_started { ExitCause::NotStarted } else { ExitCause::Exited };
+        self.cause.unwrap_or(by_itself)
+    }
+
+    fn end(&mut self, status: Option<ExitStatus>) {
+        use std::os::unix::process::ExitStatusExt;
         let exit = Exit {
-            cause: self.cause.unwrap_or(by_itself),
-            code,
+            cause: self.cause(status),
+            code: status.and_then(|status| status.code()),
             signal: status.and_then(|status| status.signal()),
             result: self.result.take(),
             stderr: std::mem::take(&mut self.stderr),

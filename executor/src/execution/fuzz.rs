@@ -6,7 +6,7 @@ use std::io::Error;
 use futures::{FutureExt, stream};
 use tokio_util::io::StreamReader;
 
-use super::{claude, driver::keep_tail, lines::Lines};
+use super::{driver::keep_tail, lines::Lines};
 
 /// Output of the agent. The first byte says how long a line may be, the second how large the pieces are that
 /// come; the rest is the output.
@@ -20,8 +20,6 @@ pub fn agent_output(bytes: &[u8]) {
     assert_eq!(found, expected(output, longest));
     let mut tail = String::new();
     for (text, _) in &found {
-        // Most of what it says to its partner is nothing.
-        drop(claude::control(text));
         tail.push_str(text);
         keep_tail(&mut tail, longest);
         assert!(tail.len() <= longest, "more of the end is kept than may be");

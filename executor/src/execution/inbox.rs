@@ -1,21 +1,25 @@
 //! The inbox: what people say to the agent while it works, each once, and which of its questions are open.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use api::executor::Input;
+use api::executor::{Decision, Input};
 use tokio::sync::{mpsc, watch};
 
-use super::claude;
-use crate::refusal::Refusal;
+use crate::{agents::Adapter, refusal::Refusal};
 
 /// How many lines may wait for the agent to read them.
 const WAITING: usize = 64;
+/// How many open requests are kept as they came: the agent wants back what it asked. The backend denies more.
+const KEPT: usize = 32;
+/// The longest request that is kept, in bytes. The backend denies longer ones.
+const LONGEST: usize = 2 << 20;
 
 /// What is said to the agent, and what it waits for.
 pub(crate) struct Inbox {
+    agent: &'static dyn Adapter,
     lines: mpsc::Sender<String>,
     state: Mutex<State>,
     /// How many of its questions wait for a person.
@@ -24,8 +28,8 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct State {
-    /// The questions that wait for a person.
-    open: BTreeSet<String>,
+    /// The requests that wait for a person, with their raw lines; of one that is not kept an empty line.
+    open: BTreeMap<String, String>,
     /// The ids of messages, and the questions, that were dealt with.
     done: BTreeSet<(Kind, String)>,
 }
@@ -38,9 +42,9 @@ enum Kind {
 
 impl Inbox {
     /// An inbox, and the lines that are to be written to the agent.
-    pub(super) fn new() -> (Self, mpsc::Receiver<String>) {
+    pub(super) fn new(agent: &'static dyn Adapter) -> (Self, mpsc::Receiver<String>) {
         let (lines, receiver) = mpsc::channel(WAITING);
-        (Self { lines, state: Mutex::default(), open: watch::Sender::new(0) }, receiver)
+        (Self { agent, lines, state: Mutex::default(), open: watch::Sender::new(0) }, receiver)
     }
 
     /// Takes something for the agent. What was taken before is not repeated.
@@ -49,27 +53,37 @@ impl Inbox {
     /// `Conflict` when the agent takes no more, or has not asked this.
     pub(crate) fn give(&self, input: &Input) -> Result<(), Refusal> {
         let mut state = self.state();
-        let (key, line) = match input {
-            Input::Message { id, text } => ((Kind::Message, id.clone()), claude::message(text)),
-            Input::Answer { request_id, decision } => {
-                ((Kind::Answer, request_id.clone()), claude::answer(request_id, decision))
-            }
+        let key = match input {
+            Input::Message { id, .. } => (Kind::Message, id.clone()),
+            Input::Answer { request_id, .. } => (Kind::Answer, request_id.clone()),
         };
         if state.done.contains(&key) {
             return Ok(());
         }
-        if let Input::Answer { request_id, .. } = input
-            && !state.open.contains(request_id)
-        {
-            return Err(Refusal::Conflict(format!(
-                "the agent waits for no answer to {request_id:?}: it has withdrawn it, has ended, or never asked"
-            )));
-        }
+        let line = match input {
+            Input::Message { text, .. } => self.agent.message(text),
+            Input::Answer { request_id, decision } => self.answer(&state, request_id, decision)?,
+        };
         self.write(line)?;
         state.open.remove(&key.1);
         state.done.insert(key);
         self.open.send_replace(state.open.len());
         Ok(())
+    }
+
+    fn answer(&self, state: &State, request: &str, decision: &Decision) -> Result<String, Refusal> {
+        let Some(raw) = state.open.get(request) else {
+            return Err(Refusal::Conflict(format!(
+                "the agent waits for no answer to {request:?}: it has withdrawn it, has ended, or never asked"
+            )));
+        };
+        if raw.is_empty() && !matches!(decision, Decision::Deny { .. }) {
+            return Err(Refusal::Conflict(format!(
+                "{request:?} was not kept, because it is longer than {LONGEST} bytes or {KEPT} others were open: \
+                 it can only be denied"
+            )));
+        }
+        Ok(self.agent.answer(request, raw, decision))
     }
 
     /// A line for the agent that no person said.
@@ -89,10 +103,11 @@ impl Inbox {
         })
     }
 
-    /// The agent waits for a person to answer this.
-    pub(super) fn ask(&self, request_id: String) {
+    /// The agent waits for a person to answer this request, which came in this line.
+    pub(super) fn ask(&self, request_id: String, raw: &str) {
         let mut state = self.state();
-        state.open.insert(request_id);
+        let kept = raw.len() <= LONGEST && state.open.len() < KEPT;
+        state.open.insert(request_id, if kept { raw.to_owned() } else { String::new() });
         self.open.send_replace(state.open.len());
     }
 

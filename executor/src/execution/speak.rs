@@ -3,9 +3,7 @@
 use tokio::{io::AsyncWriteExt, process::ChildStdin, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::claude;
-
-/// Says the prompt, then what comes, and closes standard input once the agent has answered all of it.
+/// Says the prompt (a whole line), then what comes, and closes standard input once the agent has answered all of it.
 /// Closing too early does no harm: the agent first answers what it was told.
 pub(super) async fn speak(
     mut stdin: ChildStdin,
@@ -14,7 +12,7 @@ pub(super) async fn speak(
     answered: CancellationToken,
     gone: CancellationToken,
 ) {
-    let mut next = Some(claude::message(&prompt));
+    let mut next = Some(prompt);
     while let Some(message) = next {
         let written = tokio::select! {
             written = async { stdin.write_all(message.as_bytes()).await } => written,

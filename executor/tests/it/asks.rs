@@ -17,12 +17,12 @@ cat"#
     )
 }
 
-fn answer(behaviour: &Value) -> Value {
-    json!({"type": "answer", "requestId": "r-1", "decision": behaviour})
+fn answer(decision: &Value) -> Value {
+    json!({"type": "answer", "requestId": "r-1", "decision": decision})
 }
 
 fn allow() -> Value {
-    answer(&json!({"behavior": "allow", "updatedInput": {"command": "ls -a"}}))
+    answer(&json!({"type": "allow"}))
 }
 
 /// What the agent read, from what it repeated.
@@ -35,8 +35,7 @@ async fn a_person_answers_what_the_agent_asks_and_an_answer_counts_once() {
     let world = World::start(&asking("Bash")).await;
     let mut stream = world.begin_with("a", json!({"permissionProfile": "ask"})).await;
     read_until(&mut stream, "can_use_tool").await;
-    let other =
-        json!({"type": "answer", "requestId": "r-2", "decision": {"behavior": "deny", "message": "no"}});
+    let other = json!({"type": "answer", "requestId": "r-2", "decision": {"type": "deny", "message": "no"}});
     let (status, why) = world.refused("/executions/a/input", other).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert!(why.contains("waits for no answer to \"r-2\""), "{why}");
@@ -45,12 +44,29 @@ async fn a_person_answers_what_the_agent_asks_and_an_answer_counts_once() {
     }
     let all = lines(world.events("a", 0).await).await;
     let response = json!({"subtype": "success", "request_id": "r-1",
-                          "response": {"behavior": "allow", "updatedInput": {"command": "ls -a"}}});
+                          "response": {"behavior": "allow", "updatedInput": {"command": "ls"}}});
     assert_eq!(heard(&raw(&all)), json!({"type": "control_response", "response": response}));
     assert_eq!(raw(&all).iter().filter(|line| line.contains("control_response")).count(), 1);
     assert_eq!(result(&all).text, "done");
     // It is over, and the answer was given all the same.
     world.call("/executions/a/input", allow()).await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_long_to_be_kept_can_only_be_denied() {
+    let script = r#"read -r prompt
+long=$(head -c 3000000 /dev/zero | tr '\0' x)
+printf '{"type":"control_request","request_id":"r-1","request":{"subtype":"can_use_tool","tool_name":"Bash","input":{"command":"%s"}}}\n' "$long"
+read -r answer; printf 'heard %s\n' "$answer""#;
+    let world = World::start(script).await;
+    let mut stream = world.begin_with("a", json!({"permissionProfile": "ask"})).await;
+    read_until(&mut stream, "can_use_tool").await;
+    let (status, why) = world.refused("/executions/a/input", allow()).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(why.contains("can only be denied"), "{why}");
+    world.call("/executions/a/input", answer(&json!({"type": "deny", "message": "no"}))).await;
+    let all = lines(world.events("a", 0).await).await;
+    assert_eq!(heard(&raw(&all))["response"]["response"]["behavior"], "deny");
 }
 
 #[tokio::test]
@@ -135,5 +151,5 @@ async fn the_status_of_an_execution_tells_its_processes_and_their_work() {
     world.call("/executions/a/input", message("1", "go")).await;
     lines(stream).await;
     let after = status().await;
-    assert_eq!(after, ExecutionStatus { running: false, processes: 0, cpu_seconds: Some(0.0), n: 2 });
+    assert_eq!(after, ExecutionStatus { running: false, processes: 0, cpu_seconds: Some(0.0), n: 3 });
 }

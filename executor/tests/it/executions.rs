@@ -1,7 +1,7 @@
 //! How an execution runs and how it ends.
 
 use api::{
-    event::AgentLineType,
+    agent::{AgentLineType, StopReason},
     executor::{ExecutionLine, ExitCause},
 };
 use reqwest::StatusCode;
@@ -24,7 +24,7 @@ async fn a_recorded_session_comes_as_numbered_lines_with_its_result_at_the_end()
     let types: Vec<_> = all
         .iter()
         .filter_map(|line| match line {
-            ExecutionLine::Agent { line, .. } => Some(line.r#type),
+            ExecutionLine::Agent { line, .. } => Some(line.event.r#type),
             _ => None,
         })
         .collect();
@@ -34,7 +34,7 @@ async fn a_recorded_session_comes_as_numbered_lines_with_its_result_at_the_end()
     assert!(types.contains(&Text) && types.iter().all(|kind| [Init, Result, Text, Thinking].contains(kind)));
     assert_eq!(exit(&all).cause, ExitCause::Exited);
     assert_eq!(exit(&all).code, Some(0));
-    assert!(!result(&all).is_error);
+    assert_eq!(result(&all).stop_reason, StopReason::EndTurn);
 }
 
 #[tokio::test]
@@ -42,8 +42,7 @@ async fn a_failed_result_and_the_exit_code_are_both_told() {
     let world = World::start(&playing("max_turns", 1)).await;
     let all = world.execute("a").await;
     assert_eq!(exit(&all).code, Some(1));
-    assert!(result(&all).is_error);
-    assert_eq!(result(&all).subtype, "error_max_turns");
+    assert_eq!(result(&all).stop_reason, StopReason::MaxTurns);
 }
 
 #[tokio::test]
@@ -159,11 +158,40 @@ async fn an_agent_that_ignores_term_is_killed_after_its_grace() {
     assert_eq!(processes_with("sleep 1000.105"), 0);
 }
 
+/// Why each turn ended, as the log says it.
+fn turns(lines: &[ExecutionLine]) -> Vec<StopReason> {
+    let reason = |line: &ExecutionLine| match line {
+        ExecutionLine::Agent { line, .. } => line.event.stop_reason,
+        _ => None,
+    };
+    lines.iter().filter_map(reason).collect()
+}
+
+#[tokio::test]
+async fn a_turn_without_a_result_gets_one_and_a_turn_with_one_no_second() {
+    for (script, expected) in [
+        ("read -r prompt; echo said", StopReason::NoResult),
+        ("read -r prompt; exit 3", StopReason::NoResult),
+        ("read -r prompt; kill -9 $$", StopReason::NoResult),
+        (r#"read -r prompt; echo '{"type":"result","is_error":false}'"#, StopReason::EndTurn),
+    ] {
+        let world = World::start(script).await;
+        let all = world.execute("a").await;
+        assert_eq!((turns(&all), result(&all).stop_reason), (vec![expected], expected), "{script}");
+    }
+    let begun = r#"echo '{"type":"result","is_error":false}'; echo '{"type":"system","subtype":"init"}'"#;
+    let world = World::start(&format!("read -r prompt; {begun}")).await;
+    assert_eq!(turns(&world.execute("a").await), [StopReason::EndTurn, StopReason::NoResult]);
+    let world = World::start("read -r prompt; read -r more").await;
+    let all = world.execute_with("a", json!({"timeoutSeconds": 1})).await;
+    assert_eq!(turns(&all), [StopReason::Cancelled]);
+}
+
 #[tokio::test]
 async fn an_agent_that_does_not_exist_is_not_started() {
     let world = World::start_with("", |config| config.agent_bin = "/nowhere/claude".to_owned()).await;
     let all = world.execute("a").await;
-    assert_eq!(exit(&all).cause, ExitCause::NotStarted);
+    assert_eq!((exit(&all).cause, turns(&all)), (ExitCause::NotStarted, Vec::new()));
     assert!(exit(&all).stderr.contains("No such file"), "{}", exit(&all).stderr);
 }
 

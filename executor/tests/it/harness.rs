@@ -220,9 +220,10 @@ pub(crate) fn result(lines: &[ExecutionLine]) -> &AgentResult {
     exit(lines).result.as_ref().unwrap()
 }
 
-/// What the agent printed.
+/// What the agent printed; not the result that the executor makes up where it gave none.
 pub(crate) fn raw(lines: &[ExecutionLine]) -> Vec<&str> {
     let raw = lines.iter().filter_map(|line| match line {
+        ExecutionLine::Agent { line, .. } if line.raw.is_empty() && line.event.stop_reason.is_some() => None,
         ExecutionLine::Agent { line, .. } => Some(line.raw.as_str()),
         _ => None,
     });

@@ -76,7 +76,7 @@ async fn the_time_that_an_agent_waits_for_its_readers_does_not_count_and_all_of_
     }
     assert_eq!(exit(&all).cause, ExitCause::Exited);
     let numbers: Vec<_> = all.iter().filter_map(ExecutionLine::n).collect();
-    assert_eq!(numbers, (1..=1002).collect::<Vec<u64>>());
+    assert_eq!(numbers, (1..=1003).collect::<Vec<u64>>());
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use api::{
     Timestamp,
+    agent::{AgentEvent, AgentLine, AgentLineType, ToolCall, ToolKind, ToolResult},
     batch::Batch,
-    event::{AgentLine, AgentLineType, Event, EventBody},
+    event::{Event, EventBody},
     id::{BatchId, RunId, TaskId},
     run::{Cost, Gate, GateKind, Run},
     stream::Frame,
@@ -70,33 +71,33 @@ pub(crate) fn event(seq: i64, step: Option<u32>, body: EventBody) -> Event {
     Event { seq, at: at(seq), step, body }
 }
 
-/// A line of the agent as an event of this step.
-pub(crate) fn line(seq: i64, step: u32, raw: &str) -> Event {
-    let line = AgentLine { r#type: AgentLineType::Other, raw: raw.to_owned() };
-    event(seq, Some(step), EventBody::Agent(line))
+/// A line of the agent that says this.
+pub(crate) fn line(seq: i64, step: u32, said: AgentEvent) -> Event {
+    event(seq, Some(step), EventBody::Agent(AgentLine::new(said, "{}".to_owned())))
 }
 
 /// The agent says something.
 pub(crate) fn says(seq: i64, step: u32, text: &str) -> Event {
-    line(
-        seq,
-        step,
-        &format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#),
-    )
+    line(seq, step, AgentEvent::text(AgentLineType::Text, text))
 }
 
 /// The agent calls the shell.
 pub(crate) fn calls(seq: i64, step: u32, id: &str, command: &str) -> Event {
-    let block =
-        format!(r#"{{"type":"tool_use","id":"{id}","name":"Bash","input":{{"command":"{command}"}}}}"#);
-    line(seq, step, &format!(r#"{{"type":"assistant","message":{{"content":[{block}]}}}}"#))
+    let tool = ToolCall {
+        id: id.to_owned(),
+        name: "Bash".to_owned(),
+        kind: ToolKind::Execute,
+        title: command.to_owned(),
+        ..ToolCall::default()
+    };
+    line(seq, step, AgentEvent { tool: Some(tool), ..AgentEvent::new(AgentLineType::ToolUse) })
 }
 
 /// The shell answers.
 pub(crate) fn answers(seq: i64, step: u32, id: &str, text: &str, is_error: bool) -> Event {
-    let block =
-        format!(r#"{{"type":"tool_result","tool_use_id":"{id}","content":"{text}","is_error":{is_error}}}"#);
-    line(seq, step, &format!(r#"{{"type":"user","message":{{"content":[{block}]}}}}"#))
+    let result =
+        ToolResult { id: id.to_owned(), ok: !is_error, output: text.to_owned(), ..ToolResult::default() };
+    line(seq, step, AgentEvent { result: Some(result), ..AgentEvent::new(AgentLineType::ToolResult) })
 }
 
 /// An event as it arrives.

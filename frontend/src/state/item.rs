@@ -2,7 +2,7 @@
 
 use api::{
     Timestamp,
-    claude::{self, Block, Reading},
+    agent::{AgentEvent, AgentLine, AgentLineType, Retry},
     event::{CheckRun, EgressEvent, Event, EventBody, GitAction, Notice, Progress, StateChange},
     run::Gate,
 };
@@ -55,6 +55,8 @@ pub(crate) enum What {
     Retry(String),
     /// The agent reports an error of its own.
     AgentError(String),
+    /// A line of the agent that was stored by an earlier version, as it came.
+    Unread(String),
     /// A check.
     Check(CheckRun),
     /// Something done with git.
@@ -87,7 +89,7 @@ pub(crate) fn progress_words(progress: &Progress) -> String {
 pub(crate) fn read(event: Event) -> Vec<Item> {
     let (seq, at) = (event.seq, event.at);
     let (whats, nested) = match event.body {
-        EventBody::Agent(line) => read_line(&line.raw, at),
+        EventBody::Agent(line) => read_line(line, at),
         EventBody::State(change) => (vec![What::State(change)], false),
         // The step's head says it.
         EventBody::Progress(progress) if progress.phase == "step" => (Vec::new(), false),
@@ -103,32 +105,75 @@ pub(crate) fn read(event: Event) -> Vec<Item> {
     whats.into_iter().enumerate().map(item).collect()
 }
 
-fn read_line(raw: &str, at: Timestamp) -> (Vec<What>, bool) {
-    match claude::read(raw) {
-        Reading::Line { blocks, parent, .. } => {
-            (blocks.into_iter().filter_map(|block| read_block(block, at)).collect(), parent.is_some())
-        }
-        Reading::Partial { .. } | Reading::Live => (Vec::new(), false),
+fn read_line(line: AgentLine, at: Timestamp) -> (Vec<What>, bool) {
+    let nested = line.event.parent.is_some();
+    if line.is_unread() {
+        return (vec![What::Unread(line.raw)], nested);
     }
+    (line.into_events().flat_map(|event| read_event(event, at)).collect(), nested)
 }
 
-fn read_block(block: Block, at: Timestamp) -> Option<What> {
-    match block {
-        Block::Text(text) => (!text.trim().is_empty()).then_some(What::Text(text)),
-        Block::Thinking(text) => Some(What::Thinking(text)),
-        Block::ToolUse { id, name, input } => Some(What::Tool(ToolCall::read(id, &name, &input))),
-        Block::ToolResult { id, text, is_error } => {
-            Some(What::StrayAnswer { id, answer: Answer { at, text, is_error } })
-        }
-        Block::Init { model, .. } => Some(What::Model(model)),
-        Block::Retry { attempt, max, delay_ms, error } => Some(What::Retry(format!(
-            "The model did not answer ({}); try {attempt} of {max}, the next in {} s",
-            error.replace('_', " "),
-            delay_ms.div_ceil(1000),
-        ))),
+fn read_event(event: AgentEvent, at: Timestamp) -> Vec<What> {
+    let mut whats = Vec::new();
+    let failed = event.stop_reason.is_some_and(api::agent::StopReason::is_failure);
+    whats.extend(event.text.and_then(|text| match event.r#type {
+        AgentLineType::Text => (!text.trim().is_empty()).then_some(What::Text(text)),
+        AgentLineType::Thinking => Some(What::Thinking(text)),
         // A good result repeats the last thing that was said.
-        // Its gate says the same, and who answered.
-        Block::Ask(_) => None,
-        Block::Result(result) => result.is_error.then_some(What::AgentError(result.text)),
+        AgentLineType::Result => failed.then_some(What::AgentError(text)),
+        _ => None,
+    }));
+    if event.r#type == AgentLineType::Init {
+        whats.extend(event.session.and_then(|session| session.model).map(What::Model));
+    }
+    whats.extend(event.tool.map(|call| What::Tool(ToolCall::read(call, event.plan))));
+    whats.extend(event.result.map(|result| {
+        let answer = Answer { at, text: result.output, exit_code: result.exit_code, is_error: !result.ok };
+        What::StrayAnswer { id: result.id, answer }
+    }));
+    whats.extend(event.retry.map(|retry| What::Retry(retry_words(&retry))));
+    // Of a request its gate says the same, and who answered.
+    whats
+}
+
+fn retry_words(Retry { attempt, max, delay_ms, error }: &Retry) -> String {
+    format!(
+        "The model did not answer ({}); try {attempt} of {max}, the next in {} s",
+        error.replace('_', " "),
+        delay_ms.div_ceil(1000),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::example::{answers, event, line};
+
+    fn whats(event: Event) -> Vec<What> {
+        read(event).into_iter().map(|item| item.what).collect()
+    }
+
+    #[test]
+    fn a_line_of_an_earlier_version_is_shown_as_it_came() {
+        let stored = |data: &str| {
+            let line = serde_json::from_str(data).unwrap();
+            whats(event(1, Some(1), EventBody::Agent(line)))
+        };
+        assert_eq!(stored(r#"{"type":"text","raw":"{\"a\":1}"}"#), [What::Unread(r#"{"a":1}"#.to_owned())]);
+        assert_eq!(stored(r#"{"type":"other","raw":"{}"}"#), []);
+    }
+
+    #[test]
+    fn a_subagent_is_nested_and_a_good_end_says_nothing_new() {
+        let said = AgentEvent { parent: Some("t".to_owned()), ..AgentEvent::text(AgentLineType::Text, "a") };
+        assert!(read(line(1, 1, said)).iter().all(|item| item.nested));
+        assert!(!read(answers(1, 1, "a", "b", false))[0].nested);
+        let end = |reason| AgentEvent {
+            stop_reason: Some(reason),
+            ..AgentEvent::text(AgentLineType::Result, "Done.")
+        };
+        assert_eq!(whats(line(1, 1, end(api::agent::StopReason::EndTurn))), []);
+        let failed = whats(line(1, 1, end(api::agent::StopReason::MaxTurns)));
+        assert_eq!(failed, [What::AgentError("Done.".to_owned())]);
     }
 }

@@ -1,7 +1,9 @@
 //! A tool call as a card: its kind, what it acts on, what it changes, and how it ended.
 
-use api::Timestamp;
-use serde_json::Value;
+use api::{
+    Timestamp,
+    agent::{self, PlanEntry, PlanState, ToolContent, ToolKind},
+};
 
 use super::diff::{self, DiffLine};
 
@@ -40,49 +42,46 @@ pub(crate) struct Answer {
     pub(crate) at: Timestamp,
     /// What.
     pub(crate) text: String,
+    /// The exit code of a command, where the agent says it.
+    pub(crate) exit_code: Option<i32>,
     /// Whether it is an error.
     pub(crate) is_error: bool,
 }
 
 impl ToolCall {
-    /// Reads a call; paths are told from the root of the repository on. An unknown tool is shown by its name and its input.
-    pub(crate) fn read(id: String, name: &str, input: &Value) -> Self {
-        let text = |key: &str| input[key].as_str().unwrap_or_default().to_owned();
-        let path = |key: &str| relative(&text(key)).to_owned();
-        let (kind, object, body) = match name {
-            "Bash" => ("Shell", text("command"), Body::None),
-            "BashOutput" | "KillShell" | "KillBash" => ("Shell", name.to_owned(), Body::None),
-            "Edit" => {
-                ("Edit", path("file_path"), Body::Diff(diff::diff(&text("old_string"), &text("new_string"))))
+    /// Reads a call; a tool of no known kind is shown by its name.
+    pub(crate) fn read(call: agent::ToolCall, plan: Option<Vec<PlanEntry>>) -> Self {
+        let body = body(&call, plan);
+        let kind = match (call.kind, &body) {
+            (_, Body::Todo(_)) => "Plan".to_owned(),
+            (ToolKind::Execute, _) => "Shell".to_owned(),
+            (ToolKind::Edit, _) if is_written(&call.content) => "Write".to_owned(),
+            (ToolKind::Edit, _) => "Edit".to_owned(),
+            (ToolKind::Delete, _) => "Delete".to_owned(),
+            (ToolKind::Move, _) => "Move".to_owned(),
+            (ToolKind::Read, _) => "Read".to_owned(),
+            (ToolKind::Search, _) => "Search".to_owned(),
+            (ToolKind::Fetch, _) => "Web".to_owned(),
+            (ToolKind::Think, Body::Text(_)) => "Subagent".to_owned(),
+            // `mcp__server__tool` is a tool of a server of the user's.
+            (ToolKind::Think | ToolKind::Other, _) => {
+                call.name.strip_prefix("mcp__").unwrap_or(&call.name).replace("__", ": ")
             }
-            "MultiEdit" => ("Edit", path("file_path"), Body::Diff(all_edits(&input["edits"]))),
-            "Write" => ("Write", path("file_path"), Body::Diff(diff::added(&text("content")))),
-            "NotebookEdit" => ("Edit", path("notebook_path"), Body::Diff(diff::added(&text("new_source")))),
-            "Read" => ("Read", read_object(input), Body::None),
-            "Grep" | "Glob" => ("Search", search_object(input), Body::None),
-            "WebFetch" => ("Web", text("url"), Body::None),
-            "WebSearch" | "ToolSearch" => ("Search", text("query"), Body::None),
-            "TodoWrite" => ("Plan", String::new(), Body::Todo(todo(&input["todos"]))),
-            "Task" | "Agent" => ("Subagent", text("description"), Body::Text(text("prompt"))),
-            _ => return Self::unknown(id, name, input),
         };
-        Self { id, kind: kind.to_owned(), object, body, answer: None }
-    }
-
-    fn unknown(id: String, name: &str, input: &Value) -> Self {
-        // `mcp__server__tool` is a tool of a server of the user's.
-        let kind = name.strip_prefix("mcp__").unwrap_or(name).replace("__", ": ");
-        let object = match input.as_object() {
-            Some(fields) if fields.is_empty() => String::new(),
-            _ => input.to_string(),
+        // A title may be cut; who looks at a command wants all of it.
+        let object = match call.content.first() {
+            Some(ToolContent::Text { text }) if call.kind == ToolKind::Execute => {
+                call.text_at(text).to_owned()
+            }
+            _ => call.title,
         };
-        Self { id, kind, object, body: Body::None, answer: None }
+        Self { id: call.id, kind, object, body, answer: None }
     }
 
     /// How it ended, in a word, and whether that is bad; `None` while it works and where it says nothing new.
     pub(crate) fn verdict(&self) -> Option<(String, bool)> {
         let answer = self.answer.as_ref()?;
-        match (exit_code(&answer.text), answer.is_error) {
+        match (answer.exit_code, answer.is_error) {
             (Some(code), true) => Some((format!("exit {code}"), true)),
             (None, true) => Some(("error".to_owned(), true)),
             (_, false) if self.kind == "Shell" => Some(("exit 0".to_owned(), false)),
@@ -94,7 +93,7 @@ impl ToolCall {
     pub(crate) fn output(&self) -> &str {
         match &self.answer {
             Some(answer) if answer.is_error || matches!(self.body, Body::None | Body::Text(_)) => {
-                without_exit_code(&answer.text)
+                &answer.text
             }
             _ => "",
         }
@@ -113,54 +112,36 @@ impl ToolCall {
     }
 }
 
-/// A path without the folder that every run's repository is in.
-fn relative(path: &str) -> &str {
-    path.strip_prefix("/workspace/").unwrap_or(path)
-}
-
-fn all_edits(edits: &Value) -> Vec<DiffLine> {
-    let edits = edits.as_array().into_iter().flatten();
-    let text = |edit: &Value, key: &str| edit[key].as_str().unwrap_or_default().to_owned();
-    edits.flat_map(|edit| diff::diff(&text(edit, "old_string"), &text(edit, "new_string"))).collect()
-}
-
-fn read_object(input: &Value) -> String {
-    let path = relative(input["file_path"].as_str().unwrap_or_default());
-    match (input["offset"].as_u64(), input["limit"].as_u64()) {
-        (from, Some(limit)) => format!("{path}:{}-{}", from.unwrap_or(1), from.unwrap_or(1) + limit - 1),
-        (Some(from), None) => format!("{path}:{from}"),
-        (None, None) => path.to_owned(),
+fn body(call: &agent::ToolCall, plan: Option<Vec<PlanEntry>>) -> Body {
+    if let Some(plan) = plan {
+        let state = |state| match state {
+            PlanState::Pending => "pending",
+            PlanState::InProgress => "in_progress",
+            PlanState::Completed => "completed",
+        };
+        return Body::Todo(
+            plan.into_iter().map(|entry| (state(entry.state).to_owned(), entry.text)).collect(),
+        );
+    }
+    let text = |pointer: &String| call.text_at(pointer);
+    match call.content.first() {
+        None => Body::None,
+        Some(ToolContent::Text { .. }) if call.kind == ToolKind::Execute => Body::None,
+        Some(ToolContent::Text { text: pointer }) => Body::Text(text(pointer).to_owned()),
+        Some(ToolContent::Diff { .. }) => {
+            let change = |content: &ToolContent| match content {
+                ToolContent::Diff { old: Some(old), new } => diff::diff(text(old), text(new)),
+                ToolContent::Diff { old: None, new } => diff::added(text(new)),
+                ToolContent::Text { .. } => Vec::new(),
+            };
+            Body::Diff(call.content.iter().flat_map(change).collect())
+        }
     }
 }
 
-fn search_object(input: &Value) -> String {
-    let pattern = input["pattern"].as_str().unwrap_or_default();
-    match input["path"].as_str().or_else(|| input["glob"].as_str()) {
-        Some(place) => format!("{pattern} in {}", relative(place)),
-        None => pattern.to_owned(),
-    }
-}
-
-fn todo(todos: &Value) -> Vec<(String, String)> {
-    let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-    todos
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|entry| (text(entry, "status"), text(entry, "content")))
-        .collect()
-}
-
-/// The code in the first line of a failed shell call: `Exit code 101`.
-fn exit_code(text: &str) -> Option<i32> {
-    text.lines().next()?.strip_prefix("Exit code ")?.trim().parse().ok()
-}
-
-fn without_exit_code(text: &str) -> &str {
-    match exit_code(text) {
-        Some(_) => text.split_once('\n').map_or("", |(_, rest)| rest),
-        None => text,
-    }
+/// Whether the call writes a whole file.
+fn is_written(content: &[ToolContent]) -> bool {
+    matches!(content, [ToolContent::Diff { old: None, .. }])
 }
 
 #[cfg(test)]
@@ -169,47 +150,77 @@ mod tests {
     use crate::state::example;
     use serde_json::json;
 
-    fn answered(name: &str, text: &str, is_error: bool) -> ToolCall {
-        let mut call = ToolCall::read("t".to_owned(), name, &json!({}));
-        call.answer = Some(Answer { at: example::at(50), text: text.to_owned(), is_error });
+    fn call(name: &str, kind: ToolKind) -> agent::ToolCall {
+        agent::ToolCall { name: name.to_owned(), kind, ..agent::ToolCall::default() }
+    }
+
+    fn answered(kind: ToolKind, text: &str, exit_code: Option<i32>, is_error: bool) -> ToolCall {
+        let mut call = ToolCall::read(call("t", kind), None);
+        call.answer = Some(Answer { at: example::at(50), text: text.to_owned(), exit_code, is_error });
         call
     }
 
     #[test]
-    fn a_call_says_what_it_acts_on() {
-        let object = |name: &str, input: Value| {
-            let call = ToolCall::read("t".to_owned(), name, &input);
+    fn a_call_says_what_kind_it_is_and_what_it_acts_on() {
+        let words = |call: agent::ToolCall| {
+            let call = ToolCall::read(call, None);
             format!("{} {}", call.kind, call.object)
         };
-        assert_eq!(object("Bash", json!({"command": "cargo test"})), "Shell cargo test");
-        assert_eq!(
-            object("Read", json!({"file_path": "/workspace/a.rs", "offset": 10, "limit": 5})),
-            "Read a.rs:10-14"
-        );
-        assert_eq!(object("Grep", json!({"pattern": "fn", "path": "src"})), "Search fn in src");
-        assert_eq!(object("mcp__jira__get", json!({"key": "A-1"})), r#"jira: get {"key":"A-1"}"#);
+        let long = agent::ToolCall {
+            title: "cargo… (10 bytes)".to_owned(),
+            input: json!({"command": "cargo test"}),
+            content: vec![ToolContent::Text { text: "/command".to_owned() }],
+            ..call("Bash", ToolKind::Execute)
+        };
+        assert_eq!(words(long), "Shell cargo test");
+        let titled =
+            |name: &str, kind, title: &str| agent::ToolCall { title: title.to_owned(), ..call(name, kind) };
+        assert_eq!(words(titled("Read", ToolKind::Read, "a.rs:10-14")), "Read a.rs:10-14");
+        assert_eq!(words(titled("Grep", ToolKind::Search, "fn in src")), "Search fn in src");
+        assert_eq!(words(titled("mcp__jira__get", ToolKind::Other, "A-1")), "jira: get A-1");
     }
 
     #[test]
     fn an_edit_shows_its_change_and_not_the_tools_echo() {
-        let input = json!({"file_path": "a.rs", "old_string": "x", "new_string": "y"});
-        let mut call = ToolCall::read("t".to_owned(), "Edit", &input);
-        call.answer = Some(Answer {
-            at: example::at(1),
-            text: "The file has been updated".to_owned(),
-            is_error: false,
-        });
+        let edit = agent::ToolCall {
+            input: json!({"old": "x", "new": "y"}),
+            content: vec![ToolContent::Diff { old: Some("/old".to_owned()), new: "/new".to_owned() }],
+            ..call("Edit", ToolKind::Edit)
+        };
+        let mut call = ToolCall::read(edit, None);
+        let text = "The file has been updated".to_owned();
+        call.answer = Some(Answer { at: example::at(1), text, exit_code: None, is_error: false });
         assert!(matches!(&call.body, Body::Diff(lines) if diff::totals(lines) == (1, 1)));
-        assert_eq!((call.output(), call.verdict()), ("", None));
+        assert_eq!((call.kind.as_str(), call.output(), call.verdict()), ("Edit", "", None));
     }
 
     #[test]
-    fn a_failed_command_names_its_exit_code_once() {
-        let call = answered("Bash", "Exit code 101\ntest failed", true);
+    fn a_file_that_is_written_and_a_plan_and_a_subagent_have_words_of_their_own() {
+        let write = ToolContent::Diff { old: None, new: "/content".to_owned() };
+        let write = agent::ToolCall { content: vec![write], ..call("Write", ToolKind::Edit) };
+        assert_eq!(ToolCall::read(write, None).kind, "Write");
+        let plan = vec![PlanEntry { text: "Look".to_owned(), state: PlanState::InProgress }];
+        let plan = ToolCall::read(call("TodoWrite", ToolKind::Think), Some(plan));
+        let entry = ("in_progress".to_owned(), "Look".to_owned());
+        assert_eq!((plan.kind.as_str(), plan.body), ("Plan", Body::Todo(vec![entry])));
+        let task = agent::ToolCall {
+            input: json!({"prompt": "Look around."}),
+            content: vec![ToolContent::Text { text: "/prompt".to_owned() }],
+            ..call("Task", ToolKind::Think)
+        };
+        let task = ToolCall::read(task, None);
+        assert_eq!((task.kind.as_str(), task.body), ("Subagent", Body::Text("Look around.".to_owned())));
+    }
+
+    #[test]
+    fn a_failed_command_names_its_exit_code() {
+        let call = answered(ToolKind::Execute, "test failed", Some(101), true);
         assert_eq!(call.verdict(), Some(("exit 101".to_owned(), true)));
         assert_eq!(call.output(), "test failed");
         assert_eq!(call.took(example::at(2)), Some(48_000));
-        assert_eq!(answered("Bash", "fine", false).verdict(), Some(("exit 0".to_owned(), false)));
-        assert_eq!(answered("Grep", "no such path", true).verdict(), Some(("error".to_owned(), true)));
+        let fine = answered(ToolKind::Execute, "fine", None, false);
+        assert_eq!(fine.verdict(), Some(("exit 0".to_owned(), false)));
+        let failed = answered(ToolKind::Search, "no such path", None, true);
+        assert_eq!(failed.verdict(), Some(("error".to_owned(), true)));
     }
 }

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    claude::Decision,
-    event::AgentLine,
+    agent::{AgentLine, Decision, StopReason},
     task::{Agent, PermissionProfile, RepositorySettings},
 };
 
@@ -123,7 +122,7 @@ pub struct Exit {
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// The agent's last result, if it gave one.
+    /// The end of its last turn; made up (`no_result`) when it gave none, `null` when no turn began.
     pub result: Option<AgentResult>,
     /// The end of its standard error, at most 4 KiB.
     pub stderr: String,
@@ -152,26 +151,18 @@ pub enum ExitCause {
     ExecutorRestarted,
 }
 
-/// What the agent's last result says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What the end of the agent's last turn says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentResult {
-    /// Whether the agent calls it an error. The exit code and the subtype alone do not tell.
-    pub is_error: bool,
-    /// `success`, `error_max_turns`, …
-    pub subtype: String,
-    /// `completed`, `api_error`, `max_turns`, …
-    pub terminal_reason: Option<String>,
+    /// Why the turn ended. The exit code alone does not say whether it went well.
+    pub stop_reason: StopReason,
     /// The HTTP status of the model's error, if that is what ended it.
-    pub api_error_status: Option<u16>,
+    pub status: Option<u16>,
     /// The answer, or the errors.
     pub text: String,
     /// The agent's session id.
     pub session_id: Option<String>,
-    /// US dollars by the agent's own count: cumulative over the session's resumes.
-    pub total_cost_usd: Option<f64>,
-    /// Tokens, all models and subagents: cumulative over the session's resumes.
-    pub usage: crate::run::Usage,
 }
 
 /// `POST /executions/{id}/ack`: everything up to `n` is stored elsewhere and may be forgotten.
@@ -194,7 +185,7 @@ pub enum Input {
         /// What to say.
         text: String,
     },
-    /// What a person decided about something the agent asked (`claude::Ask`).
+    /// What a person decided about something the agent asked (`PermissionRequest`).
     Answer {
         /// The agent's request.
         request_id: String,

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use api::{
-    event::{AgentLine, AgentLineType, CheckRun, Verdict},
+    agent::{AgentEvent, AgentLine, AgentLineType, StopReason},
+    event::{CheckRun, Verdict},
     executor::{
         Ack, AgentResult, Checks, ChecksResult, CloneLine, Commit, CommitResult, Decision, Diff,
         EgressReport, Execute, ExecutionLine, Exit, ExitCause, Failure, GitClone, GitFailure, GitFailureCode,
         Health, InitGit, InitGitResult, Input, Push, PushResult, Refused, SetEgress, git_relay_path,
     },
-    run::Usage,
     task::{Agent, PermissionProfile, RepositorySettings},
 };
 use serde_json::{Value, json};
@@ -65,7 +65,11 @@ fn requests() -> Value {
             wire(&Input::Message { id: "m-1".into(), text: "Use tabs.".into() }),
             wire(&Input::Answer {
                 request_id: "r-1".into(),
-                decision: Decision::Allow { updated_input: json!({"command": "ls"}) },
+                decision: Decision::Allow,
+            }),
+            wire(&Input::Answer {
+                request_id: "r-3".into(),
+                decision: Decision::Answer { answers: [("1".to_owned(), json!("Blue"))].into_iter().collect() },
             }),
             wire(&Input::Answer {
                 request_id: "r-2".into(),
@@ -135,14 +139,10 @@ fn lines_of_a_clone() {
 #[test]
 fn lines_of_an_execution() {
     let result = AgentResult {
-        is_error: true,
-        subtype: "success".into(),
-        terminal_reason: Some("api_error".into()),
-        api_error_status: Some(529),
+        stop_reason: StopReason::ModelError,
+        status: Some(529),
         text: "Overloaded".into(),
         session_id: Some("45aaeead".into()),
-        total_cost_usd: Some(0.25),
-        usage: Usage { input_tokens: 10, ..Usage::default() },
     };
     let exit = Exit {
         cause: ExitCause::Exited,
@@ -156,7 +156,7 @@ fn lines_of_an_execution() {
         ExecutionLine::Agent {
             n: 1,
             at: at(1),
-            line: AgentLine { r#type: AgentLineType::Text, raw: "{}".into() },
+            line: AgentLine::new(AgentEvent::text(AgentLineType::Text, "Hello."), "{}".into()),
         },
         ExecutionLine::Partial { text: "Hel".into(), block: "text".into() },
         ExecutionLine::Stderr { n: 2, at: at(2), text: "warning".into() },

@@ -1,6 +1,5 @@
 //! What other programs rely on, kept as snapshots: a change here is a change of the contract.
 
-mod claude;
 mod execution;
 mod objects;
 mod params;

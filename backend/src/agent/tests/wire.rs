@@ -23,7 +23,7 @@ fn ndjson(lines: &[Value]) -> Response {
 }
 
 fn agent_line(n: u64, raw: String) -> ExecutionLine {
-    let line = AgentLine { r#type: AgentLineType::Text, raw };
+    let line = AgentLine::plain(AgentLineType::Text, raw);
     ExecutionLine::Agent { n, at: api::Timestamp::UNIX_EPOCH, line }
 }
 

@@ -15,6 +15,8 @@ pub(in crate::broker) enum Note {
     GivenUp,
     Spent(Spent),
     Refused(u16, String),
+    /// A call named a model that is not allowed.
+    Forbidden,
 }
 
 /// Writes down what it is told.
@@ -103,5 +105,11 @@ impl Meter for Recorder {
 
     fn refused(&self, status: u16, message: String) {
         self.note(Note::Refused(status, message));
+    }
+
+    fn named(&self, forbidden: bool) {
+        if forbidden {
+            self.note(Note::Forbidden);
+        }
     }
 }

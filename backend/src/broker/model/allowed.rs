@@ -16,8 +16,6 @@ use tokio::sync::Semaphore;
 use super::named::{Malformed, Names};
 use crate::broker::refusal::Refusal;
 
-/// What is said of a model that is not allowed, after its name.
-pub(crate) const NOT_AMONG: &str = "is not among this task's `models`";
 /// How much of a call is held until its model is known. The agent says it at once.
 const HELD: usize = 64 << 10;
 /// Calls of one run whose model is looked for at a time; so what they hold is bounded.
@@ -117,7 +115,7 @@ impl Models {
     fn refusal(&self, name: &str) -> Refusal {
         let name = name.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
         let allowed = self.allowed.join(", ");
-        let why = format!("the model {name} {NOT_AMONG}: {allowed}");
+        let why = format!("the model {name} is not among this task's `models`: {allowed}");
         Refusal::new(StatusCode::FORBIDDEN, why)
     }
 }

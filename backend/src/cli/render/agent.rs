@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use api::{
     Timestamp,
-    claude::{self, Block, Reading},
-    event::AgentLine,
+    agent::{
+        AgentEvent, AgentLine, AgentLineType, PlanEntry, PlanState, Retry, ToolCall, ToolKind, ToolResult,
+    },
 };
-use serde_json::Value;
 
 use super::{
     WORKING, first_line,
@@ -19,10 +19,6 @@ use super::{
 const ANSWER_LINES: usize = 6;
 /// An error deserves more.
 const ERROR_LINES: usize = 14;
-/// The fields that say best what a tool is asked for, best first.
-const TELLING: [&str; 9] =
-    ["command", "file_path", "notebook_path", "pattern", "url", "query", "description", "path", "skill"];
-
 /// The tool calls that wait for their answer.
 #[derive(Default)]
 pub(super) struct Tools {
@@ -35,6 +31,7 @@ pub(super) struct Tools {
 
 struct Call {
     name: String,
+    kind: ToolKind,
     about: String,
     since: Timestamp,
 }
@@ -48,62 +45,57 @@ impl Tools {
 
     /// The lines for one line of the agent.
     pub(super) fn agent(&mut self, line: &AgentLine, at: Timestamp) -> Vec<Line> {
-        let Reading::Line { blocks, parent, .. } = claude::read(&line.raw) else { return Vec::new() };
-        let lines = blocks.into_iter().flat_map(|block| self.block(block, at));
-        // What a subagent says stands below the call that started it.
-        let indent = if parent.is_some() { 2 } else { 0 };
-        lines.map(|line| line.indented(indent)).collect()
-    }
-
-    fn block(&mut self, block: Block, at: Timestamp) -> Vec<Line> {
-        match block {
-            Block::Init { model, .. } if self.model.as_ref() == Some(&model) => Vec::new(),
-            Block::Init { model, .. } => {
-                let line = Line::new().span(Tone::Dim, format!("session with {model}"));
-                self.model = Some(model);
-                vec![line]
-            }
-            Block::Text(said) => text::lines(&said).map(|row| Line::new().span(Tone::Plain, row)).collect(),
-            Block::Thinking(thought) => {
-                let thought = thought.split_whitespace().collect::<Vec<_>>().join(" ");
-                if thought.is_empty() {
-                    return Vec::new();
-                }
-                vec![Line::new().span(Tone::Dim, format!("thinking: {thought}")).one_row()]
-            }
-            Block::ToolUse { id, name, input } => self.call(id, name, &input, at),
-            Block::ToolResult { id, text, is_error } => self.answer(&id, &text, is_error, at),
-            Block::Retry { attempt, max, delay_ms, error } => {
-                let wait = text::duration(delay_ms);
-                let said =
-                    format!("! the model: {}, try {attempt} of {max} in {wait}", error.replace('_', " "));
-                vec![Line::new().span(Tone::Warn, said)]
-            }
-            // Its gate says the same, and who answered.
-            Block::Ask(_) => Vec::new(),
-            // A good result repeats what the agent said last.
-            Block::Result(result) if !result.is_error => Vec::new(),
-            Block::Result(result) => {
-                let why = result.terminal_reason.unwrap_or(result.subtype).replace('_', " ");
-                let head = Line::new().span(Tone::Bad, format!("✗ the agent stopped: {why}"));
-                let rows = text::lines(&result.text).map(|row| Line::new().indented(2).span(Tone::Bad, row));
-                std::iter::once(head).chain(rows).collect()
-            }
+        if line.is_unread() {
+            return vec![Line::new().span(Tone::Dim, line.raw.clone()).one_row()];
         }
+        line.events().flat_map(|event| self.event(event, at)).collect()
     }
 
-    fn call(&mut self, id: String, name: String, input: &Value, at: Timestamp) -> Vec<Line> {
-        let about = about(input);
+    fn event(&mut self, event: &AgentEvent, at: Timestamp) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let text = event.text.as_deref().unwrap_or_default();
+        match event.r#type {
+            AgentLineType::Init => {
+                lines.extend(self.session(event.session.as_ref().and_then(|it| it.model.as_ref())));
+            }
+            AgentLineType::Text => {
+                lines.extend(text::lines(text).map(|row| Line::new().span(Tone::Plain, row)));
+            }
+            AgentLineType::Thinking => lines.extend(thought(text)),
+            AgentLineType::Result => lines.extend(stopped(event)),
+            _ => {}
+        }
+        if let Some(call) = &event.tool {
+            lines.extend(self.call(call, event.plan.as_deref(), at));
+        }
+        if let Some(result) = &event.result {
+            lines.extend(self.answer(result, at));
+        }
+        lines.extend(event.retry.as_ref().map(retry));
+        // What a subagent says stands below the call that started it.
+        let indent = if event.parent.is_some() { 2 } else { 0 };
+        lines.into_iter().map(|line| line.indented(indent)).collect()
+    }
+
+    fn session(&mut self, model: Option<&String>) -> Option<Line> {
+        let model = model.filter(|model| self.model.as_ref() != Some(model))?;
+        self.model = Some(model.clone());
+        Some(Line::new().span(Tone::Dim, format!("session with {model}")))
+    }
+
+    fn call(&mut self, call: &ToolCall, plan: Option<&[PlanEntry]>, at: Timestamp) -> Vec<Line> {
+        let (name, about) = (call.name.clone(), first_line(&call.title));
         let head =
             Line::new().span(Tone::Accent, format!("▸ {name}")).span(Tone::Plain, format!("  {about}"));
-        let todos = input["todos"].as_array().into_iter().flatten().map(todo_line);
-        let lines = std::iter::once(head.one_row()).chain(todos).collect();
-        self.last = Some(id.clone());
-        self.open.insert(id, Call { name, about, since: at });
+        let plan = plan.unwrap_or_default().iter().map(plan_line);
+        let lines = std::iter::once(head.one_row()).chain(plan).collect();
+        self.last = Some(call.id.clone());
+        self.open.insert(call.id.clone(), Call { name, kind: call.kind, about, since: at });
         lines
     }
 
-    fn answer(&mut self, id: &str, said: &str, is_error: bool, at: Timestamp) -> Vec<Line> {
+    fn answer(&mut self, result: &ToolResult, at: Timestamp) -> Vec<Line> {
+        let (id, is_error) = (result.id.as_str(), !result.ok);
         let call = self.open.remove(id);
         let took = call.as_ref().map(|call| at.duration_since(call.since).as_millis());
         let took = took.and_then(|took| u64::try_from(took).ok()).map(text::duration).unwrap_or_default();
@@ -115,10 +107,10 @@ impl Tools {
             lines.push(Line::new().span(Tone::Dim, format!("◂ {}  {}", call.name, call.about)).one_row());
         }
         let (tone, most) = if is_error { (Tone::Bad, ERROR_LINES) } else { (Tone::Dim, ANSWER_LINES) };
-        let rows: Vec<&str> = text::lines(said).collect();
+        let code = result.exit_code.map(|code| format!("Exit code {code}"));
+        let rows: Vec<&str> = code.as_deref().into_iter().chain(text::lines(&result.output)).collect();
         // What was read or written is in the repository; only how much of it is of interest.
-        let is_file =
-            call.as_ref().is_some_and(|call| matches!(call.name.as_str(), "Read" | "Write" | "Edit"));
+        let is_file = call.as_ref().is_some_and(|call| matches!(call.kind, ToolKind::Read | ToolKind::Edit));
         let shown = if is_file && !is_error { 0 } else { most };
         for row in rows.iter().take(shown) {
             lines.push(Line::new().indented(2).span(tone, row).one_row());
@@ -140,24 +132,34 @@ fn more_lines(hidden: usize, after_some: bool) -> String {
     }
 }
 
-/// What a tool is asked for, in one line; paths of the workspace are shown from there.
-fn about(input: &Value) -> String {
-    let telling = TELLING.iter().find_map(|field| input[field].as_str());
-    let said = match telling {
-        Some(said) => said.to_owned(),
-        None if input["todos"].is_array() => String::new(),
-        None if input.as_object().is_some_and(|fields| !fields.is_empty()) => input.to_string(),
-        None => String::new(),
-    };
-    first_line(said.strip_prefix(&format!("{}/", api::executor::WORKSPACE)).unwrap_or(&said))
+fn thought(text: &str) -> Option<Line> {
+    let thought = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = || Line::new().span(Tone::Dim, format!("thinking: {thought}")).one_row();
+    (!thought.is_empty()).then(shown)
 }
 
-fn todo_line(todo: &Value) -> Line {
-    let (mark, tone) = match todo["status"].as_str() {
-        Some("completed") => ("☑", Tone::Dim),
-        Some("in_progress") => ("◐", Tone::Plain),
-        _ => ("☐", Tone::Plain),
+fn retry(Retry { attempt, max, delay_ms, error }: &Retry) -> Line {
+    let wait = text::duration(*delay_ms);
+    let said = format!("! the model: {}, try {attempt} of {max} in {wait}", error.replace('_', " "));
+    Line::new().span(Tone::Warn, said)
+}
+
+/// Why a turn stopped short. A good end repeats what the agent said last; one that the executor made up has no text,
+/// and the run's own end says more.
+fn stopped(event: &AgentEvent) -> Vec<Line> {
+    let (Some(reason), Some(said)) = (event.stop_reason.filter(|it| it.is_failure()), &event.text) else {
+        return Vec::new();
     };
-    let said = todo["content"].as_str().unwrap_or_default();
-    Line::new().indented(2).span(tone, format!("{mark} {said}")).one_row()
+    let head = Line::new().span(Tone::Bad, format!("✗ the agent stopped: {}", reason.words()));
+    let rows = text::lines(said).map(|row| Line::new().indented(2).span(Tone::Bad, row));
+    std::iter::once(head).chain(rows).collect()
+}
+
+fn plan_line(entry: &PlanEntry) -> Line {
+    let (mark, tone) = match entry.state {
+        PlanState::Completed => ("☑", Tone::Dim),
+        PlanState::InProgress => ("◐", Tone::Plain),
+        PlanState::Pending => ("☐", Tone::Plain),
+    };
+    Line::new().indented(2).span(tone, format!("{mark} {}", entry.text)).one_row()
 }

@@ -2,8 +2,10 @@
 
 use api::{
     Timestamp,
-    claude::{Reading, read},
-    event::{AgentLine, Event, EventBody},
+    agent::{
+        AgentEvent, AgentLine, AgentLineType, PlanEntry, PlanState, Session, StopReason, ToolCall, ToolResult,
+    },
+    event::{Event, EventBody},
     task::TaskSpec,
 };
 use jiff::tz::TimeZone;
@@ -19,14 +21,10 @@ pub fn terminal(bytes: &[u8]) {
     let width = usize::from(*width).max(40);
     let mut renderer = Renderer::new(&TaskSpec::new("t", Vec::new()), TimeZone::UTC);
     for (seq, raw) in (1..).zip(String::from_utf8_lossy(printed).split('\n')) {
-        match read(raw) {
-            Reading::Live => {}
-            Reading::Partial { text, .. } => renderer.partial(&text),
-            Reading::Line { r#type, .. } => {
-                let body = EventBody::Agent(AgentLine { r#type, raw: raw.to_owned() });
-                let event = Event { seq, at: Timestamp::UNIX_EPOCH, step: None, body };
-                renderer.event(&event).iter().for_each(|line| is_harmless(line, width));
-            }
+        renderer.partial(raw);
+        for line in lines(raw) {
+            let event = Event { seq, at: Timestamp::UNIX_EPOCH, step: None, body: EventBody::Agent(line) };
+            renderer.event(&event).iter().for_each(|line| is_harmless(line, width));
         }
         let status = text::clean(renderer.status().unwrap_or_default());
         for row in [status.clone(), text::clean_lines(raw)] {
@@ -35,6 +33,30 @@ pub fn terminal(bytes: &[u8]) {
         assert!(text::width(&text::cut(&status, width)) <= width);
         assert!(text::width(&text::tail(&status, width)) <= width);
     }
+}
+
+/// Events with this text wherever an agent can put one.
+fn lines(raw: &str) -> impl Iterator<Item = AgentLine> {
+    let text = || raw.to_owned();
+    let new = AgentEvent::new;
+    let call = ToolCall { id: text(), name: text(), title: text(), ..ToolCall::default() };
+    let result = ToolResult { id: text(), output: text(), ..ToolResult::default() };
+    let plan = vec![PlanEntry { text: text(), state: PlanState::Pending }];
+    let session = Session { id: text(), model: Some(text()) };
+    let events = [
+        AgentEvent { session: Some(session), ..new(AgentLineType::Init) },
+        AgentEvent::text(AgentLineType::Text, text()),
+        AgentEvent::text(AgentLineType::Thinking, text()),
+        AgentEvent { tool: Some(call), plan: Some(plan), ..new(AgentLineType::ToolUse) },
+        AgentEvent { result: Some(result), ..new(AgentLineType::ToolResult) },
+        AgentEvent {
+            stop_reason: Some(StopReason::Error),
+            ..AgentEvent::text(AgentLineType::Result, text())
+        },
+        // As an earlier version has stored it.
+        new(AgentLineType::Text),
+    ];
+    events.into_iter().map(|event| AgentLine::new(event, raw.to_owned()))
 }
 
 fn is_harmless(line: &Line, width: usize) {

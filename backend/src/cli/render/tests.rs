@@ -27,20 +27,25 @@ fn text_rows(line: &Line) -> Vec<String> {
     line.rows(72).into_iter().map(|row| join(row).trim_end().to_owned()).collect()
 }
 
-/// A line of the agent, as the executor hands it on.
-fn agent(r#type: &str, content: Value) -> Value {
-    let role = if r#type == "tool_result" { "user" } else { "assistant" };
-    let raw = json!({ "type": role, "parent_tool_use_id": null, "message": { "content": [content] } });
-    json!({ "type": r#type, "raw": raw.to_string() })
+/// A line of the agent with these parts, as the executor hands it on.
+fn agent(r#type: &str, parts: Value) -> Value {
+    let mut line = json!({ "type": r#type, "raw": "{}" });
+    let parts = parts.as_object().expect("parts").clone();
+    line.as_object_mut().expect("a line").extend(parts);
+    line
 }
 
-fn call(id: &str, name: &str, input: Value) -> Value {
-    agent("tool_use", json!({ "type": "tool_use", "id": id, "name": name, "input": input }))
+fn call(id: &str, name: &str, kind: &str, title: &str) -> Value {
+    let tool = json!({ "id": id, "name": name, "kind": kind, "title": title, "input": {} });
+    agent("tool_use", json!({ "tool": tool }))
 }
 
-fn result(id: &str, text: &str, is_error: bool) -> Value {
-    let block = json!({ "type": "tool_result", "tool_use_id": id, "content": text, "is_error": is_error });
-    agent("tool_result", block)
+fn shell(id: &str, command: &str) -> Value {
+    call(id, "Bash", "execute", command)
+}
+
+fn result(id: &str, output: &str, ok: bool) -> Value {
+    agent("tool_result", json!({ "result": { "id": id, "ok": ok, "exitCode": null, "output": output } }))
 }
 
 #[test]
@@ -58,60 +63,67 @@ fn a_run_on_its_way_to_the_agent() {
 
 #[test]
 fn what_the_agent_says_thinks_and_does() {
-    let init = json!({ "type": "system", "subtype": "init", "model": "claude-opus-5-5", "session_id": "s" });
+    let init = json!({ "session": { "id": "s", "model": "claude-opus-5-5" } });
     let text =
         "I'll read the code and its tests first, and then decide where the function belongs.\n\n- one\n- two";
     assert_snapshot!(shown(&[
-        (0, 1, "agent", json!({ "type": "init", "raw": init.to_string() })),
+        (0, 1, "agent", agent("init", init)),
         (
             1,
+            1,
+            "agent",
+            agent("thinking", json!({ "text": format!("Let me\nthink. {}", "Hm. ".repeat(30)) }))
+        ),
+        (2, 1, "agent", agent("text", json!({ "text": text }))),
+        (3, 1, "agent", call("a", "Read", "read", "greet.py")),
+        (3, 1, "agent", result("a", "1\tdef greet\n2\t  pass\n", true)),
+        (4, 1, "agent", shell("b", "python3 -m unittest\necho done")),
+        (6, 1, "agent", result("b", &(1..=9).map(|n| format!("line {n}\n")).collect::<String>(), true)),
+        (7, 1, "agent", shell("c", "false")),
+        (
+            8,
             1,
             "agent",
             agent(
-                "thinking",
-                json!({ "type": "thinking", "thinking": format!("Let me\nthink. {}", "Hm. ".repeat(30)) })
+                "tool_result",
+                json!({ "result": { "id": "c", "ok": false, "exitCode": 1, "output": "" } })
             )
         ),
-        (2, 1, "agent", agent("text", json!({ "type": "text", "text": text }))),
-        (3, 1, "agent", call("a", "Read", json!({ "file_path": "/workspace/greet.py" }))),
-        (3, 1, "agent", result("a", "1\tdef greet\n2\t  pass\n", false)),
-        (
-            4,
-            1,
-            "agent",
-            call("b", "Bash", json!({ "command": "python3 -m unittest\necho done", "description": "Run" }))
-        ),
-        (6, 1, "agent", result("b", &(1..=9).map(|n| format!("line {n}\n")).collect::<String>(), false)),
-        (7, 1, "agent", call("c", "Bash", json!({ "command": "false" }))),
-        (8, 1, "agent", result("c", "Exit code 1", true)),
     ]));
 }
 
 #[test]
 fn answers_of_calls_side_by_side_say_whose_they_are() {
     assert_snapshot!(shown(&[
-        (0, 1, "agent", call("a", "Bash", json!({ "command": "sleep 2; echo a" }))),
-        (0, 1, "agent", call("b", "Bash", json!({ "command": "echo b" }))),
-        (1, 1, "agent", result("b", "b", false)),
-        (2, 1, "agent", result("a", "a", false)),
+        (0, 1, "agent", shell("a", "sleep 2; echo a")),
+        (0, 1, "agent", shell("b", "echo b")),
+        (1, 1, "agent", result("b", "b", true)),
+        (2, 1, "agent", result("a", "a", true)),
     ]));
 }
 
 #[test]
 fn a_to_do_list_and_a_subagent() {
-    let todos = json!({ "todos": [
-        { "content": "Read", "status": "completed" },
-        { "content": "Write", "status": "in_progress" },
-        { "content": "Test", "status": "pending" },
-    ] });
-    let said = json!({
-        "type": "assistant", "parent_tool_use_id": "t", "message": { "content": [{ "type": "text", "text": "From below." }] },
-    });
+    let mut plan = call("x", "TodoWrite", "think", "");
+    plan["plan"] = json!([
+        { "text": "Read", "state": "completed" },
+        { "text": "Write", "state": "in_progress" },
+        { "text": "Test", "state": "pending" },
+    ]);
     assert_snapshot!(shown(&[
-        (0, 1, "agent", call("x", "TodoWrite", todos)),
-        (1, 1, "agent", call("t", "Agent", json!({ "description": "Look around", "prompt": "…" }))),
-        (2, 1, "agent", json!({ "type": "text", "raw": said.to_string() })),
-        (3, 1, "agent", result("t", "Nothing found.", false)),
+        (0, 1, "agent", plan),
+        (1, 1, "agent", call("t", "Agent", "think", "Look around")),
+        (1, 1, "agent", agent("subagent", json!({ "text": "Look around", "parent": "t" }))),
+        (2, 1, "agent", agent("text", json!({ "text": "From below.", "parent": "t" }))),
+        (3, 1, "agent", result("t", "Nothing found.", true)),
+    ]));
+}
+
+#[test]
+fn lines_of_an_earlier_version_are_shown_as_they_came() {
+    assert_snapshot!(shown(&[
+        (0, 1, "agent", json!({ "type": "text", "raw": "{\"type\":\"assistant\",\"message\":{}}" })),
+        (1, 1, "agent", json!({ "type": "other", "raw": "{\"type\":\"system\"}" })),
     ]));
 }
 
@@ -153,14 +165,8 @@ fn checks_commits_and_the_end() {
 
 #[test]
 fn notices_gates_refusals_retries_and_errors() {
-    let retry = json!({
-        "type": "system", "subtype": "api_retry", "attempt": 2, "max_retries": 10, "retry_delay_ms": 1500.0,
-        "error": "rate_limit",
-    });
-    let stopped = json!({
-        "type": "result", "subtype": "success", "is_error": true, "terminal_reason": "api_error",
-        "result": "API Error: 400",
-    });
+    let retry = json!({ "attempt": 2, "max": 10, "delayMs": 1500, "error": "rate_limit" });
+    let stopped = json!({ "stopReason": "model_error", "status": 400, "text": "API Error: 400" });
     let gate = json!({
         "id": "019a0000-0000-7000-8000-000000000000", "kind": "budget", "text": "Spend more?",
         "options": ["stop"], "since": "2027-01-15T08:00:00Z", "until": null, "answer": null,
@@ -173,8 +179,8 @@ fn notices_gates_refusals_retries_and_errors() {
         (2, 1, "gate", gate),
         (2, 1, "gate", answered),
         (3, 1, "user", json!({ "text": "go on" })),
-        (4, 1, "agent", json!({ "type": "retry", "raw": retry.to_string() })),
-        (5, 1, "agent", json!({ "type": "result", "raw": stopped.to_string() })),
+        (4, 1, "agent", agent("retry", json!({ "retry": retry }))),
+        (5, 1, "agent", agent("result", stopped)),
     ]));
 }
 
@@ -183,9 +189,9 @@ fn nothing_hostile_reaches_the_terminal() {
     let hostile = "\u{1b}[2J\rok \u{202e}txt\u{7}";
     let rows = shown(&[
         (0, 0, "progress", json!({ "phase": hostile, "text": hostile })),
-        (0, 1, "agent", agent("text", json!({ "type": "text", "text": hostile }))),
-        (0, 1, "agent", call("a", hostile, json!({ "command": hostile }))),
-        (0, 1, "agent", result("a", hostile, true)),
+        (0, 1, "agent", agent("text", json!({ "text": hostile }))),
+        (0, 1, "agent", call("a", hostile, "execute", hostile)),
+        (0, 1, "agent", result("a", hostile, false)),
         (0, 1, "git", json!({ "action": "commit", "commit": hostile, "summary": hostile })),
         (0, 1, "notice", json!({ "about": hostile, "text": hostile })),
         (0, 0, "state", json!({ "state": "ended", "outcome": "failed", "detail": hostile })),
@@ -208,9 +214,9 @@ fn the_live_line_says_what_goes_on() {
     let clone = json!({ "phase": "clone", "text": "receiving 40 %", "percent": 40 });
     assert_eq!(feed("progress", clone).as_deref(), Some("clone: receiving 40 %"));
     assert_eq!(feed("state", json!({ "state": "running" })).as_deref(), Some("working"));
-    let command = call("a", "Bash", json!({ "command": "make" }));
+    let command = shell("a", "make");
     assert_eq!(feed("agent", command).as_deref(), Some("Bash make"));
-    assert_eq!(feed("agent", result("a", "", false)).as_deref(), Some("working"));
+    assert_eq!(feed("agent", result("a", "", true)).as_deref(), Some("working"));
     assert_eq!(feed("state", json!({ "state": "ended", "outcome": "succeeded" })), None);
 }
 

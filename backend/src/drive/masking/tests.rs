@@ -2,32 +2,87 @@
 
 use api::{
     Timestamp,
-    event::{
-        AgentLine, AgentLineType, CheckRun, EgressEvent, Notice, Progress, StateChange, UserMessage, Verdict,
+    agent::{
+        AgentLineType, DeniedCall, Location, PlanEntry, PlanState, Question, RequestKind, Retry, Session,
+        ToolCall, ToolResult,
     },
+    event::{CheckRun, EgressEvent, Notice, Progress, StateChange, UserMessage, Verdict},
     run::{Artifact, GateKind, Reason, RunState},
 };
 
+use uuid::Uuid;
+
 use super::*;
-use crate::{
-    secrets::Key,
-    store::{NewEvent, RunPatch},
-};
+use crate::store::{NewEvent, RunPatch};
 
 #[test]
-fn a_request_with_a_secret_is_kept_sealed_and_comes_back_as_it_was() {
-    let keys = KeyRing::new(&[], Key::new(zeroize::Zeroizing::new([7; 32])));
+fn a_request_is_kept_without_a_secret_and_can_be_answered_all_the_same() {
     let value = Secret::new(VALUE);
     let mask = Mask::new([("A", &value)]);
-    let gate = Uuid::from_u128(1);
-    let ask = serde_json::json!({ "type": "control_request", "command": told() }).to_string();
-    let kept = keep_ask(&keys, &mask, gate, &ask);
-    assert!(kept.starts_with(SEALED) && !kept.contains("s3cr3t"), "{kept}");
-    assert_eq!(kept_ask(&keys, gate, &kept), Some(ask));
-    assert_eq!(kept_ask(&keys, Uuid::from_u128(2), &kept), None, "of another gate it is not");
-    let harmless = r#"{"type":"control_request"}"#;
-    assert_eq!(keep_ask(&keys, &mask, gate, harmless), harmless);
-    assert_eq!(kept_ask(&keys, gate, harmless).as_deref(), Some(harmless));
+    let question = Question { id: "1".to_owned(), text: told(), ..Question::default() };
+    let request = PermissionRequest {
+        id: "r-1".to_owned(),
+        kind: RequestKind::Question,
+        text: told(),
+        questions: vec![question],
+        ..PermissionRequest::default()
+    };
+    let kept = kept_request(&mask, &request).unwrap();
+    assert!(!kept.contains("s3cr3t"), "{kept}");
+    let kept: PermissionRequest = serde_json::from_str(&kept).unwrap();
+    assert_eq!((kept.id.as_str(), kept.decide("yes")), ("r-1", request.decide("yes")));
+}
+
+/// An agent that says a secret in every part of an event.
+fn agent_line() -> AgentLine {
+    let tool = ToolCall {
+        id: told(),
+        name: told(),
+        title: told(),
+        input: serde_json::json!({ told(): [told()] }),
+        locations: vec![Location { path: told(), line: None, lines: None }],
+        ..ToolCall::default()
+    };
+    let event = AgentEvent {
+        session: Some(Session { id: told(), model: Some(told()) }),
+        text: Some(told()),
+        tool: Some(tool),
+        result: Some(ToolResult { id: told(), output: told(), ..ToolResult::default() }),
+        plan: Some(vec![PlanEntry { text: told(), state: PlanState::Pending }]),
+        request: Some(PermissionRequest {
+            id: told(),
+            text: told(),
+            tool: told(),
+            ..PermissionRequest::default()
+        }),
+        denied: vec![DeniedCall { id: told(), name: told() }],
+        retry: Some(Retry { attempt: 1, max: 1, delay_ms: 1, error: told() }),
+        parent: Some(told()),
+        ..AgentEvent::new(AgentLineType::ToolUse)
+    };
+    let raw = serde_json::json!({ "type": "assistant", "text": told() }).to_string();
+    AgentLine { more: vec![event.clone()], event, raw }
+}
+
+#[test]
+fn an_event_of_an_agent_keeps_its_shape() {
+    let value = Secret::new(VALUE);
+    let mut line = agent_line();
+    super::agent_line(&Mask::new([("A", &value)]), &mut line);
+    assert!(!format!("{line:?}").contains("s3cr3t"), "{line:?}");
+    for event in line.events() {
+        assert_eq!(event.text.as_deref(), Some("it is [secret A], so"));
+        assert_eq!(event.tool.as_ref().unwrap().input["it is [secret A], so"][0], "it is [secret A], so");
+    }
+}
+
+#[test]
+fn a_secret_that_is_a_word_of_ours_leaves_the_raw_line_only() {
+    let value = Secret::new("tool_result");
+    let mut line = agent_line();
+    line.event.r#type = AgentLineType::ToolResult;
+    super::agent_line(&Mask::new([("A", &value)]), &mut line);
+    assert!(line.event.is_empty() && !line.more.is_empty());
 }
 
 const VALUE: &str = "s3cr3t \"value\" of\\it";
@@ -37,7 +92,6 @@ fn told() -> String {
 }
 
 fn events() -> Vec<EventBody> {
-    let raw = serde_json::json!({ "type": "assistant", "text": told() }).to_string();
     let shown = Gate {
         id: Uuid::nil(),
         kind: GateKind::Question,
@@ -66,7 +120,7 @@ fn events() -> Vec<EventBody> {
     };
     let state = StateChange { state: RunState::Ended, outcome: None, reason: None, detail: Some(told()) };
     vec![
-        EventBody::Agent(AgentLine { r#type: AgentLineType::Text, raw }),
+        EventBody::Agent(agent_line()),
         EventBody::Notice(Notice { about: "stderr".into(), text: told() }),
         EventBody::Progress(Progress { phase: "clone".into(), text: told(), percent: None }),
         EventBody::User(UserMessage { text: told() }),

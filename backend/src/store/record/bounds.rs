@@ -190,7 +190,7 @@ mod tests {
     fn whatever_is_said_a_run_stays_short_and_its_log_is_whole() {
         let mut write = everything(long);
         let raw = long();
-        let body = EventBody::Agent(AgentLine { r#type: AgentLineType::Other, raw: raw.clone() });
+        let body = EventBody::Agent(AgentLine::plain(AgentLineType::Other, raw.clone()));
         write.events.push(NewEvent { at: Timestamp::UNIX_EPOCH, step: None, body, n: None });
         write.bound();
         let EventBody::Agent(line) = write.events.pop().unwrap().body else { panic!("a line") };

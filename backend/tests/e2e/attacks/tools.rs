@@ -26,7 +26,7 @@ pub(super) fn script(folder: &Path, commands: &[String]) -> String {
 /// What the agent saw of each of its commands, in their order.
 pub(super) fn answers(events: &[Event]) -> Vec<String> {
     let results = events.iter().filter_map(|event| match &event.body {
-        EventBody::Agent(line) if line.r#type == AgentLineType::ToolResult => Some(&line.raw),
+        EventBody::Agent(line) if line.event.r#type == AgentLineType::ToolResult => Some(&line.raw),
         _ => None,
     });
     let parsed = results.map(|raw| serde_json::from_str::<Value>(raw).expect("a line of JSON"));

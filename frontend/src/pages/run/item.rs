@@ -56,11 +56,12 @@ fn said(view: RunView, item: &Item) -> AnyView {
         }
         What::State(change) => quiet(state_words(change)),
         What::Progress(progress) => quiet(sentence(&progress_words(progress))),
-        What::Model(model) => quiet(format!("Claude Code, model {model}.")),
+        What::Model(model) => quiet(format!("Session with {model}.")),
         What::Retry(text) => quiet(format!("{text}.")),
         What::AgentError(text) => {
             view! { <p class="trouble">"The agent reports: "{sentence(text)}</p> }.into_any()
         }
+        What::Unread(raw) => view! { <div class="card"><Output text=raw.clone() open tail=1/></div> }.into_any(),
         What::Notice(notice) => self::notice(notice, open),
         What::User(text) => {
             view! { <div class="card user" data-testid="user-message"><span class="kind">"You"</span><Prose text=text.clone()/></div> }

@@ -101,7 +101,12 @@ async fn another_model_is_refused_in_words_and_not_asked() {
         assert_eq!(error["error"]["message"], why);
     }
     assert!(world.seen.lock().unwrap().is_empty());
-    assert!(world.meter.notes(0).await.is_empty(), "it is not metered, and says nothing of the credential");
+    let notes = world.meter.notes(2).await;
+    assert_eq!(
+        notes,
+        [Note::Forbidden, Note::Forbidden],
+        "it is not metered, and says nothing of the credential"
+    );
 }
 
 #[tokio::test]

@@ -77,6 +77,8 @@ impl Meter for Free {
     }
 
     fn refused(&self, _: u16, _: String) {}
+
+    fn named(&self, _: bool) {}
 }
 
 async fn echo(headers: HeaderMap) -> Response {

@@ -1,15 +1,17 @@
-//! How Claude Code is started and spoken to.
+//! Claude Code: how it is started and spoken to.
 
-use std::{net::SocketAddr, path::Path};
+mod ask;
+mod read;
+mod tools;
 
 use api::{
-    claude::Decision,
-    executor::Execute,
+    agent::Decision,
     task::{PermissionProfile, RepositorySettings},
 };
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use super::{Adapter, Reading, Start};
 use crate::identity::Author;
 
 /// No "Co-Authored-By" in the user's commits.
@@ -30,15 +32,6 @@ const MODEL_PATIENCE: [(&str, &str); 2] = [("API_TIMEOUT_MS", "86400000"), ("API
 /// Without a person at a terminal the agent could enter the planning mode, and then do nothing but plan.
 const NO_TOOLS: &str = "EnterPlanMode,ExitPlanMode";
 
-/// Something in a line of the agent that is for its partner, not for people.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Control {
-    /// It no longer wants the answer to this request.
-    Withdrawn(String),
-    /// A request that nobody here can answer; it would wait for ever.
-    Unknown(String),
-}
-
 /// The mode that stands for what the agent may do. What it does not cover the agent asks, and is answered
 /// by a person or, where the profile asks nobody, with no.
 const fn permission_mode(profile: PermissionProfile) -> &'static str {
@@ -56,8 +49,50 @@ const NO_SETTINGS: [&str; 4] = ["--setting-sources", "user", "--strict-mcp-confi
 /// Reads `CLAUDE.md`, `.claude/CLAUDE.md` and `.claude/rules` of folders that were added.
 const INSTRUCTIONS: &str = "CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD";
 
-/// Adds the arguments.
-pub(crate) fn add_arguments(command: &mut Command, request: &Execute, workspace: &Path) {
+/// Claude Code, with lines of JSON on both sides.
+pub(super) struct Claude;
+
+impl Adapter for Claude {
+    fn prepare(&self, command: &mut Command, start: &Start<'_>) {
+        add_arguments(command, start);
+        command.envs(environment(start));
+    }
+
+    fn read(&self, raw: &str) -> Reading {
+        read::read(raw)
+    }
+
+    fn message(&self, text: &str) -> String {
+        let message = json!({
+            "type": "user",
+            "message": {"role": "user", "content": text},
+            "parent_tool_use_id": null,
+            "session_id": "",
+        });
+        format!("{message}\n")
+    }
+
+    fn answer(&self, request: &str, raw: &str, decision: &Decision) -> String {
+        let decision = match decision {
+            Decision::Allow => json!({"behavior": "allow", "updatedInput": ask::input(raw)}),
+            Decision::Answer { answers } => {
+                json!({"behavior": "allow", "updatedInput": ask::answered(raw, answers)})
+            }
+            Decision::Deny { message } => json!({"behavior": "deny", "message": message}),
+        };
+        response(&json!({"subtype": "success", "request_id": request, "response": decision}))
+    }
+
+    fn unsupported(&self, request: &str) -> String {
+        response(&json!({"subtype": "error", "request_id": request, "error": "not supported by this host"}))
+    }
+}
+
+fn response(response: &Value) -> String {
+    format!("{}\n", json!({"type": "control_response", "response": response}))
+}
+
+fn add_arguments(command: &mut Command, Start { request, workspace, .. }: &Start<'_>) {
     command.args(["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]);
     command.args(["--include-partial-messages", "--model", &request.model, "--settings", SETTINGS]);
     if request.repository_settings == RepositorySettings::Ignored {
@@ -78,12 +113,7 @@ pub(crate) fn add_arguments(command: &mut Command, request: &Execute, workspace:
     }
 }
 
-/// The environment that is ours; the request may not change it.
-pub(crate) fn environment(
-    request: &Execute,
-    relay: SocketAddr,
-    author: Option<&Author>,
-) -> Vec<(&'static str, String)> {
+fn environment(Start { request, relay, author, .. }: &Start<'_>) -> Vec<(&'static str, String)> {
     let mut own = vec![
         ("ANTHROPIC_BASE_URL", format!("http://{relay}")),
         ("ANTHROPIC_API_KEY", request.model_token.clone()),
@@ -101,45 +131,5 @@ pub(crate) fn environment(
     own
 }
 
-/// A message to the agent, as a line of its standard input.
-pub(crate) fn message(text: &str) -> String {
-    let message = json!({
-        "type": "user",
-        "message": {"role": "user", "content": text},
-        "parent_tool_use_id": null,
-        "session_id": "",
-    });
-    format!("{message}\n")
-}
-
-/// The answer to a request of the agent, as a line of its standard input.
-pub(super) fn answer(request_id: &str, decision: &Decision) -> String {
-    let decision = match decision {
-        Decision::Allow { updated_input } => json!({"behavior": "allow", "updatedInput": updated_input}),
-        Decision::Deny { message } => json!({"behavior": "deny", "message": message}),
-    };
-    response(json!({"subtype": "success", "request_id": request_id, "response": decision}))
-}
-
-/// The answer to a request that nobody here can answer.
-pub(super) fn unsupported(request_id: &str) -> String {
-    response(json!({"subtype": "error", "request_id": request_id, "error": "not supported by this host"}))
-}
-
-fn response(response: Value) -> String {
-    format!("{}\n", json!({"type": "control_response", "response": response}))
-}
-
-/// What a line says to the agent's partner, if anything.
-pub(super) fn control(raw: &str) -> Option<Control> {
-    // Most lines are long and say nothing of the kind.
-    let line: Value = raw.contains("control_").then(|| serde_json::from_str(raw).ok()).flatten()?;
-    let request_id = line["request_id"].as_str()?.to_owned();
-    match line["type"].as_str()? {
-        "control_cancel_request" => Some(Control::Withdrawn(request_id)),
-        "control_request" if line["request"]["subtype"] != "can_use_tool" => {
-            Some(Control::Unknown(request_id))
-        }
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests;
