@@ -3,9 +3,7 @@
 
 mod compare;
 mod docs;
-mod figure;
 mod outcome;
-mod part;
 
 use std::{
     fs,
@@ -23,7 +21,7 @@ use crate::{
     test::{environment, postgres::Cluster},
 };
 use outcome::{Conditions, Outcome};
-use part::Part;
+use testkit::part::Part;
 
 /// What is to be measured.
 #[derive(clap::Args)]

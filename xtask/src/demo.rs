@@ -2,7 +2,6 @@
 
 mod alone;
 mod cli;
-mod git_server;
 #[cfg(test)]
 mod git_server_tests;
 mod report;
@@ -18,9 +17,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use testkit::git_server::GitServer;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::{alone::Alone, cli::Caisson, git_server::GitServer, report::Report, server::Server};
+use self::{alone::Alone, cli::Caisson, report::Report, server::Server};
 use crate::{
     image,
     machine::{self, Need},

@@ -69,11 +69,7 @@ fn is_counted(result: &AgentResult) {
 }
 
 #[cfg(test)]
-#[path = "../../fuzz/replay.rs"]
-mod replay;
-
-#[cfg(test)]
 #[test]
 fn what_the_fuzzer_kept_is_read() {
-    replay::each("agent_lines", agent_lines);
+    testkit::replay::each("agent_lines", agent_lines);
 }
