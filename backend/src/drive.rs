@@ -104,6 +104,8 @@ struct Driver {
     denied_asks: u64,
     /// Whether its log says that it waits for room on the server's disk.
     told_room: bool,
+    /// How many bytes of what the agent said found no room when they were to be stored.
+    unstored: u64,
     /// How others reach it.
     driven: Driven,
     /// Set when this process stops.
@@ -174,6 +176,7 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
         pushing: false,
         denied_asks: 0,
         told_room: false,
+        unstored: 0,
         driven,
         leave,
     };

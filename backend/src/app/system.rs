@@ -88,6 +88,17 @@ impl App {
         folder.unwrap_or(&self.config.storage.data_dir).to_owned()
     }
 
+    /// How long the journal of the embedded database is, in bytes.
+    fn journal_bytes(&self) -> u64 {
+        let file = Store::file_of(self.config.storage.database_url.expose());
+        let journal = file.map(|file| {
+            let mut name = file.into_os_string();
+            name.push("-wal");
+            PathBuf::from(name)
+        });
+        journal.and_then(|journal| journal.metadata().ok()).map_or(0, |journal| journal.len())
+    }
+
     fn database_kind(&self) -> &'static str {
         if self.config.storage.database_url.expose().starts_with("postgres") {
             "PostgreSQL"

@@ -104,7 +104,8 @@ impl Driver {
         let (driven, money) = (self.driven.clone(), self.money.clone());
         let mut room = self.app.room.subscribe();
         loop {
-            let now = *room.borrow_and_update();
+            room.mark_unchanged();
+            let now = self.app.look_for_room();
             let waits = self.waits_for_room(now).await?;
             if waits {
                 // What was read ahead is read again; its place in memory is for the others until then.
@@ -152,6 +153,11 @@ impl Driver {
             let Some((batch, _place)) = batch else { break };
             silence.broken();
             *unreachable_since = None;
+            if !self.has_room(lines::bytes_of(&batch)) {
+                // It is read again when there is room.
+                batches = None;
+                continue;
+            }
             let (kept, outcome) = self.sort(batch);
             if let Some(last) = kept.last().and_then(ExecutionLine::n) {
                 let asked = match self.open_asks(agent, id, &kept).await? {

@@ -90,12 +90,21 @@ fn gathered_in(
 }
 
 fn units(line: &Read) -> u32 {
-    let bytes = match line {
+    u32::try_from(bytes(line) / UNIT + 1).unwrap_or(ALL).min(ALL)
+}
+
+/// How long the text of a line is, in bytes.
+fn bytes(line: &Read) -> usize {
+    match line {
         Ok(ExecutionLine::Agent { line, .. }) => line.raw.len(),
         Ok(ExecutionLine::Stderr { text, .. } | ExecutionLine::Partial { text, .. }) => text.len(),
         Ok(ExecutionLine::End { .. }) | Err(_) => 0,
-    };
-    u32::try_from(bytes / UNIT + 1).unwrap_or(ALL).min(ALL)
+    }
+}
+
+/// How long the texts of a batch are, in bytes.
+pub(super) fn bytes_of(batch: &[Read]) -> u64 {
+    batch.iter().map(|line| bytes(line) as u64).sum()
 }
 
 #[cfg(test)]

@@ -124,8 +124,11 @@ impl Driver {
         };
         let Some(lines) = timeout_at(until, opened).await.ok().flatten() else { return Ok(()) };
         let mut batches = std::pin::pin!(lines::gathered(lines));
-        while self.log_is_full().is_none() && !self.app.room.borrow().holds(self.record.log_bytes) {
+        while self.log_is_full().is_none() {
             let Some((batch, _place)) = timeout_at(until, batches.next()).await.ok().flatten() else { break };
+            if !self.has_room(lines::bytes_of(&batch)) {
+                break;
+            }
             let is_kept = |line: &ExecutionLine| {
                 !matches!(line, ExecutionLine::End { .. } | ExecutionLine::Partial { .. })
             };

@@ -21,9 +21,16 @@ impl Driver {
         })
     }
 
+    /// Whether so many bytes more of what the agent says can be stored now. If not, the run waits until they can.
+    pub(super) fn has_room(&mut self, more: u64) -> bool {
+        let has_room = !self.app.look_for_room().holds(self.record.log_bytes + more);
+        self.unstored = if has_room { 0 } else { more };
+        has_room
+    }
+
     /// Whether this run has to wait before more of what its agent says is stored. Tells it the first time.
     pub(super) async fn waits_for_room(&mut self, room: Room) -> Result<bool, Halt> {
-        let waits = room.holds(self.record.log_bytes);
+        let waits = room.holds(self.record.log_bytes + self.unstored);
         if waits && !self.told_room {
             self.told_room = true;
             let text = "The server's disk is nearly full: what the agent says waits in its container until there is \

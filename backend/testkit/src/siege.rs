@@ -21,11 +21,11 @@ use crate::world::{FileDisk, MemoryLimit, TOKEN, World, client_run, create_task,
 const AGENT: &str = include_str!("shares.py");
 /// What the server may have, in MiB.
 pub const MEMORY: u64 = 512;
-/// The disk of its database, in MiB, and what stays free of it: below a fiftieth nothing is stored but what the server
-/// itself has to say, and the file system has taken its own part before.
-const DISK: u64 = 512;
-/// The least that stays free of that disk, in MiB.
-pub const FLOOR: u64 = 512 / 60;
+/// The disk of its database, in MiB.
+pub const DISK: u64 = 1024;
+/// What stays free of that disk, in MiB: below a fiftieth nothing is stored but what the server itself has to say, and
+/// the file system has taken its own part before.
+pub const FLOOR: u64 = DISK / 60;
 /// The hostile ones, by what they do.
 const ATTACKS: [&str; 5] = ["questions", "log", "names", "lines", "calls"];
 /// How long all of it may take: forty containers start on whatever machine this is.

@@ -47,7 +47,7 @@ fn disk(status: &Status) -> Result<String, String> {
     if free < LEAST_FREE.max(total / LEAST_PART).min(total / 2) {
         return Err(format!(
             "the disk of the data folder is nearly full: {said}; make room, or let old events and patches go: \
-             --keep-events-days, --keep-artifacts-days. While less than a twentieth is free, runs with long logs wait"
+             --keep-events-days, --keep-artifacts-days. While less than a twentieth is free (on a small disk more), runs with long logs wait"
         ));
     }
     Ok(said)
