@@ -3,6 +3,7 @@
 //! A stream that ends without its last line was cut: its last item is `Error::Unreachable`, and the
 //! caller goes on from the last number it stored. Nothing here retries but `Agent::wait_ready`.
 
+mod dial;
 mod http;
 mod lines;
 mod link;
@@ -26,6 +27,7 @@ use futures::Stream;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+pub use self::dial::Dial;
 use self::http::{Ask, Http};
 #[cfg(any(test, feature = "fuzz"))]
 pub use self::lines::fuzz;
@@ -70,10 +72,10 @@ pub enum Error {
 }
 
 impl Agent {
-    /// The executor behind this port of 127.0.0.1. Connects when first asked something.
+    /// The executor that `dial` leads to. Connects when first asked something.
     #[must_use]
-    pub fn new(port: u16, token: String) -> Self {
-        Self { http: Http::new(port, token) }
+    pub fn new(dial: Dial, token: String) -> Self {
+        Self { http: Http::new(dial, token) }
     }
 
     /// What the executor says about itself.
@@ -81,7 +83,7 @@ impl Agent {
         self.http.call(Ask::get(&["health"]), QUICK).await
     }
 
-    /// Polls until the executor answers. Give up early by selecting on `Containers::wait` beside it.
+    /// Polls until the executor answers. Give up early by selecting on `Engine::wait` beside it.
     /// Errors when it cannot be reached `within` this time, or at once when it answers something wrong.
     pub async fn wait_ready(&self, within: Duration) -> Result<Health, Error> {
         let mut last = Error::Unreachable("it was not asked".to_owned());

@@ -6,16 +6,20 @@ mod cancel;
 mod egress;
 pub mod follow;
 mod instances;
+mod kept;
 pub mod repository;
 mod runs;
 mod secrets;
 pub(crate) mod system;
 pub(crate) mod talk;
 mod tasks;
+pub(crate) mod tokens;
 mod validate;
+pub(crate) mod verbs;
 
 pub use batches::CreateBatch;
-pub(crate) use batches::{targets, watch};
+pub(crate) use batches::targets;
+pub(crate) use kept::RunLog;
 pub use runs::CreateRun;
 pub(crate) use system::room::Room;
 
@@ -29,9 +33,10 @@ use tokio::sync::{Notify, watch::Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    audit::Audit,
     broker::Broker,
     config::Config,
-    containers::Containers,
+    engine,
     keys::Keys,
     mask::Mask,
     secrets::{Key, KeyRing, Unopened},
@@ -50,7 +55,7 @@ pub enum Error {
     Store(#[from] crate::store::Error),
     /// The container engine's.
     #[error(transparent)]
-    Containers(#[from] crate::containers::Error),
+    Engine(#[from] engine::Error),
     /// A secret that no key of this server opens.
     #[error("the secret `{name}` cannot be opened: {why}")]
     Sealed {
@@ -67,7 +72,7 @@ const RETRY_AFTER_MS: u64 = 2_000;
 impl From<Error> for ApiError {
     /// The one place where an error meets the wire. What becomes `Internal` is logged here, once.
     fn from(error: Error) -> Self {
-        use crate::{containers::Error as C, store::Error as S};
+        use crate::{engine::Error as E, store::Error as S};
         let unavailable = |what: &str, why: String| Self::Unavailable {
             what: what.to_owned(),
             why,
@@ -82,9 +87,9 @@ impl From<Error> for ApiError {
             Error::Store(S::Database(_) | S::Closed | S::Open { .. }) => {
                 unavailable("database", error.to_string())
             }
-            Error::Containers(C::EngineAway { .. }) => unavailable("engine", error.to_string()),
+            Error::Engine(E::EngineAway { .. }) => unavailable("engine", error.to_string()),
             Error::Store(S::Missing(_) | S::Corrupt { .. })
-            | Error::Containers(C::ImageMissing { .. } | C::PortRefused { .. } | C::Refused { .. }) => {
+            | Error::Engine(E::ImageMissing { .. } | E::PortRefused { .. } | E::Refused { .. }) => {
                 let reference = uuid::Uuid::now_v7().to_string();
                 tracing::error!(reference, %error, "a call failed");
                 Self::Internal { reference }
@@ -112,13 +117,15 @@ pub struct App {
     /// What Caisson remembers.
     pub store: Store,
     /// The container engine.
-    pub containers: Containers,
+    pub engine: engine::Shared,
     /// The way out for model calls and git.
     pub broker: Broker,
     /// The settings.
     pub config: Arc<Config>,
     /// What tokens are derived from.
     pub keys: Arc<Keys>,
+    /// Where what callers do is noted.
+    pub audit: Audit,
     /// What secrets are sealed with.
     pub secrets: KeyRing,
     /// The owner of all background tasks.
@@ -140,7 +147,7 @@ impl App {
     #[must_use]
     pub fn new(
         store: Store,
-        containers: Containers,
+        engine: engine::Shared,
         broker: Broker,
         config: Arc<Config>,
         keys: Arc<Keys>,
@@ -148,10 +155,12 @@ impl App {
         owner: uuid::Uuid,
     ) -> Self {
         let secrets = KeyRing::new(&config.storage.secrets_keys, Key::new(keys.secrets_key()));
+        let audit = Audit::new(store.clone(), &tasks);
         Self {
+            audit,
             secrets,
             store,
-            containers,
+            engine,
             broker,
             config,
             keys,
@@ -164,27 +173,24 @@ impl App {
         }
     }
 
-    /// Does a verb to its end, also when its caller goes away in the middle.
+    /// Works to the end, also when the caller goes away in the middle.
     ///
     /// # Errors
-    /// The verb's own, or `Unavailable` when the process stops first.
-    pub(crate) async fn whole<T, F>(&self, verb: impl FnOnce(Self) -> F) -> Result<T, ApiError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
+    /// `Unavailable` when the process stops first.
+    async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        let verb = verb(self.clone());
         self.tasks.spawn("verb", |_| async move {
             // Nobody may be waiting any more.
-            let _ = reply.send(verb.await);
+            let _ = reply.send(work.await);
         });
-        let stopped = |_| ApiError::Unavailable {
+        answer.await.map_err(|_| ApiError::Unavailable {
             what: "server".to_owned(),
             why: "it is stopping".to_owned(),
             retry_after_ms: RETRY_AFTER_MS,
-        };
-        Ok(answer.await.map_err(stopped)??)
+        })
     }
 
     /// The runs that are driven here. A panic while it is locked leaves the map whole.

@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-use api::audit::AuditEntry;
+use api::{Timestamp, audit::AuditEntry, error::ApiError, id::AuditId};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{store::Store, tasks::Tasks};
+use crate::{caller::Caller, store::Store, tasks::Tasks};
 
 /// How many entries may wait.
 const QUEUE: usize = 4096;
@@ -25,6 +25,39 @@ const GROUP: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two tries to store.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest sentence of an error that is kept in the audit log, in characters.
+const MAX_ERROR: usize = 300;
+
+/// The entry in the audit log for something that was done or tried. Neither parameters nor texts are in it, for they
+/// may be private.
+pub(crate) fn entry(
+    caller: Option<&Caller>,
+    action: &str,
+    target: Option<String>,
+    result: Result<(), &ApiError>,
+) -> AuditEntry {
+    let error = result.err().map(why);
+    AuditEntry {
+        id: AuditId::mint(),
+        at: Timestamp::now(),
+        actor: caller.map_or("nobody", |caller| &caller.name).to_owned(),
+        origin: caller.and_then(|caller| caller.address).map(|address| address.to_string()),
+        action: action.to_owned(),
+        target,
+        ok: error.is_none(),
+        error,
+    }
+}
+
+/// Why something was refused; of a wrong parameter only which one, for the sentence may repeat it.
+fn why(error: &ApiError) -> String {
+    let text = match error {
+        ApiError::Invalid { field, .. } => format!("{field}: is not valid"),
+        error => error.to_string(),
+    };
+    text.chars().take(MAX_ERROR).collect()
+}
 
 /// Takes entries for the audit log. Cheap to clone.
 #[derive(Clone)]
@@ -122,4 +155,17 @@ async fn insist(
 fn to_log(entry: &AuditEntry) {
     let AuditEntry { id, at, actor, origin, action, target, ok, error } = entry;
     tracing::error!(%id, %at, actor, ?origin, action, ?target, ok, ?error, "not in the audit log: it cannot be stored");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_about_a_wrong_parameter_does_not_repeat_it() {
+        let error = ApiError::invalid("value", "`hunter2` is too short");
+        let entry = entry(None, "secrets.set", None, Err(&error));
+        assert_eq!(entry.error.as_deref(), Some("value: is not valid"));
+        assert_eq!((entry.actor.as_str(), entry.ok), ("nobody", false));
+    }
 }

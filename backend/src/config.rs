@@ -18,7 +18,7 @@ mod storage;
 mod tests;
 
 pub use self::{
-    containers::{ContainerArgs, Containers},
+    containers::{ContainerArgs, Containers, EngineArgs},
     git::{Git, GitArgs},
     http::{Http, HttpArgs},
     log::{LogArgs, LogFormat},

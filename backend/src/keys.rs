@@ -3,6 +3,8 @@
 //! Derived tokens need no storage: after a restart the backend computes the same ones again, and a
 //! container that outlived it still knows them.
 
+mod identity;
+
 use std::{
     fs, io,
     io::Write,
@@ -15,6 +17,7 @@ use hmac::{Hmac, Mac, digest::KeyInit};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
+pub use self::identity::Identity;
 use crate::hex;
 
 /// Why the server's key could not be had.
@@ -37,6 +40,9 @@ pub enum Error {
     /// Everybody on this machine can read the file.
     #[error("the server key {path} can be read by every user; run: chmod 600 {path}", path = .0.display())]
     Exposed(PathBuf),
+    /// A container's certificate could not be made.
+    #[error("the certificate of a container cannot be made: {0}")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// The server's key. Whoever has it can speak to every container of this server.
@@ -74,6 +80,14 @@ impl Keys {
     #[must_use]
     pub fn instance_token(&self, id: InstanceId) -> String {
         self.derive("instance", &id.to_string())
+    }
+
+    /// With what the executor of this instance proves to the backend that it is the one.
+    ///
+    /// # Errors
+    /// `Certificate`, which no key causes.
+    pub fn instance_identity(&self, id: InstanceId) -> Result<Identity, Error> {
+        Identity::new(&Zeroizing::new(self.mac("identity", &id.to_string())))
     }
 
     /// What this run's agent shows to the broker. Worth nothing once the run has ended.

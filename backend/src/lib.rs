@@ -1,6 +1,7 @@
 //! The backend: decides and remembers. `caisson serve` and the command line around it.
 
 pub mod budget;
+pub mod caller;
 pub mod cli;
 pub mod config;
 mod cut;
@@ -31,7 +32,8 @@ mod reconcile;
 
 pub mod agent;
 pub mod broker;
-pub mod containers;
+pub mod endpoint;
+pub mod engine;
 pub mod store;
 
 pub mod tasks;
@@ -50,9 +52,9 @@ use futures::FutureExt;
 use tokio::net::TcpListener;
 
 use app::App;
-use audit::Audit;
 use broker::Broker;
 use config::{Config, ModelSource};
+use engine::docker::Docker;
 use keys::Keys;
 use secret::Secret;
 use store::Store;
@@ -86,13 +88,10 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The first token.
     #[error(transparent)]
-    Auth(#[from] auth::Error),
+    Tokens(#[from] app::tokens::Error),
     /// The model or git settings.
     #[error(transparent)]
     Broker(#[from] broker::Error),
-    /// The container engine's settings.
-    #[error(transparent)]
-    Containers(#[from] containers::Error),
     /// Two RPC methods with the same name.
     #[error(transparent)]
     Methods(#[from] jsonrpsee::server::RegisterMethodError),
@@ -135,11 +134,11 @@ impl Backend {
         let tasks = Tasks::default();
         let keys = Keys::load(&config.storage.key_file)?;
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
-        let first_token = auth::first_start(&store, config.storage.admin_token.as_ref()).await?;
+        let first_token = app::tokens::first_start(&store, config.storage.admin_token.as_ref()).await?;
         let broker = Broker::new(&broker_settings(&config), tasks.clone())?;
-        let config::Containers { docker_host, profile, .. } = config.containers.clone();
-        let containers = containers::Containers::new(docker_host, keys.server_id(), profile)?;
-        let app = App::new(store, containers, broker, Arc::new(config), Arc::new(keys), tasks, owner);
+        let config::Containers { engine, publish, profile, .. } = config.containers.clone();
+        let engine = Arc::new(Docker::new(&engine, publish, keys.server_id(), profile));
+        let app = App::new(store, engine, broker, Arc::new(config), Arc::new(keys), tasks, owner);
         Ok(Self { app, listener, _lock: lock, first_token })
     }
 
@@ -177,7 +176,7 @@ impl Backend {
             methods: methods.into(),
             rest: rest::routes(app.clone()),
             store: app.store.clone(),
-            audit: Audit::new(app.store.clone(), &app.tasks),
+            audit: app.audit.clone(),
             ready: Arc::new(move || {
                 let app = asked.clone();
                 async move {

@@ -36,7 +36,7 @@ async fn reconcile(app: &App, tick: u64) -> Result<(), Error> {
     for run in app.store.lease_list_free(app.owner).await? {
         drive::spawn(app, run);
     }
-    let containers = app.containers.list().await?;
+    let containers = app.engine.list().await?;
     let mut wanted: HashSet<InstanceId> = HashSet::new();
     for instance in app.store.instance_list_live().await? {
         let run = app.store.run_state(instance.run_id).await?;
@@ -51,7 +51,7 @@ async fn reconcile(app: &App, tick: u64) -> Result<(), Error> {
             continue;
         }
         tracing::info!(instance.id = %orphan.instance, "removing a container that no run needs");
-        app.containers.remove(&orphan.container_id).await?;
+        app.engine.remove(&orphan.container_id).await?;
         app.store.instance_set_state(orphan.instance, InstanceState::Removed).await?;
     }
     // Less often: nothing of ours makes any, so they are left over from other versions or by hand.

@@ -8,14 +8,14 @@ mod pieces;
 
 use api::{error::ApiError, id::RunId};
 use axum::{
-    Router,
+    Extension, Router,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
     routing::get,
 };
 
-use crate::{app::App, metrics, server::Refusal};
+use crate::{app::App, caller::Caller, metrics, server::Refusal};
 
 /// The routes.
 pub(crate) fn routes(app: App) -> Router {
@@ -30,9 +30,9 @@ pub(crate) fn routes(app: App) -> Router {
 
 /// `GET /metrics`. It needs a token as well: counts of runs and their ends are nobody else's business, and
 /// Prometheus can send one (`authorization: {credentials_file: …}`).
-async fn figures(State(app): State<App>) -> Response {
-    let text = metrics::text(&app).await;
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+async fn figures(State(app): State<App>, Extension(caller): Extension<Caller>) -> Answer {
+    let text = app.figures(&caller).await.map_err(refuse)?;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
 /// An error of `app` as an HTTP answer.

@@ -9,13 +9,20 @@ mod secrets;
 mod system;
 mod tasks;
 
+use api::error::ApiError;
 use api::rpc::{
     audit::AuditApiServer, batches::BatchesApiServer, instances::InstancesApiServer, runs::RunsApiServer,
     secrets::SecretsApiServer, system::SystemApiServer, tasks::TasksApiServer,
 };
-use jsonrpsee::{RpcModule, server::RegisterMethodError};
+use jsonrpsee::{PendingSubscriptionSink, RpcModule, core::SubscriptionResult, server::RegisterMethodError};
 
 use crate::app::App;
+
+/// Refuses a subscription. Once it is accepted a refusal could only be a frame.
+async fn reject(pending: PendingSubscriptionSink, error: ApiError) -> SubscriptionResult {
+    pending.reject(error).await;
+    Ok(())
+}
 
 /// Every method there is.
 ///

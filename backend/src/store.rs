@@ -36,16 +36,17 @@ use std::sync::Arc;
 
 use api::id::RunId;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use uuid::Uuid;
 
+pub(crate) use artifacts::HeldArtifact;
 pub use audit::AuditFilter;
 pub use batches::{Held, NewBatch};
 
 pub use bells::Partial;
 pub use credentials::StoredToken;
-pub(crate) use events::PIECE;
 pub use events::{EventPage, PageLimit, StoredEvent};
+pub(crate) use events::{PIECE, ahead::Ahead};
 pub use figures::Figures;
 pub use gates::{GateRecord, GateText};
 pub use keys::OnceKey;
@@ -118,6 +119,8 @@ pub struct Store {
     writer: writer::Queue,
     /// Long texts that readers have in memory.
     large: Arc<large::Large>,
+    /// Permits to read pages ahead.
+    ahead: Arc<Semaphore>,
 }
 
 impl Store {
@@ -162,7 +165,8 @@ impl Store {
             let (url, rung) = (url.to_owned(), bells.clone());
             tasks.spawn_service("store.remote", |stop| remote::listen(url, origin, rung, stop));
         }
-        Ok(Self { read, write, bells, origin, writer: queue, large: Arc::default() })
+        let ahead = Arc::new(Semaphore::new(events::ahead::PAGES));
+        Ok(Self { read, write, bells, origin, writer: queue, large: Arc::default(), ahead })
     }
 
     /// Runs that another backend has changed, or whose changes may have been missed; live only.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use crate::auth::Token;
+use crate::{auth::Token, tls::Identity};
 
 /// What the executor can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -13,6 +13,10 @@ pub struct Config {
     /// The bearer token of this container; set it through the environment.
     #[arg(long, env = "CAISSON_TOKEN", hide_env_values = true)]
     pub token: Token,
+    /// The certificate and the key, in PEM, with which this container proves to the backend that it is the one; without
+    /// it the backend is spoken to in clear, which is for loopback only. Set it through the environment.
+    #[arg(long, env = "CAISSON_IDENTITY", hide_env_values = true)]
+    pub identity: Option<Identity>,
     /// Where the agent's model calls and git enter; loopback.
     #[arg(long, env = "CAISSON_RELAY", default_value = "127.0.0.1:7336")]
     pub relay: SocketAddr,

@@ -5,7 +5,10 @@
 
 use std::{net::SocketAddr, os::unix::net::UnixStream, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
+use axum::{
+    Router,
+    serve::{Listener, ListenerExt},
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +18,7 @@ mod tasks;
 mod auth;
 mod refusal;
 mod routes;
+mod tls;
 
 mod account;
 mod checks;
@@ -44,6 +48,7 @@ use git::Git;
 use identity::Identity;
 use relay::Relay;
 use tasks::Tasks;
+use tokio_rustls::TlsAcceptor;
 
 /// How long tasks have to end after the stop: longer than the agent's grace between TERM and KILL.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -52,6 +57,7 @@ const DRAIN: Duration = Duration::from_secs(8);
 pub struct Executor {
     listener: TcpListener,
     relay: TcpListener,
+    tls: Option<TlsAcceptor>,
     gate: Option<UnixStream>,
     config: Config,
 }
@@ -82,6 +88,9 @@ pub enum Error {
     /// The token is empty.
     #[error("CAISSON_TOKEN is empty: without a token anybody could command the agent")]
     NoToken,
+    /// The certificate or its key cannot be used.
+    #[error("CAISSON_IDENTITY cannot be used: {0}")]
+    Identity(String),
     /// A socket could not be bound.
     #[error("cannot listen on {address}")]
     Bind {
@@ -110,7 +119,7 @@ impl Executor {
     /// Binds both sockets.
     ///
     /// # Errors
-    /// `NoFirewall` or `NoToken` when it must not start, `Bind` when an address is taken or not ours.
+    /// `NoFirewall`, `NoToken` or `Identity` when it must not start, `Bind` when an address is taken or not ours.
     pub async fn bind(config: Config) -> Result<Self, Error> {
         if config.firewall == Firewall::Missing {
             return Err(Error::NoFirewall);
@@ -118,9 +127,11 @@ impl Executor {
         if config.token.is_empty() {
             return Err(Error::NoToken);
         }
+        let tls =
+            config.identity.as_ref().map(tls::Identity::acceptor).transpose().map_err(Error::Identity)?;
         let listener = bind(config.listen).await?;
         let relay = bind(config.relay).await?;
-        Ok(Self { listener, relay, gate: None, config })
+        Ok(Self { listener, relay, tls, gate: None, config })
     }
 
     /// The same with a line to the gate, which decides what the container may reach.
@@ -150,7 +161,7 @@ impl Executor {
     /// # Errors
     /// `Spool` when the spool cannot be used, `Serve` when the listener fails.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { listener, relay, gate, config } = self;
+        let Self { listener, relay, tls, gate, config } = self;
         let relay_address = relay.local_addr().map_err(Error::Serve)?;
         let tasks = Tasks::new(stop.clone());
         let account = Account::of(&config);
@@ -185,10 +196,21 @@ impl Executor {
                 tracing::debug!(%error, "a connection keeps its delay");
             }
         });
-        let serving =
-            axum::serve(listener, routes::router(state)).with_graceful_shutdown(stop.cancelled_owned());
-        tasks.guard(serving.into_future(), DRAIN).await.map_err(Error::Serve)
+        let router = routes::router(state);
+        let ended = match tls {
+            Some(tls) => serve(tls::Listener::new(listener, tls), router, tasks, stop).await,
+            None => serve(listener, router, tasks, stop).await,
+        };
+        ended.map_err(Error::Serve)
     }
+}
+
+async fn serve<L>(listener: L, router: Router, tasks: Tasks, stop: CancellationToken) -> std::io::Result<()>
+where
+    L: Listener<Addr: std::fmt::Debug>,
+{
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+    tasks.guard(serving.into_future(), DRAIN).await
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -21,6 +21,7 @@ mod m0015_work;
 mod m0016_bounds;
 mod m0017_callers;
 mod m0018_batch_calls;
+mod m0019_owners;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_bounds::Migration),
             Box::new(m0017_callers::Migration),
             Box::new(m0018_batch_calls::Migration),
+            Box::new(m0019_owners::Migration),
         ]
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Need {
     Browser,
     /// A database server.
     Postgres,
+    /// A second machine on this one, for tests.
+    Namespaces,
     /// What makes the system calls of a test fail.
     Faults,
     /// The toolchain's formatter and linter.
@@ -33,7 +35,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// All of them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Git,
         Self::Ssh,
         Self::Engine,
@@ -41,6 +43,7 @@ impl Need {
         Self::Wasm,
         Self::Browser,
         Self::Postgres,
+        Self::Namespaces,
         Self::Faults,
         Self::Lints,
     ];
@@ -58,6 +61,7 @@ impl Need {
             Self::Wasm => return rust::missing_for_wasm(),
             Self::Browser => (all(&["chromium", "chromedriver"]), &["chromium", "chromium-driver"]),
             Self::Postgres => (postgres_programs().is_some(), &["postgresql"]),
+            Self::Namespaces => (all(&["ip", "nsenter"]), &["iproute2", "util-linux"]),
             Self::Faults => (all(&["strace", "mount"]), &["strace", "mount"]),
             Self::Lints => (true, &[]),
         };

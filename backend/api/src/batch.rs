@@ -24,6 +24,9 @@ pub struct Batch {
     pub task_id: TaskId,
     /// The task's name when the batch was created.
     pub name: String,
+    /// Who created it: the name of a token; `null` when it was created before owners were stored.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// How many of its runs may work at once; `null` leaves it to the server's places.
     pub concurrency: Option<u32>,
     /// After how many failed runs no further one is begun; `null` is never.

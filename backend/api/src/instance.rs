@@ -22,7 +22,7 @@ pub struct Instance {
     pub container_id: Option<String>,
     /// The image it was made from.
     pub image: String,
-    /// Where its executor is reached: `127.0.0.1:PORT`.
+    /// Where its executor is reached: `HOST:PORT`; in TLS unless that is loopback.
     pub host: Option<String>,
     /// Processor use now, in per cent of one core.
     pub cpu_percent: Option<f64>,

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod batch;
 pub mod event;
 pub mod instance;
+pub mod role;
 pub mod run;
 pub mod secret;
 pub mod stream;

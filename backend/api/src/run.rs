@@ -55,6 +55,9 @@ pub struct Run {
     pub auto_retries: u32,
     /// The batch it belongs to.
     pub batch_id: Option<BatchId>,
+    /// Who launched it: the name of a token; `null` when it was launched before owners were stored.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// Which runs of the queue go first: higher before lower, 0 unless asked for.
     pub priority: i32,
     /// The container it works in.
@@ -123,6 +126,7 @@ impl Run {
             retry_of: None,
             auto_retries: 0,
             batch_id: None,
+            owner: None,
             priority: 0,
             instance_id: None,
             agent_session: None,

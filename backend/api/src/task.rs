@@ -25,6 +25,9 @@ pub struct Task {
     pub id: TaskId,
     /// Counts changes; an update names the version it saw.
     pub version: i64,
+    /// Who created it: the name of a token; `null` when it was created before owners were stored.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// What runs of it will do.
     #[serde(flatten)]
     pub spec: TaskSpec,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::id::RunId;
+use api::id::{InstanceId, RunId};
 use axum::{
     Router,
     body::Body,
@@ -16,8 +16,9 @@ use axum::{
     serve::ListenerExt,
 };
 use backend::{
-    agent::Agent,
+    agent::{Agent, Dial},
     broker::{Access, Broker, Meter, Permit, Secret, Settings, Spent},
+    keys::Keys,
     tasks::Tasks,
 };
 use bytes::Bytes;
@@ -165,7 +166,10 @@ async fn linked(tasks: &Tasks, router: Router) -> (SocketAddr, TempDir) {
     tasks.spawn("executor", |stop| async move {
         executor.serve(stop).await.expect("a clean end");
     });
-    let agent = Agent::new(address.port(), TOKEN.to_owned());
+    let keys = Keys::load(&folder.path().join("server.key")).expect("a key");
+    let identity = keys.instance_identity(InstanceId::mint()).expect("an identity");
+    let endpoint = address.to_string().parse().expect("an endpoint");
+    let agent = Agent::new(Dial::to(&endpoint, &identity), TOKEN.to_owned());
     agent.wait_ready(Duration::from_secs(10)).await.expect("an executor that answers");
     tasks.spawn("link", |stop| async move {
         agent.serve_link(router, stop).await.expect("a link");

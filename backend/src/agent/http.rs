@@ -11,17 +11,16 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE},
     http::request,
 };
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
-use super::Error;
+use super::{Dial, Error};
 
-/// For a connection over loopback.
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
+/// For the text of a refusal.
+const REFUSAL: Duration = Duration::from_secs(5);
+/// What stands where a URL has a host: which executor is asked is the dial's matter.
+pub(super) const HOST: &str = "executor";
 /// Until a stream begins: the executor may have to start an agent first.
 const BEGIN: Duration = Duration::from_secs(120);
 /// The largest answer that is read whole, in bytes: 100 checks with 16 KiB of output each, escaped.
@@ -62,21 +61,18 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// One executor's address and the connections to it. It is always on loopback, so there is no TLS
-/// and no proxy, and a client costs nothing to make.
+/// The connections to one executor.
 #[derive(Clone)]
 pub(super) struct Http {
-    pub(super) port: u16,
+    pub(super) dial: Dial,
     token: String,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Dial, Full<Bytes>>,
 }
 
 impl Http {
-    pub(super) fn new(port: u16, token: String) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
-        Self { port, token, client: Client::builder(TokioExecutor::new()).build(connector) }
+    pub(super) fn new(dial: Dial, token: String) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build(dial.clone());
+        Self { dial, token, client }
     }
 
     /// Asks, and reads the whole answer `within` this time.
@@ -113,8 +109,8 @@ impl Http {
 
     /// A request to this executor with the token, still without its body.
     pub(super) fn request(&self, ask: &Ask<'_>) -> Result<request::Builder, Error> {
-        let mut url = Url::parse(&format!("http://127.0.0.1:{}", self.port))
-            .map_err(|error| Error::Protocol(error.to_string()))?;
+        let mut url =
+            Url::parse(&format!("http://{HOST}")).map_err(|error| Error::Protocol(error.to_string()))?;
         // An execution's id is one segment, whatever is in it.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(ask.path);
@@ -130,10 +126,10 @@ impl Http {
 /// What a status other than the expected one says.
 pub(super) async fn refused(answer: Response<Incoming>) -> Error {
     let status = answer.status();
-    let body = match tokio::time::timeout(CONNECT, whole(answer, ANSWER)).await {
+    let body = match tokio::time::timeout(REFUSAL, whole(answer, ANSWER)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => return error,
-        Err(_) => return late(CONNECT),
+        Err(_) => return late(REFUSAL),
     };
     Error::Refused { status: status.as_u16(), failure: failure(status, &body) }
 }

@@ -12,12 +12,12 @@ use http_body_util::Empty;
 use hyper::{
     StatusCode,
     client::conn::http1 as client,
-    header::{CONNECTION, HOST, UPGRADE},
+    header::{self, CONNECTION, UPGRADE},
     server::conn::http1 as server,
     upgrade::Upgraded,
 };
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::{
     compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt},
     sync::CancellationToken,
@@ -26,7 +26,7 @@ use yamux::{Connection, Mode};
 
 use super::{
     Error,
-    http::{Ask, CONNECT, Http, refused, unreachable},
+    http::{Ask, HOST, Http, refused, unreachable},
 };
 
 /// The protocol's name in the upgrade.
@@ -41,6 +41,8 @@ const HELD: usize = 64 << 10;
 /// What all of them may have in flight towards us, in bytes: what the protocol gives each stream to begin with. It is
 /// a bound, not an allocation.
 const WINDOW: usize = STREAMS * (256 << 10);
+/// How long it may take to open.
+const OPEN: Duration = Duration::from_secs(10);
 /// For a friendly goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -51,17 +53,16 @@ pub(super) struct Link {
     tasks: JoinSet<()>,
 }
 
-/// Opens the link within 10 seconds.
+/// Opens the link, within 10 seconds. It rides a connection of the executor's `Dial`, whichever side made that one.
 pub(super) async fn open(http: &Http) -> Result<Link, Error> {
-    match tokio::time::timeout(2 * CONNECT, upgrade(http)).await {
+    match tokio::time::timeout(OPEN, upgrade(http)).await {
         Ok(link) => link,
         Err(_) => Err(Error::Unreachable("the link was not opened in time".to_owned())),
     }
 }
 
 async fn upgrade(http: &Http) -> Result<Link, Error> {
-    let socket = TcpStream::connect(("127.0.0.1", http.port)).await.map_err(|error| unreachable(&error))?;
-    socket.set_nodelay(true).map_err(|error| unreachable(&error))?;
+    let socket = http.dial.open().await.map_err(|error| unreachable(&error))?;
     let (mut sender, connection) =
         client::handshake(TokioIo::new(socket)).await.map_err(|error| unreachable(&error))?;
     let mut tasks = JoinSet::new();
@@ -71,7 +72,7 @@ async fn upgrade(http: &Http) -> Result<Link, Error> {
     });
     let request = http
         .request(&Ask::get(&["link"]))?
-        .header(HOST, "127.0.0.1")
+        .header(header::HOST, HOST)
         .header(CONNECTION, "upgrade")
         .header(UPGRADE, PROTOCOL)
         .body(Empty::<Bytes>::new())

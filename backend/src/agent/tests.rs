@@ -19,6 +19,10 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 
 use super::*;
+use crate::{
+    endpoint::Endpoint,
+    keys::{Identity, Keys},
+};
 
 const TOKEN: &str = "t0ken";
 
@@ -52,14 +56,8 @@ impl Executor {
     async fn start_late(hang_ups: usize, answer: impl Fn(&Uri) -> Response + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (opened, links) = mpsc::channel(4);
         let asked = Arc::default();
-        let shared = Shared { asked: Arc::clone(&asked), links: opened, answer: Arc::new(answer) };
-        let router = Router::new()
-            .route("/link", axum::routing::get(link))
-            .fallback(anything)
-            .with_state(shared)
-            .layer(middleware::from_fn(authorized));
+        let (router, links) = router(Arc::clone(&asked), answer);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             for _ in 0..hang_ups {
@@ -69,12 +67,40 @@ impl Executor {
             let listener = listener.tap_io(|socket| socket.set_nodelay(true).unwrap());
             axum::serve(listener, router).await.unwrap();
         });
-        Self { agent: Agent::new(port, TOKEN.to_owned()), port, asked, links, tasks }
+        Self { agent: agent_at(port, TOKEN), port, asked, links, tasks }
     }
 
     fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
+}
+
+/// What an executor serves, and the executor's side of each link that is opened on it.
+fn router(
+    asked: Arc<Mutex<Vec<Asked>>>,
+    answer: impl Fn(&Uri) -> Response + Send + Sync + 'static,
+) -> (Router, mpsc::Receiver<OnUpgrade>) {
+    let (opened, links) = mpsc::channel(4);
+    let shared = Shared { asked, links: opened, answer: Arc::new(answer) };
+    let router = Router::new()
+        .route("/link", axum::routing::get(link))
+        .fallback(anything)
+        .with_state(shared)
+        .layer(middleware::from_fn(authorized));
+    (router, links)
+}
+
+/// The client of what listens on this port of loopback.
+fn agent_at(port: u16, token: &str) -> Agent {
+    let endpoint: Endpoint = format!("127.0.0.1:{port}").parse().unwrap();
+    Agent::new(Dial::to(&endpoint, &identity()), token.to_owned())
+}
+
+/// That of some instance.
+fn identity() -> Identity {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::load(&folder.path().join("server.key")).unwrap();
+    keys.instance_identity(api::id::InstanceId::mint()).unwrap()
 }
 
 async fn authorized(headers: HeaderMap, request: Request, next: Next) -> Response {

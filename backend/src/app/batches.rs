@@ -15,8 +15,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     App, Error, before, not_found, page_size, repository,
     runs::{check_key, new_run, with_overrides},
+    verbs::{Target, Verb},
 };
-use crate::store::{self, NewBatch, OnceKey, RunWrite};
+use crate::{
+    caller::Caller,
+    store::{self, NewBatch, OnceKey, RunWrite},
+};
 
 /// What the copies of its task may take in all runs of one batch, in bytes.
 const MAX_COPIES: usize = 256 << 20;
@@ -38,8 +42,6 @@ pub struct CreateBatch {
     pub stop_after_failures: Option<u32>,
     /// What all its runs together may cost, in US dollars.
     pub budget_usd: Option<f64>,
-    /// Whose key it is: the hash of the caller's token.
-    pub caller: [u8; 32],
     /// The same key of the same caller gives the same batch.
     pub idempotency_key: Option<String>,
     /// Settings that differ from the task's.
@@ -48,12 +50,12 @@ pub struct CreateBatch {
 
 impl CreateBatch {
     /// Its key, which remembers all the rest.
-    fn key(&self) -> Option<OnceKey> {
+    fn key(&self, caller: &Caller) -> Option<OnceKey> {
         let Self { task_id, repositories, r#ref, concurrency, stop_after_failures, budget_usd, .. } = self;
         let limits = (concurrency, stop_after_failures, budget_usd);
         let asked = (task_id, repositories, r#ref, limits, &self.overrides);
         let key = self.idempotency_key.as_deref()?;
-        Some(OnceKey::of_caller(&self.caller, key, &asked))
+        Some(OnceKey::of_caller(&caller.token(), key, &asked))
     }
 }
 
@@ -64,15 +66,22 @@ impl App {
     /// `Invalid` for what cannot be, naming every bad repository at once; `NotFound` or `Conflict` for the
     /// task; `Conflict` for a key that was used for another request; `Limit` when the queue has no room for all of
     /// them.
-    pub async fn batch_create(&self, mut create: CreateBatch) -> Result<Batch, Error> {
+    pub async fn batch_create(&self, caller: &Caller, create: CreateBatch) -> Result<Batch, Error> {
+        let by = caller.clone();
+        let work = |app: Self| async move { app.create_batch(&by, create).await };
+        let target = Target::Made(|batch: &Batch| batch.id.to_string());
+        self.change(caller, Verb::BatchesCreate, target, work).await
+    }
+
+    async fn create_batch(&self, caller: &Caller, mut create: CreateBatch) -> Result<Batch, Error> {
         check(&create)?;
         create.repositories = targets::addresses(&create.repositories)?;
         self.check_reachable(&create.repositories)?;
-        let key = create.key();
+        let key = create.key(caller);
         // Before the key is looked up: a full queue may be full of this very batch.
         let room = self.queue_room(create.repositories.len()).await;
         if let Some(known) = self.store.batch_by_key(key.as_ref()).await? {
-            return self.batch_by_id(known).await;
+            return self.batch(known).await;
         }
         let task = self.task_to_run(create.task_id).await?;
         let name = task.spec.name.clone();
@@ -91,6 +100,7 @@ impl App {
             let r#ref = create.r#ref.clone();
             let mut run = new_run(create.task_id, spec.clone(), repository.clone(), r#ref, None);
             run.batch_id = Some(id);
+            run.owner = Some(caller.name.to_string());
             run.priority = priority;
             run
         };
@@ -103,19 +113,25 @@ impl App {
             concurrency: create.concurrency,
             stop_after_failures: create.stop_after_failures,
             budget_usd: create.budget_usd,
+            owner: caller.name.to_string(),
         };
         let stored = self.store.batch_insert(&new, &runs, key.as_ref()).await?;
         if stored == id {
             self.queued(&runs);
         }
-        self.batch_by_id(stored).await
+        self.batch(stored).await
     }
 
     /// One batch, with the newest run of each target.
     ///
     /// # Errors
-    /// `NotFound`.
-    pub async fn batch_by_id(&self, id: BatchId) -> Result<Batch, Error> {
+    /// `Forbidden` or `NotFound`.
+    pub async fn batch_by_id(&self, caller: &Caller, id: BatchId) -> Result<Batch, Error> {
+        Verb::BatchesById.check(caller)?;
+        self.batch(id).await
+    }
+
+    pub(super) async fn batch(&self, id: BatchId) -> Result<Batch, Error> {
         self.store.batch_fetch(id).await?.ok_or_else(|| not_found("batch", id))
     }
 
@@ -125,10 +141,12 @@ impl App {
     /// `Invalid` for a cursor or limit that cannot be.
     pub async fn batch_list(
         &self,
+        caller: &Caller,
         task: Option<TaskId>,
         cursor: Option<&str>,
         limit: Option<u32>,
     ) -> Result<Page<Batch>, Error> {
+        Verb::BatchesList.check(caller)?;
         Ok(self.store.batch_list(task, before(cursor)?, page_size(limit)?).await?)
     }
 
@@ -151,8 +169,14 @@ impl App {
     ///
     /// # Errors
     /// `NotFound`, `Conflict` when the batch's budget is used up, `Limit` when the queue has no room.
-    pub async fn batch_retry_failed(&self, id: BatchId) -> Result<Batch, Error> {
-        let batch = self.batch_by_id(id).await?;
+    pub async fn batch_retry_failed(&self, caller: &Caller, id: BatchId) -> Result<Batch, Error> {
+        let owner = caller.name.to_string();
+        let work = move |app: Self| async move { app.retry_batch(&owner, id).await };
+        self.change(caller, Verb::BatchesRetryFailed, id.0, work).await
+    }
+
+    async fn retry_batch(&self, owner: &str, id: BatchId) -> Result<Batch, Error> {
+        let batch = self.batch(id).await?;
         if let Some(limit) = batch.budget_usd.filter(|limit| *limit <= batch.cost.usd) {
             let why = format!(
                 "the batch's budget of {limit:.2} US dollars is used up ({:.4} spent): make a new batch",
@@ -165,11 +189,12 @@ impl App {
         let Some(first) = failed.first() else { return Ok(batch) };
         self.queue_room(failed.len()).await?;
         // All runs of a batch do the same, from the same ref.
-        let first = self.run_by_id(first.id).await?;
+        let first = self.run(first.id).await?;
         let again = failed.iter().map(|old| {
             let (task, r#ref) = (first.task.clone(), first.r#ref.clone());
             let mut run = new_run(batch.task_id, task, old.repository.clone(), r#ref, Some(old.id));
             run.batch_id = Some(id);
+            run.owner = Some(owner.to_owned());
             run.priority = first.priority;
             run
         });
@@ -177,7 +202,7 @@ impl App {
         if self.store.batch_repeat(id, &again).await? {
             self.queued(&again);
         }
-        self.batch_by_id(id).await
+        self.batch(id).await
     }
 
     /// Refuses repositories that the broker has no way to.

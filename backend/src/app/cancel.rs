@@ -13,7 +13,8 @@ use api::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
-use super::{App, Error, RETRY_AFTER_MS, batches::AT_ONCE, not_found};
+use super::{App, Error, RETRY_AFTER_MS, batches::AT_ONCE, not_found, verbs::Verb};
+use crate::caller::Caller;
 use crate::store::{Error as StoreError, RunWrite};
 
 /// Why a batch that was cancelled begins no further run.
@@ -30,11 +31,16 @@ impl App {
     ///
     /// # Errors
     /// `NotFound`; `Unavailable` when it stops but this could not be stored yet.
-    pub async fn run_cancel(&self, id: RunId) -> Result<Run, Error> {
+    pub async fn run_cancel(&self, caller: &Caller, id: RunId) -> Result<Run, Error> {
+        let work = move |app: Self| async move { app.cancel_run(id).await };
+        self.change(caller, Verb::RunsCancel, id.0, work).await
+    }
+
+    pub(super) async fn cancel_run(&self, id: RunId) -> Result<Run, Error> {
         let stored = within(FIRST, self.store_run_cancel(id)).await;
         self.stop_driver(id);
         match stored {
-            Some(result) => result.and(self.run_by_id(id).await),
+            Some(result) => result.and(self.run(id).await),
             None => Err(self.later(id.0, move |app| async move {
                 app.store_run_cancel(id).await?;
                 app.stop_driver(id);
@@ -47,13 +53,18 @@ impl App {
     ///
     /// # Errors
     /// `NotFound`; `Unavailable` when its runs stop but this could not be stored yet.
-    pub async fn batch_cancel(&self, id: BatchId) -> Result<Batch, Error> {
+    pub async fn batch_cancel(&self, caller: &Caller, id: BatchId) -> Result<Batch, Error> {
+        let work = move |app: Self| async move { app.cancel_batch(id).await };
+        self.change(caller, Verb::BatchesCancel, id.0, work).await
+    }
+
+    async fn cancel_batch(&self, id: BatchId) -> Result<Batch, Error> {
         let stored = match within(FIRST, self.store_batch_stop(id)).await {
             Some(Ok(true)) => within(BATCH, self.store_batch_runs(id)).await,
             stored => stored.map(|stopped| stopped.map(drop)),
         };
         match stored {
-            Some(result) => result.and(self.batch_by_id(id).await),
+            Some(result) => result.and(self.batch(id).await),
             None => {
                 for (run, _) in self.store.batch_list_active(id).await? {
                     self.stop_driver(run);
@@ -95,7 +106,7 @@ impl App {
 
     /// Stores that a batch begins no further run. Returns whether it was active.
     async fn store_batch_stop(&self, id: BatchId) -> Result<bool, Error> {
-        let active = self.batch_by_id(id).await?.active;
+        let active = self.batch(id).await?.active;
         if active {
             // Written down first: what is left of this after a crash is done by the dispatcher and the drivers.
             self.store.batch_stop(id, CANCELLED, true).await?;

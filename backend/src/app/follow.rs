@@ -5,6 +5,7 @@ pub(crate) mod pump;
 use std::sync::Arc;
 
 use api::{
+    batch::Batch,
     id::{BatchId, RunId, TaskId},
     run::Run,
     stream::Frame,
@@ -16,7 +17,9 @@ use tokio::sync::{
     watch,
 };
 
-use crate::store::{Error, EventPage, PageLimit, Partial, Store, StoredEvent};
+use super::{App, batches, verbs::Verb};
+use crate::caller::Caller;
+use crate::store::{Ahead, Error, EventPage, PageLimit, Partial, Store, StoredEvent};
 
 /// A frame on its way out: the same JSON as a `Frame`, in which an event's text is passed on as it is stored.
 #[derive(Clone, Debug, Serialize)]
@@ -55,6 +58,8 @@ pub(crate) trait Log {
     fn recent(&self, after: i64) -> Option<EventPage>;
     /// The events after a number, as the database has them.
     fn page(&self, after: i64, limit: PageLimit) -> impl Future<Output = Result<EventPage, Error>> + Send;
+    /// Begins to read the events after a number, to be taken when those before are sent.
+    fn ahead(&self, after: i64) -> Ahead;
     /// Whether the event of this number is the last one of its run.
     fn is_end(&self, seq: i64) -> impl Future<Output = Result<bool, Error>> + Send;
     /// Whether the events were removed because they were old.
@@ -83,6 +88,10 @@ impl Log for RunLog {
         self.store.event_page(self.run, after, limit).await
     }
 
+    fn ahead(&self, after: i64) -> Ahead {
+        self.store.event_ahead(self.run, after)
+    }
+
     async fn is_end(&self, seq: i64) -> Result<bool, Error> {
         self.store.event_is_end(self.run, seq).await
     }
@@ -92,9 +101,55 @@ impl Log for RunLog {
     }
 }
 
+impl App {
+    /// Follows a run: the number to begin after, and its events after that, each once and in order, then live; `End`
+    /// when the run is over.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, or `Invalid` for a number that cannot be.
+    pub async fn run_follow(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        after: Option<i64>,
+    ) -> Result<(i64, impl Stream<Item = Result<Outgoing, Error>> + use<>), super::Error> {
+        Verb::RunsOnMessage.check(caller)?;
+        let after = self.check_after(id, after).await?;
+        Ok((after, follow(self.store.clone(), id, after)))
+    }
+
+    /// Runs as they change.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn run_changes(
+        &self,
+        caller: &Caller,
+        task: Option<TaskId>,
+        batch: Option<BatchId>,
+    ) -> Result<impl Stream<Item = Run> + use<>, super::Error> {
+        Verb::RunsOnChange.check(caller)?;
+        Ok(changes(self.store.clone(), task, batch))
+    }
+
+    /// A batch, now and after each change, until all its runs are over.
+    ///
+    /// # Errors
+    /// `Forbidden` or `NotFound`.
+    pub async fn batch_changes(
+        &self,
+        caller: &Caller,
+        id: BatchId,
+    ) -> Result<impl Stream<Item = Result<Batch, Error>> + use<>, super::Error> {
+        Verb::BatchesOnChange.check(caller)?;
+        self.batch(id).await?;
+        Ok(batches::watch::changes(self.store.clone(), id))
+    }
+}
+
 /// The run's events after `after`, each once and in order, then live; `End` when the run is over.
 ///
-/// Nothing is kept in memory between pages, so a restart, a slow reader or a thousand readers change nothing.
+/// At most a page is kept in memory, so a restart, a slow reader or a thousand readers change nothing.
 pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result<Outgoing, Error>> {
     follow_log(RunLog { store, run }, after)
 }
@@ -117,14 +172,18 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             yield Outgoing::Other(Frame::End);
             return;
         }
+        let mut ahead = Ahead::default();
         loop {
-            // Heard before reading: a write that lands during the read rings it again.
-            bell.mark_unchanged();
-            let page = match log.recent(cursor) {
+            let page = match ahead.take().await {
                 Some(page) => page,
-                // Nothing is read ahead: what is begun and not waited for holds a connection, and what waits for a
-                // reader that stands still is held in vain.
-                None => log.page(cursor, PageLimit::STREAM).await?,
+                None => {
+                    // Heard before reading: a write that lands during the read rings it again.
+                    bell.mark_unchanged();
+                    match log.recent(cursor) {
+                        Some(page) => page,
+                        None => log.page(cursor, PageLimit::STREAM).await?,
+                    }
+                }
             };
             // Nothing, or not the next one: they may have been removed because they were old.
             if page.events.first().is_none_or(|first| first.seq != cursor + 1) && log.is_removed().await? {
@@ -133,6 +192,9 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
                 }
                 yield Outgoing::Other(Frame::End);
                 return;
+            }
+            if let Some(last) = page.events.last().filter(|_| !page.is_last) {
+                ahead = log.ahead(last.seq);
             }
             for event in page.events {
                 cursor = event.seq;
@@ -173,7 +235,7 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
 }
 
 /// Runs as they change; live only. Ends when this reader fell too far behind: then it looks at the list again.
-pub fn changes(store: Store, task: Option<TaskId>, batch: Option<BatchId>) -> impl Stream<Item = Run> {
+fn changes(store: Store, task: Option<TaskId>, batch: Option<BatchId>) -> impl Stream<Item = Run> {
     async_stream::stream! {
         let mut changed = store.run_changes();
         while let Ok(id) = changed.recv().await {

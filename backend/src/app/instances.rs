@@ -11,8 +11,8 @@ use api::{
     run::RunState,
 };
 
-use super::{App, Error, before, egress::Wanted, not_found, page_size, talk::unavailable};
-use crate::store::RunWrite;
+use super::{App, Error, before, egress::Wanted, not_found, page_size, talk::unavailable, verbs::Verb};
+use crate::{caller::Caller, store::RunWrite};
 
 /// How long a removal waits for the run to save its work.
 const REMOVAL: Duration = Duration::from_secs(60);
@@ -21,12 +21,13 @@ impl App {
     /// One instance, with what it uses now.
     ///
     /// # Errors
-    /// `NotFound`.
-    pub async fn instance_get(&self, id: InstanceId) -> Result<Instance, Error> {
+    /// `Forbidden` or `NotFound`.
+    pub async fn instance_get(&self, caller: &Caller, id: InstanceId) -> Result<Instance, Error> {
+        Verb::InstancesGet.check(caller)?;
         let mut instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
         if let Some(container) = instance.container_id.as_deref().filter(|_| !instance.state.is_over()) {
             // An engine that does not answer leaves the figures unknown.
-            if let Ok(usage) = self.containers.usage(container).await {
+            if let Ok(usage) = self.engine.usage(container).await {
                 instance.cpu_percent = usage.cpu_percent;
                 instance.memory_bytes = usage.memory_bytes;
             }
@@ -40,10 +41,12 @@ impl App {
     /// `Invalid` for a cursor or limit that cannot be.
     pub async fn instance_list(
         &self,
+        caller: &Caller,
         state: Option<InstanceState>,
         cursor: Option<&str>,
         limit: Option<u32>,
     ) -> Result<Page<Instance>, Error> {
+        Verb::InstancesList.check(caller)?;
         Ok(self.store.instance_list(state, before(cursor)?, page_size(limit)?).await?)
     }
 
@@ -54,13 +57,19 @@ impl App {
     /// not take it; then it is told again as soon as it answers.
     pub async fn instance_allow(
         &self,
+        caller: &Caller,
         id: InstanceId,
-        host: &str,
+        host: String,
         port: Option<u16>,
     ) -> Result<Egress, Error> {
+        let work = move |app: Self| async move { app.open_host(id, &host, port).await };
+        self.change(caller, Verb::InstancesAllow, id.0, work).await
+    }
+
+    async fn open_host(&self, id: InstanceId, host: &str, port: Option<u16>) -> Result<Egress, Error> {
         let Wanted { entry, host, port } = Wanted::read(host, port)?;
         let instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
-        let run = self.run_by_id(instance.run_id).await?;
+        let run = self.run(instance.run_id).await?;
         // A container goes a moment after its run has ended.
         if instance.state.is_over() || run.state == RunState::Ended {
             let why = format!("instance {id} is gone: allow the host in the task, and retry the run");
@@ -99,14 +108,19 @@ impl App {
     ///
     /// # Errors
     /// `NotFound`, or `Unavailable` when it is not gone within a minute.
-    pub async fn instance_remove(&self, id: InstanceId) -> Result<InstanceRemoved, Error> {
+    pub async fn instance_remove(&self, caller: &Caller, id: InstanceId) -> Result<InstanceRemoved, Error> {
+        let work = move |app: Self| async move { app.remove_instance(id).await };
+        self.change(caller, Verb::InstancesRemove, id.0, work).await
+    }
+
+    async fn remove_instance(&self, id: InstanceId) -> Result<InstanceRemoved, Error> {
         let instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
-        let run = self.run_by_id(instance.run_id).await?;
+        let run = self.run(instance.run_id).await?;
         if run.state != RunState::Ended {
             let mut bell = self.store.event_bell(run.id);
-            self.run_cancel(run.id).await?;
+            self.cancel_run(run.id).await?;
             let ended = async {
-                while self.run_by_id(run.id).await?.state != RunState::Ended {
+                while self.run(run.id).await?.state != RunState::Ended {
                     if bell.changed().await.is_err() {
                         break;
                     }
@@ -119,8 +133,8 @@ impl App {
                 retry_after_ms: 5_000,
             })??;
         }
-        if let Some(live) = self.containers.find(id).await? {
-            self.containers.remove(&live.container_id).await?;
+        if let Some(live) = self.engine.find(id).await? {
+            self.engine.remove(&live.container_id).await?;
         }
         self.store.instance_set_state(id, InstanceState::Removed).await?;
         Ok(InstanceRemoved { status: "removed".to_owned() })

@@ -10,8 +10,14 @@ use api::{
     task::{Task, TaskSpec},
 };
 
-use super::{App, Error, before, not_found, page_size, repository, validate};
-use crate::store::{OnceKey, PageLimit, RunFilter};
+use super::{
+    App, Error, before, not_found, page_size, repository, validate,
+    verbs::{Target, Verb},
+};
+use crate::{
+    caller::Caller,
+    store::{OnceKey, PageLimit, RunFilter},
+};
 
 /// The most events in one page of `runs.messages`.
 const MAX_EVENTS: u32 = 1_000;
@@ -27,8 +33,6 @@ pub struct CreateRun {
     pub repository: String,
     /// Where to start.
     pub r#ref: Option<String>,
-    /// Whose key it is: the hash of the caller's token.
-    pub caller: [u8; 32],
     /// The same key of the same caller gives the same run.
     pub idempotency_key: Option<String>,
     /// Settings that differ from the task's.
@@ -41,23 +45,30 @@ impl App {
     /// # Errors
     /// `Invalid` for what cannot be, `NotFound` or `Conflict` for the task, `Conflict` for a key that was used for
     /// another request, `Limit` when the queue is full.
-    pub async fn run_create(&self, create: CreateRun) -> Result<Run, Error> {
+    pub async fn run_create(&self, caller: &Caller, create: CreateRun) -> Result<Run, Error> {
+        let by = caller.clone();
+        let work = |app: Self| async move { app.create_run(&by, create).await };
+        self.change(caller, Verb::RunsCreate, made(), work).await
+    }
+
+    async fn create_run(&self, caller: &Caller, create: CreateRun) -> Result<Run, Error> {
         let place = repository::place(&create.repository, create.r#ref.as_deref())?;
         self.broker.check_repository(&repository::parse(&place.repository)?)?;
         check_key(create.idempotency_key.as_deref())?;
         let asked = (create.task_id, &place.repository, &place.r#ref, &create.overrides);
-        let key = create.idempotency_key.map(|key| OnceKey::of_caller(&create.caller, &key, &asked));
+        let key = create.idempotency_key.map(|key| OnceKey::of_caller(&caller.token(), &key, &asked));
         let task = self.task_to_run(create.task_id).await?;
         let (spec, priority) = with_overrides(task.spec, create.overrides)?;
         self.check_submodules(&spec)?;
         let mut run = new_run(create.task_id, spec, place.repository, place.r#ref, None);
         run.priority = priority;
+        run.owner = Some(caller.name.to_string());
         self.run_enqueue(run, key).await
     }
 
     /// A task of which runs may be made.
     pub(super) async fn task_to_run(&self, id: TaskId) -> Result<Task, Error> {
-        let task = self.task_by_id(id).await?;
+        let task = self.task(id).await?;
         if task.archived_at.is_some() {
             return Err(ApiError::Conflict { why: format!("task {id} is archived") }.into());
         }
@@ -68,8 +79,14 @@ impl App {
     ///
     /// # Errors
     /// `NotFound`, `Conflict` while the run is not over, `Limit` when the queue is full.
-    pub async fn run_retry(&self, id: RunId) -> Result<Run, Error> {
-        let old = self.run_by_id(id).await?;
+    pub async fn run_retry(&self, caller: &Caller, id: RunId) -> Result<Run, Error> {
+        let owner = caller.name.to_string();
+        let work = move |app: Self| async move { app.retry_run(owner, id).await };
+        self.change(caller, Verb::RunsRetry, id.0, work).await
+    }
+
+    async fn retry_run(&self, owner: String, id: RunId) -> Result<Run, Error> {
+        let old = self.run(id).await?;
         if old.state != RunState::Ended {
             return Err(ApiError::Conflict { why: format!("run {id} is not over: cancel it first") }.into());
         }
@@ -80,6 +97,7 @@ impl App {
         let mut run = new_run(old.task_id, old.task, old.repository, old.r#ref, Some(id));
         run.batch_id = batch.filter(|batch| batch.stopped.is_none()).map(|batch| batch.id);
         run.priority = old.priority;
+        run.owner = Some(owner);
         self.run_enqueue(run, None).await
     }
 
@@ -90,6 +108,7 @@ impl App {
         run.batch_id = old.batch_id;
         run.priority = old.priority;
         run.auto_retries = old.auto_retries + 1;
+        run.owner = again.owner;
         // Once, also when the end of the old one is written by another process after this one stopped.
         self.run_enqueue(run, Some(OnceKey::own(format!("auto-retry-of-{}", old.id)))).await
     }
@@ -102,7 +121,7 @@ impl App {
         }
         self.store.run_changed(run.id);
         self.queue_bell.notify_one();
-        self.run_by_id(run.id).await
+        self.run(run.id).await
     }
 
     /// Checks that the queue has room for so many runs more.
@@ -118,8 +137,13 @@ impl App {
     /// One run.
     ///
     /// # Errors
-    /// `NotFound`.
-    pub async fn run_by_id(&self, id: RunId) -> Result<Run, Error> {
+    /// `Forbidden` or `NotFound`.
+    pub async fn run_by_id(&self, caller: &Caller, id: RunId) -> Result<Run, Error> {
+        Verb::RunsById.check(caller)?;
+        self.run(id).await
+    }
+
+    pub(super) async fn run(&self, id: RunId) -> Result<Run, Error> {
         self.store.run_fetch(id).await?.ok_or_else(|| not_found("run", id))
     }
 
@@ -129,10 +153,12 @@ impl App {
     /// `Invalid` for a cursor or limit that cannot be.
     pub async fn run_list(
         &self,
+        caller: &Caller,
         filter: &RunFilter,
         cursor: Option<&str>,
         limit: Option<u32>,
     ) -> Result<Page<Run>, Error> {
+        Verb::RunsList.check(caller)?;
         Ok(self.store.run_list(filter, before(cursor)?, page_size(limit)?).await?)
     }
 
@@ -142,10 +168,12 @@ impl App {
     /// `NotFound`, or `Invalid` for a number or limit that cannot be.
     pub async fn run_messages(
         &self,
+        caller: &Caller,
         id: RunId,
         after: Option<i64>,
         limit: Option<u32>,
     ) -> Result<Page<Event>, Error> {
+        Verb::RunsMessages.check(caller)?;
         let limit = limit.unwrap_or(MAX_EVENTS);
         if !(1..=MAX_EVENTS).contains(&limit) {
             return Err(
@@ -179,8 +207,8 @@ impl App {
     ///
     /// # Errors
     /// `NotFound` or `Invalid`.
-    pub async fn check_after(&self, id: RunId, after: Option<i64>) -> Result<i64, Error> {
-        let run = self.run_by_id(id).await?;
+    pub(super) async fn check_after(&self, id: RunId, after: Option<i64>) -> Result<i64, Error> {
+        let run = self.run(id).await?;
         match after.unwrap_or_default() {
             after if after < 0 => {
                 Err(ApiError::invalid("after", "is a number of an event: 0 or more").into())
@@ -223,6 +251,11 @@ pub(super) fn check_key(key: Option<&str>) -> Result<(), ApiError> {
         return Err(ApiError::invalid("idempotencyKey", "must have 1 to 200 characters"));
     }
     Ok(())
+}
+
+/// The run that a verb makes.
+fn made() -> Target<Run> {
+    Target::Made(|run| run.id.to_string())
 }
 
 pub(super) fn new_run(

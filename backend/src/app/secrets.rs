@@ -1,4 +1,4 @@
-//! Secrets: set, list, delete, seal anew. No verb answers a value.
+//! Secrets: set, list, delete, seal again. No verb returns a value.
 
 use api::{
     error::ApiError,
@@ -6,10 +6,14 @@ use api::{
     task::{EnvValue, TaskSpec},
 };
 
-use super::{App, Error};
+use super::{
+    App, Error,
+    verbs::{Target, Verb},
+};
 use crate::{
+    caller::Caller,
     secret::Secret,
-    secrets::{MAX_COUNT, Sealed, check_name, check_value, label},
+    secrets::{MAX_COUNT, Sealed, check_name, check_value, is_name, label},
     store::StoredSecret,
 };
 
@@ -18,7 +22,23 @@ impl App {
     ///
     /// # Errors
     /// `Invalid` for a name or a value that cannot be, `Limit` when there are too many.
-    pub async fn secret_set(&self, name: &str, value: Secret) -> Result<SecretInfo, Error> {
+    pub async fn secret_set(
+        &self,
+        caller: &Caller,
+        name: String,
+        value: Secret,
+    ) -> Result<SecretInfo, Error> {
+        let target = named(&name);
+        self.change(
+            caller,
+            Verb::SecretsSet,
+            target,
+            |app| async move { app.store_secret(&name, value).await },
+        )
+        .await
+    }
+
+    async fn store_secret(&self, name: &str, value: Secret) -> Result<SecretInfo, Error> {
         check_name("name", name)?;
         check_value(&value)?;
         if MAX_COUNT <= self.store.secret_count_others(name).await? {
@@ -33,7 +53,8 @@ impl App {
     ///
     /// # Errors
     /// The store's.
-    pub async fn secret_list(&self) -> Result<Vec<SecretInfo>, Error> {
+    pub async fn secret_list(&self, caller: &Caller) -> Result<Vec<SecretInfo>, Error> {
+        Verb::SecretsList.check(caller)?;
         Ok(self.store.secret_list().await?)
     }
 
@@ -41,10 +62,14 @@ impl App {
     ///
     /// # Errors
     /// `Invalid` for what is no name.
-    pub async fn secret_delete(&self, name: &str) -> Result<SecretDeleted, Error> {
-        check_name("name", name)?;
-        let deleted = self.store.secret_delete(name).await?;
-        Ok(SecretDeleted { name: name.to_owned(), deleted })
+    pub async fn secret_delete(&self, caller: &Caller, name: String) -> Result<SecretDeleted, Error> {
+        let target = named(&name);
+        let delete = |app: Self| async move {
+            check_name("name", &name)?;
+            let deleted = app.store.secret_delete(&name).await?;
+            Ok(SecretDeleted { name, deleted })
+        };
+        self.change(caller, Verb::SecretsDelete, target, delete).await
     }
 
     /// Seals every secret again with the newest key. May be interrupted and repeated: each is replaced at once,
@@ -52,7 +77,12 @@ impl App {
     ///
     /// # Errors
     /// `Conflict`, naming the first secret that no key opens; those before it are done.
-    pub async fn secret_rotate(&self) -> Result<SecretsRotated, Error> {
+    pub async fn secret_rotate(&self, caller: &Caller) -> Result<SecretsRotated, Error> {
+        let target = Target::Known(None);
+        self.change(caller, Verb::SecretsRotate, target, |app| async move { app.reseal_all().await }).await
+    }
+
+    async fn reseal_all(&self) -> Result<SecretsRotated, Error> {
         let names = self.store.secret_list().await?;
         let mut rotated = 0;
         for info in &names {
@@ -98,4 +128,9 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// The name of a secret for the audit log, unless it is none: a value may have been given by mistake.
+fn named<T>(name: &str) -> Target<T> {
+    Target::Known(Some(name).filter(|name| is_name(name)).map(str::to_owned))
 }

@@ -11,11 +11,11 @@ use std::{
 
 use api::{
     Timestamp,
-    system::{Finding, Part, Status},
+    system::{API_VERSION, Finding, Part, Status, Version},
 };
 
-use super::{App, Error};
-use crate::store::Store;
+use super::{App, Error, verbs::Verb};
+use crate::{caller::Caller, metrics, store::Store};
 
 /// How long the container engine may take to say how it is.
 const ENGINE: Duration = Duration::from_secs(3);
@@ -25,11 +25,31 @@ const STALLED: Duration = Duration::from_secs(600);
 const MOST_STALLED: u64 = 20;
 
 impl App {
+    /// What runs here.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn version(&self, caller: &Caller) -> Result<Version, Error> {
+        Verb::SystemVersion.check(caller)?;
+        let (version, commit) = (env!("CARGO_PKG_VERSION").to_owned(), crate::commit().to_owned());
+        Ok(Version { version, api: API_VERSION, commit })
+    }
+
+    /// Counts and times for Prometheus.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(crate) async fn figures(&self, caller: &Caller) -> Result<String, Error> {
+        Verb::Metrics.check(caller)?;
+        Ok(metrics::text(self).await)
+    }
+
     /// Counts, and the health of every part; what `caisson doctor` shows.
     ///
     /// # Errors
     /// `Unavailable` when the database does not answer.
-    pub async fn status(&self) -> Result<Status, Error> {
+    pub async fn status(&self, caller: &Caller) -> Result<Status, Error> {
+        Verb::SystemStatus.check(caller)?;
         let now = Timestamp::now();
         let figures = self.store.figures().await?;
         let silence = STALLED.max(self.config.runs.silence_notice * 2);
@@ -72,8 +92,8 @@ impl App {
     /// Whether the container engine answers.
     pub async fn engine_part(&self) -> Part {
         let asked = async {
-            match self.containers.ping().await {
-                Ok(version) => Part { ok: true, detail: format!("Docker {version}") },
+            match self.engine.ping().await {
+                Ok(version) => Part { ok: true, detail: version },
                 Err(error) => Part { ok: false, detail: error.to_string() },
             }
         };
@@ -110,7 +130,7 @@ impl App {
     async fn image_part(&self) -> Part {
         let image = &self.config.containers.image;
         let asked = async {
-            match self.containers.image_exists(image).await {
+            match self.engine.image_exists(image).await {
                 Ok(true) => Part { ok: true, detail: image.clone() },
                 Ok(false) => Part {
                     ok: false,

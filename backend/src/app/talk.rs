@@ -6,17 +6,20 @@ use api::{
     claude,
     error::ApiError,
     executor::Diff,
-    id::RunId,
+    id::{InstanceId, RunId},
     instance::Instance,
     run::{GateKind, Run, RunDiff, RunState},
 };
 use base64::Engine;
 use uuid::Uuid;
 
-use super::{App, Error, not_found};
+use super::{App, Error, not_found, verbs::Verb};
 use crate::{
-    agent::{self, Agent},
+    agent::{self, Agent, Dial},
+    caller::Caller,
     drive,
+    endpoint::Endpoint,
+    keys,
     mask::Mask,
     store,
 };
@@ -37,7 +40,12 @@ impl App {
     ///
     /// # Errors
     /// `Invalid` for a text that cannot be, `NotFound`, `Conflict` when the run is over, `Limit`.
-    pub async fn run_send(&self, id: RunId, text: &str) -> Result<Run, Error> {
+    pub async fn run_send(&self, caller: &Caller, id: RunId, text: String) -> Result<Run, Error> {
+        let work = |app: Self| async move { app.keep_message(id, &text).await };
+        self.change(caller, Verb::RunsSend, id.0, work).await
+    }
+
+    async fn keep_message(&self, id: RunId, text: &str) -> Result<Run, Error> {
         check_text("text", text)?;
         self.still_works(id).await?;
         if MAX_WAITING <= self.store.message_count_waiting(id).await? {
@@ -46,7 +54,7 @@ impl App {
         }
         self.store.message_insert(id, text).await?;
         self.knock(id).await?;
-        self.run_by_id(id).await
+        self.run(id).await
     }
 
     /// Answers a gate of a run, once.
@@ -54,7 +62,18 @@ impl App {
     /// # Errors
     /// `NotFound`, `Invalid` for an answer that makes no sense, `Conflict` when it was answered before or the
     /// run is over.
-    pub async fn run_answer(&self, id: RunId, gate: Uuid, answer: &str) -> Result<Run, Error> {
+    pub async fn run_answer(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        gate: Uuid,
+        answer: String,
+    ) -> Result<Run, Error> {
+        let work = move |app: Self| async move { app.answer_gate(id, gate, &answer).await };
+        self.change(caller, Verb::RunsAnswer, id.0, work).await
+    }
+
+    async fn answer_gate(&self, id: RunId, gate: Uuid, answer: &str) -> Result<Run, Error> {
         check_text("answer", answer)?;
         let Some(found) = self.store.gate_fetch(id, gate).await? else { return Err(not_found("gate", gate)) };
         let run = self.still_works(id).await?;
@@ -70,15 +89,16 @@ impl App {
             return Err(ApiError::Conflict { why: format!("gate {gate} was answered before") }.into());
         }
         self.knock(id).await?;
-        self.run_by_id(id).await
+        self.run(id).await
     }
 
     /// What the run has changed since its base commit.
     ///
     /// # Errors
-    /// `NotFound`, or `Unavailable` while its container cannot be asked.
-    pub async fn run_diff(&self, id: RunId) -> Result<RunDiff, Error> {
-        let run = self.run_by_id(id).await?;
+    /// `Forbidden`, `NotFound`, or `Unavailable` while its container cannot be asked.
+    pub async fn run_diff(&self, caller: &Caller, id: RunId) -> Result<RunDiff, Error> {
+        Verb::RunsDiff.check(caller)?;
+        let run = self.run(id).await?;
         let kept = self.store.artifact_get(id, CHANGED_FILES).await?;
         if let Some(kept) = kept
             && let Ok(mut diff) = serde_json::from_slice::<RunDiff>(&kept)
@@ -136,12 +156,20 @@ impl App {
 
     /// The executor of an instance, once its address is known.
     pub(super) fn agent_at(&self, instance: &Instance) -> Option<Agent> {
-        let port = instance.host.as_deref()?.rsplit_once(':')?.1.parse().ok()?;
-        Some(Agent::new(port, self.keys.instance_token(instance.id)))
+        self.executor_at(instance.id, &instance.host.as_deref()?.parse().ok()?).ok()
+    }
+
+    /// The executor of an instance at this endpoint.
+    ///
+    /// # Errors
+    /// When its certificate cannot be made.
+    pub(crate) fn executor_at(&self, id: InstanceId, endpoint: &Endpoint) -> Result<Agent, keys::Error> {
+        let identity = self.keys.instance_identity(id)?;
+        Ok(Agent::new(Dial::to(endpoint, &identity), self.keys.instance_token(id)))
     }
 
     async fn still_works(&self, id: RunId) -> Result<Run, Error> {
-        let run = self.run_by_id(id).await?;
+        let run = self.run(id).await?;
         match run.state {
             RunState::Ended => Err(ApiError::Conflict { why: format!("run {id} is over") }.into()),
             RunState::Stopping => {

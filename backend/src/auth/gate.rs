@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use api::{Timestamp, audit::AuditEntry, error::ApiError, id::AuditId};
+use api::{Timestamp, error::ApiError};
 use axum::{
     extract::{Request, State},
-    http::{Extensions, HeaderMap, header},
+    http::{HeaderMap, header},
     middleware::Next,
     response::Response,
 };
@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 
 use super::{attempts::Attempts, cookie, hash, live::Live, sessions::Sessions};
 use crate::{
-    audit::Audit,
+    audit::{self, Audit},
+    caller::{Caller, Proof},
     config::Http,
     secret::Secret,
     server::{
@@ -28,33 +29,6 @@ use crate::{
 /// What a wrong token costs once too many were tried from its address: so many fit into a second, from all such
 /// addresses together and over however many connections.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Who a caller is.
-#[derive(Clone)]
-pub(crate) struct Identity {
-    /// How it proved that.
-    pub(crate) caller: Caller,
-    /// The name of its token, or of the one that its session was begun with.
-    pub(crate) actor: Arc<str>,
-    /// What its token or session is known by.
-    pub(crate) hash: [u8; 32],
-    /// What its token is known by, or the one that its session was begun with.
-    pub(crate) token: [u8; 32],
-}
-
-/// Who makes this call, by the token. Nobody comes to a call unknown.
-pub(crate) fn caller(who: &Extensions) -> [u8; 32] {
-    who.get::<Identity>().map(|known| known.token).unwrap_or_default()
-}
-
-/// How a caller proved who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Caller {
-    /// A program, by `Authorization: Bearer`.
-    Token,
-    /// A browser, by its session cookie, which it sends along by itself.
-    Session,
-}
 
 /// Checks tokens and sessions against the store.
 pub(crate) struct Gate {
@@ -81,10 +55,11 @@ impl Gate {
     /// Whose token this is, if it is one of ours. Every wrong one counts against the address. A right one is let in
     /// at once, whatever was guessed from its address before: others may share it. A guess that is refused waits for
     /// its turn first, so that more connections make no more guesses; a look at the database is all it costs others.
-    pub(super) async fn check_token(&self, token: &Secret, address: IpAddr) -> Result<Identity, ApiError> {
-        let hash = hash(token);
-        if let Some(name) = self.store.token_name(hash, Timestamp::now()).await.map_err(unavailable)? {
-            return Ok(Identity { caller: Caller::Token, actor: name.into(), hash, token: hash });
+    pub(super) async fn check_token(&self, token: &Secret, address: IpAddr) -> Result<Caller, ApiError> {
+        let token = hash(token);
+        if let Some(known) = self.store.token_fetch(token, Timestamp::now()).await.map_err(unavailable)? {
+            let (name, proof) = (known.name.into(), Proof::Token { token });
+            return Ok(Caller { proof, name, role: known.role, address: Some(address) });
         }
         let often = self.attempts.check(address);
         // Before the wait: whoever hangs up has guessed all the same.
@@ -95,7 +70,7 @@ impl Gate {
         often?;
         tracing::warn!("a wrong token was refused");
         if is_worth_telling {
-            self.note("login", "nobody", address, Some("the token is not known")).await;
+            self.note_refused(address).await;
         }
         let why = "this token is not known: take the one that the first start showed, or make one with \
                    `caisson token new`";
@@ -109,23 +84,21 @@ impl Gate {
         tokio::time::sleep(PAUSE).await;
     }
 
-    /// Notes in the audit log who came or went, or was refused.
-    pub(super) async fn note(&self, action: &str, actor: &str, origin: IpAddr, error: Option<&str>) {
-        let entry = AuditEntry {
-            id: AuditId::mint(),
-            at: Timestamp::now(),
-            actor: actor.to_owned(),
-            origin: Some(origin.to_string()),
-            action: action.to_owned(),
-            target: None,
-            ok: error.is_none(),
-            error: error.map(str::to_owned),
-        };
+    /// Notes in the audit log that a caller came or went.
+    pub(super) async fn note(&self, action: &str, caller: &Caller) {
+        self.audit.record(audit::entry(Some(caller), action, None, Ok(()))).await;
+    }
+
+    /// Notes in the audit log that a token was refused.
+    async fn note_refused(&self, address: IpAddr) {
+        let mut entry = audit::entry(None, "login", None, Ok(()));
+        entry.origin = Some(address.to_string());
+        (entry.ok, entry.error) = (false, Some("the token is not known".to_owned()));
         self.audit.record(entry).await;
     }
 
     /// Lets a caller in, or counts against its address that it may not come in.
-    async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Identity, ApiError> {
+    async fn admit(&self, headers: &HeaderMap, address: IpAddr) -> Result<Caller, ApiError> {
         let known = self.identify(headers, address).await;
         self.counted(known, address)
     }
@@ -139,11 +112,11 @@ impl Gate {
     }
 
     /// Counts a call of a known caller: all sessions of a token are one.
-    pub(super) fn take(&self, known: &Identity) -> Result<(), ApiError> {
-        self.rates.take(Who::Known(known.token))
+    pub(super) fn take(&self, known: &Caller) -> Result<(), ApiError> {
+        self.rates.take(Who::Known(known.token()))
     }
 
-    async fn identify(&self, headers: &HeaderMap, address: IpAddr) -> Result<Identity, ApiError> {
+    async fn identify(&self, headers: &HeaderMap, address: IpAddr) -> Result<Caller, ApiError> {
         if let Some(token) = bearer(headers) {
             return self.check_token(&token, address).await;
         }
@@ -152,9 +125,14 @@ impl Gate {
             return Err(ApiError::Unauthenticated { why: why.to_owned() });
         };
         // Not counted: a stale tab is not a guess, and a session is too long to be guessed.
-        let hash = hash(&session);
-        match self.sessions.owner(hash, Timestamp::now()).await? {
-            Some((actor, token)) => Ok(Identity { caller: Caller::Session, actor, hash, token }),
+        let session = hash(&session);
+        match self.sessions.token(session, Timestamp::now()).await? {
+            Some(known) => Ok(Caller {
+                proof: Proof::Session { session, token: known.hash },
+                name: known.name.into(),
+                role: known.role,
+                address: Some(address),
+            }),
             None => Err(ApiError::Unauthenticated { why: "the session has ended; sign in again".to_owned() }),
         }
     }
@@ -168,7 +146,7 @@ pub(crate) async fn authenticate(
 ) -> Response {
     let address = Client::of(&request);
     let admitted = gate.admit(request.headers(), address).await.and_then(|known| {
-        if known.caller == Caller::Session {
+        if matches!(known.proof, Proof::Session { .. }) {
             guard::check_intent(&request)?;
         }
         // On `/rpc` each call counts, however many come in one request.

@@ -10,24 +10,23 @@ use std::{
 use api::{Timestamp, error::ApiError};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    gate::{Caller, Identity, unavailable},
-    sessions::Sessions,
+use super::{gate::unavailable, sessions::Sessions};
+use crate::{
+    caller::{Caller, Proof},
+    server::Cut,
+    store::Store,
+    tasks::Tasks,
 };
-use crate::{server::Cut, store::Store, tasks::Tasks};
 
 /// Between two looks whether they may go on.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// What somebody was let in with: the kind, the hash of it, and the hash of its token.
-type Shown = (Caller, [u8; 32], [u8; 32]);
 
 /// The connections that are open. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Live {
     store: Store,
     sessions: Sessions,
-    open: Arc<Mutex<HashMap<(u64, Shown), Cut>>>,
+    open: Arc<Mutex<HashMap<(u64, Proof), Cut>>>,
 }
 
 impl Live {
@@ -40,36 +39,37 @@ impl Live {
     }
 
     /// Notes that this connection stays open for somebody.
-    pub(super) fn note(&self, known: &Identity, cut: &Cut) {
-        let shown = (known.caller, known.hash, known.token);
-        self.open().insert((cut.connection, shown), cut.clone());
+    pub(super) fn note(&self, known: &Caller, cut: &Cut) {
+        self.open().insert((cut.connection, known.proof), cut.clone());
     }
 
     async fn look(self, stop: CancellationToken) {
         while tokio::time::timeout(LOOK, stop.cancelled()).await.is_err() {
             self.open().retain(|_, cut| !cut.ended.is_cancelled());
-            let shown: HashSet<Shown> = self.open().keys().map(|(_, shown)| *shown).collect();
-            for shown in shown {
+            let proofs: HashSet<Proof> = self.open().keys().map(|(_, proof)| *proof).collect();
+            for proof in proofs {
                 // While the database is away nobody is shut out.
-                if self.lives(shown).await.unwrap_or(true) {
+                if self.lives(proof).await.unwrap_or(true) {
                     continue;
                 }
                 tracing::info!("connections are cut: their token or session has ended");
                 let open = self.open();
-                open.iter().filter(|((_, its), _)| *its == shown).for_each(|(_, cut)| cut.ended.cancel());
+                open.iter().filter(|((_, its), _)| *its == proof).for_each(|(_, cut)| cut.ended.cancel());
             }
         }
     }
 
-    async fn lives(&self, (caller, hash, token): Shown) -> Result<bool, ApiError> {
+    async fn lives(&self, proof: Proof) -> Result<bool, ApiError> {
         let now = Timestamp::now();
-        match caller {
-            Caller::Session => Ok(self.sessions.owner(hash, now).await?.is_some()),
-            Caller::Token => Ok(self.store.token_name(token, now).await.map_err(unavailable)?.is_some()),
-        }
+        let token = match proof {
+            Proof::Session { session, .. } => self.sessions.token(session, now).await?,
+            Proof::Token { token } => self.store.token_fetch(token, now).await.map_err(unavailable)?,
+            Proof::Server => return Ok(true),
+        };
+        Ok(token.is_some())
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<(u64, Shown), Cut>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<(u64, Proof), Cut>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,10 +14,11 @@ use serde_json::json;
 
 use super::{
     cookie::{self, SESSION_SECONDS},
-    gate::{Caller, Gate, Identity},
+    gate::Gate,
     hash, random,
 };
 use crate::{
+    caller::{Caller, Proof},
     secret::Secret,
     server::{Client, Refusal},
 };
@@ -41,8 +42,8 @@ pub(crate) async fn login(
     gate.take(&known)?;
     let session = Secret::new(random());
     let expires = Timestamp::now() + jiff::SignedDuration::from_secs(SESSION_SECONDS);
-    gate.sessions.begin(hash(&session), Arc::clone(&known.actor), known.token, expires).await?;
-    gate.note("login", &known.actor, client.0, None).await;
+    gate.sessions.begin(hash(&session), Arc::clone(&known.name), known.token(), expires).await?;
+    gate.note("login", &known).await;
     let cookie = cookie::set(&session, gate.secure_cookies);
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
 }
@@ -50,23 +51,22 @@ pub(crate) async fn login(
 /// `POST /api/logout`: ends the session, here and in the browser.
 pub(crate) async fn logout(
     State(gate): State<Arc<Gate>>,
-    Extension(client): Extension<Client>,
-    Extension(known): Extension<Identity>,
+    Extension(known): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Refusal> {
     if let Some(session) = cookie::find(&headers, gate.secure_cookies) {
         gate.sessions.end(hash(&session)).await?;
     }
-    gate.note("logout", &known.actor, client.0, None).await;
+    gate.note("logout", &known).await;
     let cookie = cookie::clear(gate.secure_cookies);
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
 }
 
-/// `GET /api/session`: how the caller is signed in. Whoever is not gets 401.
-pub(crate) async fn session(Extension(known): Extension<Identity>) -> impl IntoResponse {
-    let by = match known.caller {
-        Caller::Token => "token",
-        Caller::Session => "session",
+/// `GET /api/session`: how the caller is signed in, as whom, and with which role. Who is not signed in gets 401.
+pub(crate) async fn session(Extension(known): Extension<Caller>) -> impl IntoResponse {
+    let by = match known.proof {
+        Proof::Session { .. } => "session",
+        Proof::Token { .. } | Proof::Server => "token",
     };
-    Json(json!({ "signedInBy": by }))
+    Json(json!({ "signedInBy": by, "name": &*known.name, "role": known.role }))
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::unavailable;
 use crate::{
-    store::{self, Store},
+    store::{self, Store, StoredToken},
     tasks::Tasks,
 };
 
@@ -74,15 +74,11 @@ impl Sessions {
         })
     }
 
-    /// The token that began this session, its name and its hash, if neither of the two is over.
+    /// The token that began this session, if neither of the two is over.
     ///
     /// # Errors
     /// `Unavailable` when the database cannot be read.
-    pub(super) async fn owner(
-        &self,
-        hash: Hash,
-        now: Timestamp,
-    ) -> Result<Option<(Arc<str>, Hash)>, ApiError> {
+    pub(super) async fn token(&self, hash: Hash, now: Timestamp) -> Result<Option<StoredToken>, ApiError> {
         let waiting = self.waiting().get(&hash).cloned();
         let token = match waiting {
             Some(Change::Begun { token, expires, .. }) => (now < expires).then_some(token),
@@ -90,8 +86,7 @@ impl Sessions {
             None => self.store.session_token(hash, now).await.map_err(unavailable)?,
         };
         let Some(token) = token else { return Ok(None) };
-        let name = self.store.token_name(token, now).await.map_err(unavailable)?;
-        Ok(name.map(|name| (name.into(), token)))
+        self.store.token_fetch(token, now).await.map_err(unavailable)
     }
 
     /// Ends a session, in this process also when that cannot be stored yet.

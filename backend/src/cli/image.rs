@@ -16,7 +16,7 @@ use super::{
     output::Output,
     render::line::{Line, Tone},
 };
-use crate::containers::Probe;
+use crate::{config::EngineArgs, engine::docker::Probe};
 
 /// The image's recipe; the build context it expects is described in its first lines.
 const DOCKERFILE: &str = include_str!("../../../devcontainer/Dockerfile");
@@ -37,9 +37,8 @@ pub(super) enum Verb {
     Check {
         /// The image, as the engine knows it.
         image: String,
-        /// Where the engine listens.
-        #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS")]
-        docker_host: Option<String>,
+        #[command(flatten)]
+        engine: EngineArgs,
     },
 }
 
@@ -61,13 +60,14 @@ pub(super) struct Build {
 pub(super) async fn run(verb: Verb, output: &Output) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Build(wanted) => build_image(&wanted, output).await,
-        Verb::Check { image, docker_host } => check(&image, docker_host, output).await,
+        Verb::Check { image, engine } => check(&image, engine, output).await,
     }
 }
 
-async fn check(image: &str, docker_host: Option<String>, output: &Output) -> Result<ExitCode, Failure> {
-    let local = |error: crate::containers::Error| Failure::Local(error.to_string());
-    let findings = Probe::new(docker_host).map_err(local)?.look(image).await.map_err(local)?;
+async fn check(image: &str, engine: EngineArgs, output: &Output) -> Result<ExitCode, Failure> {
+    let address = engine.validate().map_err(|error| Failure::Usage(error.to_string()))?;
+    let found = Probe::new(address).look(image).await;
+    let findings = found.map_err(|error| Failure::Local(error.to_string()))?;
     let ok = findings.iter().all(|finding| finding.ok);
     output.answer(&json!({ "image": image, "ok": ok, "checks": findings }), |_| {
         findings.iter().map(|finding| Line::mark(finding.ok, &finding.name, &finding.detail)).collect()

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use api::Timestamp;
+use api::{Timestamp, role::Role};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -13,9 +13,11 @@ use super::{
     table::{Cell, table},
 };
 use crate::{
+    app::tokens,
     auth,
+    caller::Caller,
     config::Serve,
-    store::{self, Store, StoredToken},
+    store::{Store, StoredToken},
     tasks::Tasks,
 };
 
@@ -41,6 +43,9 @@ pub(super) struct New {
     /// What it is for.
     #[arg(long)]
     name: String,
+    /// What its holder may do: `viewer` reads, `member` works, `admin` manages secrets as well.
+    #[arg(long, default_value_t = Role::Admin)]
+    role: Role,
     /// In how many days it ends (1 to 36500); never if not given.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(1..=MAX_DAYS))]
     expires_days: Option<i64>,
@@ -85,27 +90,31 @@ pub(super) async fn run(verb: Verb, output: &Output) -> Result<ExitCode, Failure
 }
 
 async fn new(wanted: New, output: &Output) -> Result<ExitCode, Failure> {
-    let New { name, expires_days, serve } = wanted;
+    let New { name, role, expires_days, serve } = wanted;
     if name.trim().is_empty() {
         return Err(Failure::Usage("--name is blank: say what the token is for".to_owned()));
     }
-    if name == auth::ADMIN {
+    if name == tokens::ADMIN {
         let why = "--name: `admin` is the token of the server's settings; choose another name";
         return Err(Failure::Usage(why.to_owned()));
     }
     let day = jiff::SignedDuration::from_hours(24);
     let expires_at = expires_days.and_then(|days| i32::try_from(days).ok());
     let expires_at = expires_at.map(|days| Timestamp::now() + day * days);
-    let token = on_store(serve, async |store| auth::new_token(store, &name, expires_at).await).await?;
+    let token = on_store(serve, async |store| {
+        tokens::create(store, &Caller::server(), &name, role, expires_at).await
+    })
+    .await?;
     output.note("Shown only this once:");
-    output.answer(&json!({ "name": name, "token": token.expose(), "expiresAt": expires_at }), |_| {
-        vec![Line::flush().span(Tone::Plain, token.expose())]
-    })?;
+    output.answer(
+        &json!({ "name": name, "role": role, "token": token.expose(), "expiresAt": expires_at }),
+        |_| vec![Line::flush().span(Tone::Plain, token.expose())],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn list(wanted: List, output: &Output) -> Result<ExitCode, Failure> {
-    let tokens = on_store(wanted.serve, Store::token_list).await?;
+    let tokens = on_store(wanted.serve, async |store| tokens::list(store, &Caller::server()).await).await?;
     let shown: Vec<Value> = tokens.iter().map(described).collect();
     output.answer(&shown, |_| rows(&tokens))?;
     Ok(ExitCode::SUCCESS)
@@ -114,9 +123,11 @@ async fn list(wanted: List, output: &Output) -> Result<ExitCode, Failure> {
 async fn revoke(wanted: Revoke, output: &Output) -> Result<ExitCode, Failure> {
     let Revoke { id, serve } = wanted;
     let revoked = on_store(serve, async |store| {
-        let token = store.token_list().await?.into_iter().find(|token| auth::token_id(&token.hash) == id);
+        let server = Caller::server();
+        let token =
+            tokens::list(store, &server).await?.into_iter().find(|token| auth::token_id(&token.hash) == id);
         if let Some(token) = &token {
-            auth::revoke_token(store, token).await?;
+            tokens::revoke(store, &server, token).await?;
         }
         Ok(token)
     });
@@ -124,7 +135,7 @@ async fn revoke(wanted: Revoke, output: &Output) -> Result<ExitCode, Failure> {
         let why = format!("there is no token {id}: `caisson token list` shows the ids");
         return Err(Failure::Usage(why));
     };
-    if token.name == auth::ADMIN {
+    if token.name == tokens::ADMIN {
         output.note("Where the settings give this token it comes back at the next start: change it there.");
     }
     output.answer(&described(&token), |_| {
@@ -137,6 +148,7 @@ fn described(token: &StoredToken) -> Value {
     json!({
         "id": auth::token_id(&token.hash),
         "name": token.name,
+        "role": token.role,
         "createdAt": token.created_at,
         "expiresAt": token.expires_at,
     })
@@ -150,9 +162,10 @@ fn rows(tokens: &[StoredToken]) -> Vec<Line> {
             Some(end) if end <= Timestamp::now() => Cell::toned(Tone::Bad, format!("{}, over", day(end))),
             Some(end) => day(end).into(),
         };
-        [auth::token_id(&token.hash).into(), token.name.as_str().into(), day(token.created_at).into(), end]
+        let (id, role) = (auth::token_id(&token.hash), token.role.as_str());
+        [id.into(), token.name.as_str().into(), role.into(), day(token.created_at).into(), end]
     };
-    let heads = ["ID", "NAME", "MADE (UTC)", "ENDS (UTC)"];
+    let heads = ["ID", "NAME", "ROLE", "MADE (UTC)", "ENDS (UTC)"];
     table(heads, tokens.iter().map(row).collect(), "there is no token yet")
 }
 
@@ -168,13 +181,13 @@ pub(super) async fn migrate(wanted: Migrate, output: &Output) -> Result<ExitCode
 /// Opens the store, does this with it, and closes it.
 async fn on_store<T>(
     serve: Serve,
-    verb: impl AsyncFnOnce(&Store) -> Result<T, store::Error>,
+    verb: impl AsyncFnOnce(&Store) -> Result<T, tokens::Error>,
 ) -> Result<T, Failure> {
     let config = serve.validate().map_err(|error| Failure::Usage(error.to_string()))?;
     let tasks = Tasks::default();
     let done = match Store::open(config.storage.database_url.expose(), &tasks).await {
         Ok(store) => verb(&store).await,
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     tasks.drain(GRACE).await;
     done.map_err(|error| Failure::Local(error.to_string()))

@@ -1,19 +1,53 @@
 //! Settings of a run's container: its image and what it may use of the host.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::Args;
 
 use super::{Error, Size, not_blank, within};
-use crate::containers::{Limits, Mount, Profile};
+use crate::engine::{Limits, Mount, Profile, docker::Address};
+
+/// Where the container engine is, as typed: Docker's own settings.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Containers")]
+pub struct EngineArgs {
+    /// Where the container engine listens: `unix:///path` or `tcp://host:port`; Docker's own default if not given
+    #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS")]
+    pub docker_host: Option<String>,
+    /// Reach a `tcp://` engine with TLS; any value but an empty one, as for Docker. Another machine's always needs it
+    #[arg(long, env = "DOCKER_TLS_VERIFY", value_name = "1", num_args = 0..=1, default_missing_value = "1")]
+    pub docker_tls_verify: Option<String>,
+    /// Folder with `ca.pem`, `cert.pem` and `key.pem` for it; `~/.docker` if not given
+    #[arg(long, env = "DOCKER_CERT_PATH", value_name = "DIR")]
+    pub docker_cert_path: Option<PathBuf>,
+}
+
+impl EngineArgs {
+    /// Where the engine is.
+    ///
+    /// # Errors
+    /// When no engine can be at such an address, or there is no TLS that protects the way to it.
+    pub fn validate(self) -> Result<Address, Error> {
+        let named = self.docker_cert_path.filter(|folder| !folder.as_os_str().is_empty());
+        let wants_tls = named.is_some() || self.docker_tls_verify.is_some_and(|value| !value.is_empty());
+        let home = || std::env::home_dir().unwrap_or_default().join(".docker");
+        let certificates = wants_tls.then(|| named.unwrap_or_else(home));
+        Address::read(self.docker_host.as_deref(), certificates.as_deref())
+            .map_err(|why| Error::refused("--docker-host", why))
+    }
+}
 
 /// What a container is made of and may use, as typed.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Containers")]
 pub struct ContainerArgs {
-    /// Where the container engine listens: `unix:///path` or `tcp://host:port`; Docker's own default if not given
-    #[arg(long, env = "DOCKER_HOST", value_name = "ADDRESS")]
-    pub docker_host: Option<String>,
+    /// Where the engine is.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Address of the engine's host on which containers' ports are published and dialled; beyond loopback with TLS.
+    /// 127.0.0.1 if not given, or where a remote engine is reached
+    #[arg(long, env = "CAISSON_PUBLISH_ADDRESS", value_name = "IP")]
+    pub publish_address: Option<IpAddr>,
     /// Image of the containers, see `caisson image build`
     #[arg(long, env = "CAISSON_IMAGE", value_name = "IMAGE", default_value = "caisson-executor:dev")]
     pub image: String,
@@ -35,7 +69,7 @@ pub struct ContainerArgs {
     /// The engine's runtime for the containers, such as `runsc` or `kata`; the engine's default if not given
     #[arg(long, env = "CAISSON_RUNTIME", value_name = "NAME")]
     pub runtime: Option<String>,
-    /// A folder of the engine's host that every container sees, `HOST:CONTAINER[:ro|rw]`; may be repeated
+    /// A folder of this machine that every container sees, `HOST:CONTAINER[:ro|rw]`; may be repeated
     #[arg(long = "mount", env = "CAISSON_MOUNTS", value_name = "MOUNT", value_delimiter = ',')]
     pub mounts: Vec<String>,
     /// A DNS server for the names that runs may reach; may be repeated; the engine's own choice if not given
@@ -49,8 +83,10 @@ pub struct ContainerArgs {
 /// What a container is made of and may use, checked.
 #[derive(Clone, Debug)]
 pub struct Containers {
-    /// Where the engine listens; `None` is Docker's own default.
-    pub docker_host: Option<String>,
+    /// Where the engine is.
+    pub engine: Address,
+    /// Where its containers' ports are published; `None` is what fits the engine.
+    pub publish: Option<IpAddr>,
     /// The image.
     pub image: String,
     /// What all of them have in common.
@@ -69,12 +105,40 @@ impl ContainerArgs {
             tmp_bytes: within("--tmp", self.tmp, Size(1 << 20), most, "/tmp of one container")?.0,
         };
         let mounts = self.mounts.iter().filter(|mount| !mount.is_empty()).map(|mount| Mount::parse(mount));
-        let mounts = mounts.collect::<Result<_, _>>().map_err(|why| Error::refused("--mount", why))?;
+        let mounts = mounts.collect::<Result<Vec<_>, _>>().map_err(|why| Error::refused("--mount", why))?;
+        let engine = self.engine.validate()?;
+        check_reach(&engine, self.publish_address, &mounts)?;
         let runtime = self.runtime.filter(|name| !name.trim().is_empty());
         Ok(Containers {
-            docker_host: self.docker_host.filter(|address| !address.trim().is_empty()),
+            engine,
+            publish: self.publish_address,
             image: not_blank("--image", self.image, "an image's name, such as `caisson-executor:dev`")?,
             profile: Profile { limits, runtime, mounts, dns: self.dns, writable_root: self.writable_root },
         })
+    }
+}
+
+/// What an engine on another machine cannot do, and what no engine can.
+fn check_reach(engine: &Address, publish: Option<IpAddr>, mounts: &[Mount]) -> Result<(), Error> {
+    let is_remote = engine.remote_host().is_some();
+    if let (true, Some(mount)) = (is_remote, mounts.first()) {
+        let why = format!(
+            "`{mount}`: the engine at {engine} runs on another machine, which has no folder of this one; put what runs \
+             need into the image"
+        );
+        return Err(Error::refused("--mount", why));
+    }
+    match publish {
+        Some(address) if address.is_unspecified() => {
+            let why = format!("{address} is no address to dial; name one address of the engine's host");
+            Err(Error::refused("--publish-address", why))
+        }
+        Some(address) if address.is_loopback() && is_remote => {
+            let why = format!(
+                "{address} of the engine's host cannot be reached from here; name another address of it"
+            );
+            Err(Error::refused("--publish-address", why))
+        }
+        _ => Ok(()),
     }
 }

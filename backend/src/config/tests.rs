@@ -40,7 +40,7 @@ fn the_defaults_are_safe() {
 
 #[test]
 fn nonsense_is_refused_by_the_name_of_its_flag() {
-    let table: [(&[&str], &str, &str); 27] = [
+    let table: [(&[&str], &str, &str); 31] = [
         (&["--slots", "0"], "--slots", "must be 1 to"),
         (&["--slots", "many"], "--slots", "invalid digit"),
         (&["--queue", "0"], "--queue", "must be 1 to"),
@@ -68,6 +68,14 @@ fn nonsense_is_refused_by_the_name_of_its_flag() {
         (&["--allowed-hosts", "https://example.org"], "--allowed-hosts", "is not a host"),
         (&["--max-body", "1k"], "--max-body", "must be 64k to 1g"),
         (&["--max-connections", "0"], "--max-connections", "must be 1 to"),
+        (&["--docker-host", "ssh://host"], "--docker-host", "unix:// or tcp://"),
+        (&["--docker-host", "tcp://192.0.2.7:2375"], "--docker-host", "DOCKER_TLS_VERIFY"),
+        (
+            &["--docker-host", "tcp://192.0.2.7:2376", "--docker-tls-verify"],
+            "--docker-host",
+            "DOCKER_CERT_PATH",
+        ),
+        (&["--publish-address", "0.0.0.0"], "--publish-address", "no address to dial"),
     ];
     for (arguments, flag, remedy) in table {
         let refused = validate(arguments).err().unwrap_or_else(|| panic!("{arguments:?} was taken"));
@@ -168,4 +176,20 @@ fn every_setting_has_a_help_text_and_an_environment_twin_and_no_secret_is_shown(
         let secret = ["_TOKEN", "_KEY", "DATABASE_URL"].iter().any(|end| env.ends_with(end));
         assert_eq!(secret, setting.is_hide_env_values_set(), "{env} in the help");
     }
+}
+
+#[test]
+fn what_an_engine_on_another_machine_cannot_do_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["key.pem", "cert.pem", "ca.pem"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    let certificates = folder.path().display().to_string();
+    let remote = ["--docker-host", "tcp://192.0.2.7:2376", "--docker-cert-path", &certificates];
+    let with = |more: &[&str]| validate(&[&remote, more].concat());
+    assert!(with(&[]).is_ok());
+    let refused = with(&["--mount", "/srv/cache:/cache"]).unwrap_err();
+    assert!(refused.contains("--mount") && refused.contains("another machine"), "{refused}");
+    let refused = with(&["--publish-address", "127.0.0.1"]).unwrap_err();
+    assert!(refused.contains("--publish-address") && refused.contains("cannot be reached"), "{refused}");
 }

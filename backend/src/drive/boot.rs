@@ -10,12 +10,17 @@ use super::{
     engine::{end_of, patiently, stopped},
     wait,
 };
-use crate::{agent::Agent, app::repository, broker::Access, containers::Live};
+use crate::{
+    agent::{Agent, Dial},
+    app::repository,
+    broker::Access,
+    engine::Live,
+};
 
 /// How long a container that is started once more may take.
 const REVIVAL: Duration = Duration::from_secs(15);
-/// How long a container without a port may take to be called stopped.
-const PORTLESS: Duration = Duration::from_secs(5);
+/// How long a container without an endpoint may take to be called stopped.
+const UNREACHED: Duration = Duration::from_secs(5);
 
 /// A container whose executor answers.
 pub(super) struct Booted {
@@ -68,7 +73,7 @@ impl Driver {
     }
 
     async fn adopt(&mut self, instance: InstanceId) -> Result<Booted, Halt> {
-        let live = match patiently(|| self.app.containers.find(instance)).await {
+        let live = match patiently(|| self.app.engine.find(instance)).await {
             Ok(Some(live)) if live.running => live,
             // It died while nobody looked: how, is found out as with any other.
             Ok(Some(live)) => return Ok(self.booted(instance, live.container_id, self.nobody(instance))),
@@ -86,32 +91,33 @@ impl Driver {
         Ok(self.booted(instance, live.container_id, agent))
     }
 
-    /// The client of a container's executor. One that is already over has no port any more: then how it
+    /// The client of a container's executor. One that is already over has no endpoint any more: then how it
     /// ended is the answer.
     async fn executor_of(&self, live: &Live) -> Result<Agent, End> {
-        if let Some(port) = live.port {
-            return Ok(Agent::new(port, self.app.keys.instance_token(live.instance)));
+        if let Some(endpoint) = &live.endpoint {
+            let agent = self.app.executor_at(live.instance, endpoint);
+            return agent.map_err(|error| End::new(Reason::Internal, error.to_string()));
         }
         // The engine takes the port away a moment before it calls the container stopped.
-        let _ = tokio::time::timeout(PORTLESS, stopped(&self.app, &live.container_id)).await;
-        let error = crate::agent::Error::Unreachable("the engine published no port for it".into());
+        let _ = tokio::time::timeout(UNREACHED, stopped(&self.app, &live.container_id)).await;
+        let error = crate::agent::Error::Unreachable(
+            "the engine published no port for it that this server can reach".into(),
+        );
         Err(self.why_not_ready(live, &error).await)
     }
 
     /// The client of an executor that is not there.
     fn nobody(&self, instance: InstanceId) -> Agent {
-        Agent::new(0, self.app.keys.instance_token(instance))
+        Agent::new(Dial::nowhere(), self.app.keys.instance_token(instance))
     }
 
     /// Starts the container of a run again that was stopped, unless it is gone.
     pub(super) async fn revive(&self, booted: &Booted) -> Option<Agent> {
-        let live = patiently(|| self.app.containers.start_again(booted.instance)).await.ok().flatten()?;
-        let agent = Agent::new(live.port?, self.app.keys.instance_token(booted.instance));
-        let _ = self
-            .app
-            .store
-            .instance_set_container(booted.instance, &live.container_id, live.host().as_deref())
-            .await;
+        let live = patiently(|| self.app.engine.start_again(booted.instance)).await.ok().flatten()?;
+        let endpoint = live.endpoint?;
+        let agent = self.app.executor_at(booted.instance, &endpoint).ok()?;
+        let host = endpoint.to_string();
+        let _ = self.app.store.instance_set_container(booted.instance, &live.container_id, Some(&host)).await;
         agent.wait_ready(REVIVAL).await.ok()?;
         Some(agent)
     }

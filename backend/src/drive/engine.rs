@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Driver, End, Halt, boot::Booted};
 use crate::{
     app::App,
-    containers::{self, Live, Wanted},
+    engine::{Error, Live, Wanted},
     store::RunPatch,
 };
 
@@ -42,9 +42,9 @@ impl Driver {
     /// The run's end, when there is none.
     pub(super) async fn engine_has_image(&self) -> Result<(), Halt> {
         let image = self.image();
-        match patiently(|| self.app.containers.image_exists(&image)).await {
+        match patiently(|| self.app.engine.image_exists(&image)).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(end_of(&containers::Error::ImageMissing { image }).into()),
+            Ok(false) => Err(end_of(&Error::ImageMissing { image }).into()),
             Err(error) => Err(end_of(&error).into()),
         }
     }
@@ -71,15 +71,18 @@ impl Driver {
         let patch = RunPatch { instance_id: Some(instance.id), ..RunPatch::default() };
         let write = self.change().patch(patch);
         self.write(write).await?;
+        let identity = self.app.keys.instance_identity(instance.id);
+        let identity = identity.map_err(|error| End::new(Reason::Internal, error.to_string()))?;
         let wanted = Wanted {
             instance: instance.id,
             run,
             image: instance.image,
             token: self.app.keys.instance_token(instance.id),
+            identity: identity.pem().to_owned(),
         };
         match self.start(&wanted).await {
             Ok(live) => {
-                let host = live.host();
+                let host = live.endpoint.as_ref().map(ToString::to_string);
                 self.patiently(|| {
                     store.instance_set_container(instance.id, &live.container_id, host.as_deref())
                 })
@@ -95,8 +98,8 @@ impl Driver {
 
     /// Why a container that was started does not answer.
     pub(super) async fn why_not_ready(&self, live: &Live, error: &crate::agent::Error) -> End {
-        let exit = patiently(|| self.app.containers.exit(&live.container_id)).await.ok().flatten();
-        let _ = self.app.containers.remove(&live.container_id).await;
+        let exit = patiently(|| self.app.engine.exit(&live.container_id)).await.ok().flatten();
+        let _ = self.app.engine.remove(&live.container_id).await;
         let _ = self.app.store.instance_set_state(live.instance, InstanceState::Failed).await;
         match exit {
             Some(exit) if exit.out_of_memory => {
@@ -125,15 +128,15 @@ impl Driver {
     }
 
     /// Starts a container. An engine that goes away meanwhile may have made it all the same: that one goes first.
-    async fn start(&self, wanted: &Wanted) -> Result<Live, containers::Error> {
+    async fn start(&self, wanted: &Wanted) -> Result<Live, Error> {
         let mut tried = false;
         patiently(|| {
             let again = std::mem::replace(&mut tried, true);
             async move {
-                if again && let Some(left) = self.app.containers.find(wanted.instance).await? {
-                    self.app.containers.remove(&left.container_id).await?;
+                if again && let Some(left) = self.app.engine.find(wanted.instance).await? {
+                    self.app.engine.remove(&left.container_id).await?;
                 }
-                self.app.containers.start(wanted).await
+                self.app.engine.start(wanted).await
             }
         })
         .await
@@ -147,7 +150,7 @@ impl Booted {
         async move {
             loop {
                 stopped(&app, &container).await;
-                match patiently(|| app.containers.find(instance)).await {
+                match patiently(|| app.engine.find(instance)).await {
                     // Only the engine was away.
                     Ok(Some(live)) if live.running => {}
                     Ok(Some(_)) => return how_it_ended(&app, &container).await,
@@ -160,7 +163,7 @@ impl Booted {
 }
 
 async fn how_it_ended(app: &App, container: &str) -> End {
-    match patiently(|| app.containers.exit(container)).await {
+    match patiently(|| app.engine.exit(container)).await {
         Ok(Some(exit)) if exit.out_of_memory => End::new(Reason::OutOfMemory, OUT_OF_MEMORY),
         Ok(Some(exit)) => {
             let code = exit.code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
@@ -177,7 +180,7 @@ pub(super) async fn stopped(app: &App, container: &str) {
     let mut away_since = None;
     loop {
         let asked = Instant::now();
-        let Err(error) = app.containers.wait(container).await else { return };
+        let Err(error) = app.engine.wait(container).await else { return };
         tracing::warn!(container, %error, "the engine cannot say whether a container runs");
         // It was there in between: this is another time that it is away.
         if PAUSE < asked.elapsed() {
@@ -191,14 +194,14 @@ pub(super) async fn stopped(app: &App, container: &str) {
 }
 
 /// Asks the engine, again while it is away, for as long as it may take to come back.
-pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, containers::Error>
+pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, Error>
 where
-    F: Future<Output = Result<T, containers::Error>>,
+    F: Future<Output = Result<T, Error>>,
 {
     let began = Instant::now();
     loop {
         match ask().await {
-            Err(containers::Error::EngineAway { .. }) if began.elapsed() < ENGINE_GRACE => {
+            Err(Error::EngineAway { .. }) if began.elapsed() < ENGINE_GRACE => {
                 tokio::time::sleep(PAUSE).await;
             }
             answer => return answer,
@@ -207,11 +210,11 @@ where
 }
 
 /// The end that an engine's refusal means.
-pub(super) fn end_of(error: &containers::Error) -> End {
+pub(super) fn end_of(error: &Error) -> End {
     let reason = match error {
-        containers::Error::ImageMissing { .. } => Reason::ImageMissing,
-        containers::Error::EngineAway { .. } => Reason::EngineUnavailable,
-        containers::Error::PortRefused { .. } | containers::Error::Refused { .. } => Reason::Internal,
+        Error::ImageMissing { .. } => Reason::ImageMissing,
+        Error::EngineAway { .. } => Reason::EngineUnavailable,
+        Error::PortRefused { .. } | Error::Refused { .. } => Reason::Internal,
     };
     End::new(reason, error.to_string())
 }

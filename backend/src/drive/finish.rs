@@ -88,7 +88,7 @@ impl Driver {
         let Booted { instance, container_id, link, .. } = booted;
         // Nothing is asked any more; what breaks from here on is not worth a try.
         drop(link);
-        let state = match self.app.containers.remove(&container_id).await {
+        let state = match self.app.engine.remove(&container_id).await {
             Ok(()) => InstanceState::Removed,
             Err(error) => {
                 tracing::warn!(instance.id = %instance, %error, "a container could not be removed yet");

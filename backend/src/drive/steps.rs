@@ -156,7 +156,7 @@ impl Driver {
     /// An agent that was killed: where the container's own count says nothing, the engine is asked.
     async fn with_engine_word(&self, container: &str, mut exit: Exit) -> Exit {
         if verdict::was_killed(&exit) && exit.memory_kills == 0 {
-            let killed = self.app.containers.killed_for_memory(container).await.unwrap_or_default();
+            let killed = self.app.engine.killed_for_memory(container).await.unwrap_or_default();
             exit.memory_kills = u64::from(killed);
         }
         exit

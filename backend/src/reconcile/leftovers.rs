@@ -7,7 +7,7 @@ use crate::app::{App, Error};
 /// Removes them.
 pub(super) async fn remove(app: &App) -> Result<(), Error> {
     let live: HashSet<_> = app.store.queue_list_working().await?.into_iter().map(|row| row.id).collect();
-    for name in app.containers.remove_leftovers(&live).await? {
+    for name in app.engine.remove_leftovers(&live).await? {
         tracing::info!(name, "removed a network or volume that no run needs");
     }
     Ok(())

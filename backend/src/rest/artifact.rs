@@ -1,8 +1,8 @@
 //! `GET /api/runs/{id}/artifacts/{name}`: downloads what is kept of a run. A browser never shows it in place:
 //! an agent has written it.
 
-use api::error::ApiError;
 use axum::{
+    Extension,
     extract::{Path, State},
     http::header,
     response::IntoResponse,
@@ -11,15 +11,15 @@ use axum::{
 use super::{Answer, pieces, refuse, run_id};
 use crate::{
     app::{App, follow::pump::PATIENCE},
-    server::Refusal,
+    caller::Caller,
 };
 
-pub(super) async fn artifact(State(app): State<App>, Path((id, name)): Path<(String, String)>) -> Answer {
-    let id = run_id(&id)?;
-    app.run_by_id(id).await.map_err(refuse)?;
-    let content = app.store.artifact_held(id, &name).await.map_err(|error| refuse(error.into()))?;
-    let missing = || Refusal(ApiError::NotFound { what: "artifact".to_owned(), id: name.clone() });
-    let content = content.ok_or_else(missing)?;
+pub(super) async fn artifact(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((id, name)): Path<(String, String)>,
+) -> Answer {
+    let content = app.run_artifact(&caller, run_id(&id)?, &name).await.map_err(refuse)?;
     let headers = [
         (header::CONTENT_TYPE, content_type(&name)),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file_name(&name))),

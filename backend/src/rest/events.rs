@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::{error::ApiError, run::RunState, stream::Frame};
 use axum::{
+    Extension,
     body::Bytes,
     extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header},
@@ -24,10 +25,11 @@ use crate::{
     app::{
         App,
         follow::{
-            self, Outgoing,
+            Outgoing,
             pump::{Left, Outlet, PATIENCE, Untaken, pump},
         },
     },
+    caller::Caller,
     server::Refusal,
     store::Error,
 };
@@ -46,6 +48,7 @@ pub(super) struct From {
 
 pub(super) async fn events(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     from: Result<Query<From>, QueryRejection>,
     headers: HeaderMap,
@@ -54,15 +57,14 @@ pub(super) async fn events(
     let Query(From { after }) =
         from.map_err(|error| Refusal(ApiError::invalid("after", error.body_text())))?;
     let last = last_event_id(&headers)?;
-    let after = app.check_after(id, last.or(after)).await.map_err(refuse)?;
+    let (after, frames) = app.run_follow(&caller, id, last.or(after)).await.map_err(refuse)?;
     if last.is_some() {
-        let run = app.run_by_id(id).await.map_err(refuse)?;
+        let run = app.run_by_id(&caller, id).await.map_err(refuse)?;
         if run.state == RunState::Ended && run.last_seq <= after {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
     }
     let (pieces, body) = pieces::body(PLACES, PATIENCE);
-    let frames = follow::follow(app.store.clone(), id, after);
     app.tasks.spawn("reader", move |stop| async move {
         let mut sent = Sent { pieces, is_inside: false };
         let left = pump(&mut sent, frames, after, &stop).await;

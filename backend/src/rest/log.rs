@@ -1,7 +1,7 @@
 //! `GET /api/runs/{id}/log`: all events of a run so far as NDJSON, read and sent page by page.
 
-use api::id::RunId;
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, State},
     http::header,
@@ -15,39 +15,40 @@ use super::{
 };
 use crate::{
     app::{
-        App,
+        App, RunLog,
         follow::pump::{PATIENCE, Untaken},
     },
-    store::{Error, EventPage, PageLimit, Store},
+    caller::Caller,
+    store::{Error, EventPage},
 };
 
-pub(super) async fn log(State(app): State<App>, Path(id): Path<String>) -> Answer {
+pub(super) async fn log(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
     let id = run_id(&id)?;
-    let run = app.run_by_id(id).await.map_err(refuse)?;
+    let log = app.run_log(&caller, id).await.map_err(refuse)?;
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"run-{id}.ndjson\"")),
     ];
-    if run.events_removed_at.is_some() {
+    if log.is_removed {
         return Ok((headers, Body::empty()).into_response());
     }
     let (pieces, body) = pieces::body(1, PATIENCE);
     app.tasks.clone().spawn("log", move |stop| async move {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = download(app.store, id, pieces) => {}
+            () = download(log, pieces) => {}
         }
     });
     Ok((headers, body).into_response())
 }
 
 /// Sends a log, unless its reader is too slow or gone.
-async fn download(store: Store, run: RunId, pieces: Pieces) {
-    let page = |after| {
-        let store = store.clone();
-        async move { store.event_page(run, after, PageLimit::STREAM).await }
-    };
-    match send(page, &pieces).await {
+async fn download(log: RunLog, pieces: Pieces) {
+    match send(|after| log.page(after), &pieces).await {
         Ok(()) => pieces.finish(None).await,
         Err(Untaken::Late | Untaken::Gone) => {}
         Err(Untaken::Unreadable(error)) => {

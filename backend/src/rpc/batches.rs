@@ -13,10 +13,10 @@ use jsonrpsee::{
     core::{SubscriptionResult, async_trait},
 };
 
-use super::pump;
+use super::{pump, reject};
 use crate::{
-    app::{App, CreateBatch, watch},
-    auth,
+    app::{App, CreateBatch},
+    caller::Caller,
 };
 
 pub(super) struct Batches(pub(super) App);
@@ -43,41 +43,46 @@ impl BatchesApiServer for Batches {
             concurrency,
             stop_after_failures,
             budget_usd,
-            caller: auth::caller(who),
             idempotency_key,
             overrides,
         };
-        self.0.whole(|app| async move { app.batch_create(create).await }).await
+        Ok(self.0.batch_create(Caller::known(who)?, create).await?)
     }
 
-    async fn by_id(&self, id: BatchId) -> Result<Batch, ApiError> {
-        Ok(self.0.batch_by_id(id).await?)
+    async fn by_id(&self, who: &Extensions, id: BatchId) -> Result<Batch, ApiError> {
+        Ok(self.0.batch_by_id(Caller::known(who)?, id).await?)
     }
 
     async fn list(
         &self,
+        who: &Extensions,
         task_id: Option<TaskId>,
         cursor: Option<String>,
         limit: Option<u32>,
     ) -> Result<Page<Batch>, ApiError> {
-        Ok(self.0.batch_list(task_id, cursor.as_deref(), limit).await?)
+        Ok(self.0.batch_list(Caller::known(who)?, task_id, cursor.as_deref(), limit).await?)
     }
 
-    async fn cancel(&self, id: BatchId) -> Result<Batch, ApiError> {
-        self.0.whole(move |app| async move { app.batch_cancel(id).await }).await
+    async fn cancel(&self, who: &Extensions, id: BatchId) -> Result<Batch, ApiError> {
+        Ok(self.0.batch_cancel(Caller::known(who)?, id).await?)
     }
 
-    async fn retry_failed(&self, id: BatchId) -> Result<Batch, ApiError> {
-        self.0.whole(move |app| async move { app.batch_retry_failed(id).await }).await
+    async fn retry_failed(&self, who: &Extensions, id: BatchId) -> Result<Batch, ApiError> {
+        Ok(self.0.batch_retry_failed(Caller::known(who)?, id).await?)
     }
 
-    async fn on_change(&self, pending: PendingSubscriptionSink, id: BatchId) -> SubscriptionResult {
-        if let Err(error) = self.0.batch_by_id(id).await {
-            pending.reject(ApiError::from(error)).await;
-            return Ok(());
-        }
+    async fn on_change(
+        &self,
+        pending: PendingSubscriptionSink,
+        who: &Extensions,
+        id: BatchId,
+    ) -> SubscriptionResult {
+        let changes = async { Ok(self.0.batch_changes(Caller::known(who)?, id).await?) };
+        let changes = match changes.await {
+            Ok(changes) => changes,
+            Err(error) => return reject(pending, error).await,
+        };
         let sink = pending.accept().await?;
-        let changes = watch::changes(self.0.store.clone(), id);
         pump::until_end(sink, changes, self.0.tasks.stopping()).await
     }
 }

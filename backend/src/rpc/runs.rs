@@ -14,10 +14,10 @@ use jsonrpsee::{
 };
 use uuid::Uuid;
 
-use super::pump;
+use super::{pump, reject};
 use crate::{
-    app::{App, CreateRun, follow},
-    auth,
+    app::{App, CreateRun},
+    caller::Caller,
     store::RunFilter,
 };
 
@@ -35,17 +35,17 @@ impl RunsApiServer for Runs {
         overrides: Option<Overrides>,
     ) -> Result<Run, ApiError> {
         let overrides = overrides.unwrap_or_default();
-        let caller = auth::caller(who);
-        let create = CreateRun { task_id, repository, r#ref, caller, idempotency_key, overrides };
-        self.0.whole(|app| async move { app.run_create(create).await }).await
+        let create = CreateRun { task_id, repository, r#ref, idempotency_key, overrides };
+        Ok(self.0.run_create(Caller::known(who)?, create).await?)
     }
 
-    async fn by_id(&self, id: RunId) -> Result<Run, ApiError> {
-        Ok(self.0.run_by_id(id).await?)
+    async fn by_id(&self, who: &Extensions, id: RunId) -> Result<Run, ApiError> {
+        Ok(self.0.run_by_id(Caller::known(who)?, id).await?)
     }
 
     async fn list(
         &self,
+        who: &Extensions,
         task_id: Option<TaskId>,
         batch_id: Option<BatchId>,
         state: Option<RunState>,
@@ -55,64 +55,74 @@ impl RunsApiServer for Runs {
         limit: Option<u32>,
     ) -> Result<Page<Run>, ApiError> {
         let filter = RunFilter { task_id, batch_id, state, outcome, repository };
-        Ok(self.0.run_list(&filter, cursor.as_deref(), limit).await?)
+        Ok(self.0.run_list(Caller::known(who)?, &filter, cursor.as_deref(), limit).await?)
     }
 
     async fn messages(
         &self,
+        who: &Extensions,
         id: RunId,
         after: Option<i64>,
         limit: Option<u32>,
     ) -> Result<Page<Event>, ApiError> {
-        Ok(self.0.run_messages(id, after, limit).await?)
+        Ok(self.0.run_messages(Caller::known(who)?, id, after, limit).await?)
     }
 
-    async fn cancel(&self, id: RunId) -> Result<Run, ApiError> {
-        self.0.whole(move |app| async move { app.run_cancel(id).await }).await
+    async fn cancel(&self, who: &Extensions, id: RunId) -> Result<Run, ApiError> {
+        Ok(self.0.run_cancel(Caller::known(who)?, id).await?)
     }
 
-    async fn retry(&self, id: RunId) -> Result<Run, ApiError> {
-        self.0.whole(move |app| async move { app.run_retry(id).await }).await
+    async fn retry(&self, who: &Extensions, id: RunId) -> Result<Run, ApiError> {
+        Ok(self.0.run_retry(Caller::known(who)?, id).await?)
     }
 
-    async fn send(&self, id: RunId, text: String) -> Result<Run, ApiError> {
-        self.0.whole(move |app| async move { app.run_send(id, &text).await }).await
+    async fn send(&self, who: &Extensions, id: RunId, text: String) -> Result<Run, ApiError> {
+        Ok(self.0.run_send(Caller::known(who)?, id, text).await?)
     }
 
-    async fn answer(&self, id: RunId, gate_id: Uuid, answer: String) -> Result<Run, ApiError> {
-        self.0.whole(move |app| async move { app.run_answer(id, gate_id, &answer).await }).await
+    async fn answer(
+        &self,
+        who: &Extensions,
+        id: RunId,
+        gate_id: Uuid,
+        answer: String,
+    ) -> Result<Run, ApiError> {
+        Ok(self.0.run_answer(Caller::known(who)?, id, gate_id, answer).await?)
     }
 
-    async fn diff(&self, id: RunId) -> Result<RunDiff, ApiError> {
-        Ok(self.0.run_diff(id).await?)
+    async fn diff(&self, who: &Extensions, id: RunId) -> Result<RunDiff, ApiError> {
+        Ok(self.0.run_diff(Caller::known(who)?, id).await?)
     }
 
     async fn on_message(
         &self,
         pending: PendingSubscriptionSink,
+        who: &Extensions,
         id: RunId,
         after: Option<i64>,
     ) -> SubscriptionResult {
         // After acceptance a refusal could only be a frame, so everything is checked before it.
-        let after = match self.0.check_after(id, after).await {
-            Ok(after) => after,
-            Err(error) => {
-                pending.reject(ApiError::from(error)).await;
-                return Ok(());
-            }
+        let followed = async { Ok(self.0.run_follow(Caller::known(who)?, id, after).await?) };
+        let (after, frames) = match followed.await {
+            Ok(followed) => followed,
+            Err(error) => return reject(pending, error).await,
         };
         let sink = pending.accept().await?;
-        pump::frames(sink, follow::follow(self.0.store.clone(), id, after), after, self.0.tasks.stopping())
-            .await
+        pump::frames(sink, frames, after, self.0.tasks.stopping()).await
     }
 
     async fn on_change(
         &self,
         pending: PendingSubscriptionSink,
+        who: &Extensions,
         task_id: Option<TaskId>,
         batch_id: Option<BatchId>,
     ) -> SubscriptionResult {
-        let changes = follow::changes(self.0.store.clone(), task_id, batch_id);
+        let changes = || Ok(self.0.run_changes(Caller::known(who)?, task_id, batch_id)?);
+        let changes = match changes() {
+            Ok(changes) => changes,
+            Err(error) => return reject(pending, error).await,
+        };
         let sink = pending.accept().await?;
         pump::changes(sink, changes, self.0.tasks.stopping()).await
     }

@@ -3,25 +3,21 @@
 use api::{
     error::ApiError,
     rpc::system::SystemApiServer,
-    system::{API_VERSION, Status, Version},
+    system::{Status, Version},
 };
-use jsonrpsee::core::async_trait;
+use jsonrpsee::{Extensions, core::async_trait};
 
-use crate::app::App;
+use crate::{app::App, caller::Caller};
 
 pub(super) struct System(pub(super) App);
 
 #[async_trait]
 impl SystemApiServer for System {
-    async fn version(&self) -> Result<Version, ApiError> {
-        Ok(Version {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            api: API_VERSION,
-            commit: crate::commit().to_owned(),
-        })
+    async fn version(&self, who: &Extensions) -> Result<Version, ApiError> {
+        Ok(self.0.version(Caller::known(who)?)?)
     }
 
-    async fn status(&self) -> Result<Status, ApiError> {
-        Ok(self.0.status().await?)
+    async fn status(&self, who: &Extensions) -> Result<Status, ApiError> {
+        Ok(self.0.status(Caller::known(who)?).await?)
     }
 }

@@ -9,9 +9,9 @@ use api::{
     rpc::tasks::TasksApiServer,
     task::{Agent, EnvValue, PermissionProfile, RepositorySettings, Step, Task, TaskSpec},
 };
-use jsonrpsee::core::async_trait;
+use jsonrpsee::{Extensions, core::async_trait};
 
-use crate::app::App;
+use crate::{app::App, caller::Caller};
 
 pub(super) struct Tasks(pub(super) App);
 
@@ -68,6 +68,7 @@ impl Fields {
 impl TasksApiServer for Tasks {
     async fn create(
         &self,
+        who: &Extensions,
         name: String,
         steps: Vec<Step>,
         description: Option<String>,
@@ -108,11 +109,12 @@ impl TasksApiServer for Tasks {
             submodules,
         }
         .apply(&mut spec);
-        Ok(self.0.task_create(spec).await?)
+        Ok(self.0.task_create(Caller::known(who)?, spec).await?)
     }
 
     async fn update(
         &self,
+        who: &Extensions,
         id: TaskId,
         version: i64,
         name: Option<String>,
@@ -152,27 +154,34 @@ impl TasksApiServer for Tasks {
             repository_settings,
             submodules,
         };
-        Ok(self.0.task_update(id, version, |spec| fields.apply(spec)).await?)
+        Ok(self.0.task_update(Caller::known(who)?, id, version, |spec| fields.apply(spec)).await?)
     }
 
-    async fn allow(&self, id: TaskId, host: String, port: Option<u16>) -> Result<Task, ApiError> {
-        Ok(self.0.task_allow(id, &host, port).await?)
+    async fn allow(
+        &self,
+        who: &Extensions,
+        id: TaskId,
+        host: String,
+        port: Option<u16>,
+    ) -> Result<Task, ApiError> {
+        Ok(self.0.task_allow(Caller::known(who)?, id, host, port).await?)
     }
 
-    async fn by_id(&self, id: TaskId) -> Result<Task, ApiError> {
-        Ok(self.0.task_by_id(id).await?)
+    async fn by_id(&self, who: &Extensions, id: TaskId) -> Result<Task, ApiError> {
+        Ok(self.0.task_by_id(Caller::known(who)?, id).await?)
     }
 
     async fn list(
         &self,
+        who: &Extensions,
         query: Option<String>,
         cursor: Option<String>,
         limit: Option<u32>,
     ) -> Result<Page<Task>, ApiError> {
-        Ok(self.0.task_list(query.as_deref(), cursor.as_deref(), limit).await?)
+        Ok(self.0.task_list(Caller::known(who)?, query.as_deref(), cursor.as_deref(), limit).await?)
     }
 
-    async fn delete(&self, id: TaskId) -> Result<Task, ApiError> {
-        Ok(self.0.task_delete(id).await?)
+    async fn delete(&self, who: &Extensions, id: TaskId) -> Result<Task, ApiError> {
+        Ok(self.0.task_delete(Caller::known(who)?, id).await?)
     }
 }

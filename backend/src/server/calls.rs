@@ -15,11 +15,8 @@ use jsonrpsee::{
         server::BatchResponseBuilder,
     },
     server::middleware::rpc::MethodResponse,
-    types::{
-        Id,
-        error::{
-            INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, OVERSIZED_RESPONSE_CODE, TOO_MANY_SUBSCRIPTIONS_CODE,
-        },
+    types::error::{
+        INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, OVERSIZED_RESPONSE_CODE, TOO_MANY_SUBSCRIPTIONS_CODE,
     },
 };
 use serde::Deserialize;
@@ -30,7 +27,13 @@ use super::{
     jsonrpc::{LARGEST_ANSWER, Limits},
     rates::{Rates, Who, Working},
 };
-use crate::{audit::Audit, auth::Identity, metrics, room::Place};
+use crate::{
+    app::verbs,
+    audit::{self, Audit},
+    caller::Caller,
+    metrics,
+    room::Place,
+};
 
 /// Registers `rpc.discover`: the OpenRPC document of every method.
 ///
@@ -72,22 +75,23 @@ impl<S> Calls<S> {
 
     /// Takes the call from what its caller has left. Nobody comes here unknown, but in tests of the server alone.
     fn begin(&self, who: &Extensions) -> Result<Option<Working>, ApiError> {
-        who.get::<Identity>().map(|known| self.around.rates.begin(Who::Known(known.hash))).transpose()
+        who.get::<Caller>().map(|known| self.around.rates.begin(Who::Known(known.shown()))).transpose()
     }
 
-    /// Notes a call that was meant to change something, before its answer goes out.
-    async fn note(&self, method: &str, target: Option<String>, who: &Extensions, answer: &MethodResponse) {
-        if record::is_noted(method) && self.methods.method(method).is_some() {
-            self.around.audit.record(record::entry(method, target, who, answer)).await;
+    /// Notes a call that was meant to change something and was refused before it reached its verb, which notes the
+    /// others.
+    async fn note(&self, method: &str, target: Option<String>, who: &Extensions, why: &ApiError) {
+        if verbs::is_change(method) && self.methods.method(method).is_some() {
+            self.around.audit.record(audit::entry(who.get(), method, target, Err(why))).await;
         }
     }
 
     /// An error of jsonrpsee's own in the shape of ours. Its codes for limits mean other things here.
-    fn shape(&self, method: &str, id: Id<'_>, response: MethodResponse) -> MethodResponse {
-        let Some(code) = response.as_error_code() else { return response };
-        let Ok(Answer { error }) = serde_json::from_str::<Answer>(response.as_ref()) else { return response };
+    fn shape(&self, method: &str, response: &MethodResponse) -> Option<ApiError> {
+        let code = response.as_error_code()?;
+        let Answer { error } = serde_json::from_str(response.as_ref()).ok()?;
         if error.data.as_ref().is_some_and(|data| ApiError::deserialize(data).is_ok()) {
-            return response;
+            return None;
         }
         let limit =
             |limit: &str, value: u32| ApiError::Limit { limit: limit.to_owned(), value: value.into() };
@@ -102,9 +106,9 @@ impl<S> Calls<S> {
                 limit("CAISSON_MAX_SUBSCRIPTIONS", self.around.limits.subscriptions)
             }
             OVERSIZED_RESPONSE_CODE => limit("the largest answer, in bytes", LARGEST_ANSWER),
-            _ => return response,
+            _ => return None,
         };
-        MethodResponse::error(id, ours)
+        Some(ours)
     }
 
     fn is_subscription(&self, method: &str) -> bool {
@@ -157,18 +161,25 @@ impl<S: Inner> Calls<S> {
             rpc::check_params(&method, params).map_err(|error| without_value(&method, error))?;
             Ok(working)
         });
-        let (response, place) = match checked {
+        let (response, place, refused) = match checked {
             Ok(_working) => {
                 let place = match answers {
                     Some(answers) => answers.place(&method).await,
                     None => None,
                 };
-                (self.inner.call(request).await, place)
+                let response = self.inner.call(request).await;
+                let refused = self.shape(&method, &response);
+                (response, place, refused)
             }
-            Err(error) => (MethodResponse::error(request.id, error), None),
+            Err(error) => (MethodResponse::error(request.id, error.clone()), None, Some(error)),
         };
-        let response = self.shape(&method, id, response);
-        self.note(&method, target, &who, &response).await;
+        let response = match refused {
+            Some(why) => {
+                self.note(&method, target, &who, &why).await;
+                MethodResponse::error(id, why)
+            }
+            None => response,
+        };
         let took = started.elapsed();
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let code = response.as_error_code().unwrap_or(0);

@@ -14,7 +14,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{auth, config::Http, secret::Secret};
+use crate::{app::tokens, config::Http, secret::Secret};
 
 mod access;
 mod rpc;
@@ -48,7 +48,7 @@ impl World {
         change(&mut http);
         let tasks = Tasks::default();
         let store = Store::open("sqlite::memory:", &tasks).await.unwrap();
-        let token = auth::first_start(&store, None).await.unwrap().unwrap();
+        let token = tokens::first_start(&store, None).await.unwrap().unwrap();
         let audit = Audit::new(store.clone(), &tasks);
         let listener = bind(http.listen).await.unwrap();
         let address = listener.local_addr().unwrap();

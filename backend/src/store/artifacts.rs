@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when they cannot be read.
-    pub(crate) async fn artifact_held(&self, run: RunId, name: &str) -> Result<Option<Held>, Error> {
+    pub(crate) async fn artifact_held(&self, run: RunId, name: &str) -> Result<Option<HeldArtifact>, Error> {
         let find = artifact::Entity::find().filter(artifact::Column::RunId.eq(run.0));
         let find = find.filter(artifact::Column::Name.eq(name));
         let size = Func::cust("octet_length").arg(Expr::col(artifact::Column::Content));
@@ -54,17 +54,17 @@ impl Store {
         let Some(size) = size.into_tuple::<i64>().one(&self.read).await? else { return Ok(None) };
         let place = self.large.place(usize::try_from(size).unwrap_or(usize::MAX)).await?;
         let row = find.one(&self.read).await?;
-        Ok(row.map(|row| Held { bytes: row.content, place }))
+        Ok(row.map(|row| HeldArtifact { bytes: row.content, place }))
     }
 }
 
 /// Bytes in memory, and their place.
-pub(crate) struct Held {
+pub(crate) struct HeldArtifact {
     bytes: Vec<u8>,
     place: Place,
 }
 
-impl Held {
+impl HeldArtifact {
     /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -50,6 +50,8 @@ pub struct NewBatch {
     pub stop_after_failures: Option<u32>,
     /// What all its runs together may cost, in US dollars.
     pub budget_usd: Option<f64>,
+    /// Who creates it.
+    pub owner: String,
 }
 
 impl Store {
@@ -90,6 +92,7 @@ impl Store {
             created_at: Set(micros(Timestamp::now())),
             dearest_usd: Set(None),
             unknown_accepted: Set(false),
+            owned_by: Set(Some(new.owner.clone())),
         };
         let transaction = self.write.begin().await?;
         batch::Entity::insert(row).exec_without_returning(&transaction).await?;

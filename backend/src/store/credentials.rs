@@ -1,6 +1,6 @@
 //! Tokens of callers and sessions of browsers, by hash. A session lives no longer than the token that began it.
 
-use api::Timestamp;
+use api::{Timestamp, role::Role};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     sea_query::OnConflict,
@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{
     Error, Store,
-    entity::{micros, session, timestamp, token},
+    entity::{from_name, micros, session, timestamp, token},
 };
 
 /// What is kept of a token.
@@ -18,6 +18,8 @@ pub struct StoredToken {
     pub hash: [u8; 32],
     /// What it is for.
     pub name: String,
+    /// What its holder may do.
+    pub role: Role,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends; `None` is never.
@@ -32,13 +34,14 @@ impl Store {
     pub async fn token_insert(
         &self,
         name: &str,
+        role: Role,
         hash: [u8; 32],
         expires_at: Option<Timestamp>,
     ) -> Result<(), Error> {
-        insert(&self.write, name, hash, expires_at).await
+        insert(&self.write, name, role, hash, expires_at).await
     }
 
-    /// Remembers a token as the only one of its name: the others of that name go, with their sessions. Returns how
+    /// Remembers an admin's token as the only one of its name: the others of that name go, with their sessions. Returns how
     /// many went.
     ///
     /// # Errors
@@ -51,19 +54,19 @@ impl Store {
         delete(&transaction, &others).await?;
         // It may be known by another name, or with an end.
         token::Entity::delete_by_id(hash.to_vec()).exec(&transaction).await?;
-        insert(&transaction, name, hash, None).await?;
+        insert(&transaction, name, Role::Admin, hash, None).await?;
         transaction.commit().await?;
         Ok(others.len())
     }
 
-    /// The name of the token with this hash, if there is one that has not expired.
+    /// The token with this hash, if there is one that has not expired.
     ///
     /// # Errors
     /// `Database` when it cannot be read.
-    pub async fn token_name(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<String>, Error> {
+    pub async fn token_fetch(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<StoredToken>, Error> {
         let row = token::Entity::find_by_id(hash.to_vec()).one(&self.read).await?;
         let lives = |row: &token::Model| row.expires_at.is_none_or(|end| micros(now) < end);
-        Ok(row.filter(lives).map(|row| row.name))
+        row.filter(lives).map(whole).transpose()
     }
 
     /// Every token, oldest first; those that have expired too.
@@ -72,14 +75,6 @@ impl Store {
     /// `Database` when they cannot be read.
     pub async fn token_list(&self) -> Result<Vec<StoredToken>, Error> {
         let rows = token::Entity::find().order_by_asc(token::Column::CreatedAt).all(&self.read).await?;
-        let whole = |row: token::Model| {
-            Ok(StoredToken {
-                hash: hash_of(&row.hash)?,
-                name: row.name,
-                created_at: timestamp(row.created_at),
-                expires_at: row.expires_at.map(timestamp),
-            })
-        };
         rows.into_iter().map(whole).collect()
     }
 
@@ -146,9 +141,20 @@ impl Store {
     }
 }
 
+fn whole(row: token::Model) -> Result<StoredToken, Error> {
+    Ok(StoredToken {
+        hash: hash_of(&row.hash)?,
+        name: row.name,
+        role: from_name("role of a token", &row.role)?,
+        created_at: timestamp(row.created_at),
+        expires_at: row.expires_at.map(timestamp),
+    })
+}
+
 async fn insert(
     database: &impl ConnectionTrait,
     name: &str,
+    role: Role,
     hash: [u8; 32],
     expires_at: Option<Timestamp>,
 ) -> Result<(), Error> {
@@ -157,6 +163,7 @@ async fn insert(
         name: Set(name.to_owned()),
         created_at: Set(micros(Timestamp::now())),
         expires_at: Set(expires_at.map(micros)),
+        role: Set(role.as_str().to_owned()),
     };
     let known = OnConflict::column(token::Column::Hash).do_nothing().to_owned();
     token::Entity::insert(row).on_conflict(known).exec_without_returning(database).await?;

@@ -1,5 +1,6 @@
 //! The log of a run: pages after a number, and the bell that says when to look again.
 
+pub(super) mod ahead;
 mod page;
 mod shown;
 

@@ -22,11 +22,12 @@ impl Store {
     ///
     /// # Errors
     /// `Database` when it cannot be written.
-    pub async fn task_insert(&self, spec: TaskSpec) -> Result<Task, Error> {
+    pub async fn task_insert(&self, spec: TaskSpec, owner: &str) -> Result<Task, Error> {
         let now = now();
         let task = Task {
             id: TaskId::mint(),
             version: 1,
+            owner: Some(owner.to_owned()),
             spec,
             created_at: now,
             updated_at: now,
@@ -40,6 +41,7 @@ impl Store {
             created_at: Set(micros(now)),
             updated_at: Set(micros(now)),
             archived_at: Set(None),
+            owned_by: Set(task.owner.clone()),
         };
         task::Entity::insert(row).exec_without_returning(&self.write).await?;
         Ok(task)

@@ -61,7 +61,7 @@ async fn on_postgres(url: String) -> Fresh {
 /// A queued run, stored.
 pub async fn insert_run(store: &Store) -> RunId {
     let spec = TaskSpec::new("A task", vec![Step { instructions: "Do it.".into(), checks: Vec::new() }]);
-    let task = store.task_insert(spec.clone()).await.expect("a task");
+    let task = store.task_insert(spec.clone(), "anybody").await.expect("a task");
     let run = Run::queued(RunId::mint(), task.id, spec, "acme/web".into(), Timestamp::now());
     store.run_insert(&run, None).await.expect("a run");
     run.id

@@ -5,9 +5,12 @@ mod place;
 use std::{collections::HashSet, process::Command, time::Duration};
 
 use api::id::{InstanceId, RunId};
-use backend::containers::{Containers, Error, Finding, Live, Probe};
+use backend::engine::{
+    Engine, Error, Live,
+    docker::{Address, Finding, Probe},
+};
 
-use place::{MEBIBYTE, PROFILE, Place, containers, docker, hello, wanted};
+use place::{MEBIBYTE, Place, docker, engine, engine_at, hello, wanted};
 
 /// Answers on the executor's port with a line, like a very small executor.
 const LISTEN: &str = r#"exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 7335) or die;
@@ -17,10 +20,10 @@ print STDERR "listening\n"; while ($c = $s->accept) { print $c "hello\n"; close 
 async fn a_missing_image_is_told() {
     let place = Place::new();
     let image = "caisson-test:never-built";
-    assert!(!place.containers.image_exists(image).await.unwrap());
-    let error = place.containers.start(&wanted(image)).await.unwrap_err();
+    assert!(!place.engine.image_exists(image).await.unwrap());
+    let error = place.engine.start(&wanted(image)).await.unwrap_err();
     assert!(matches!(&error, Error::ImageMissing { image: missing } if missing == image), "{error}");
-    assert_eq!(place.containers.list().await.unwrap(), []);
+    assert_eq!(place.engine.list().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -28,19 +31,19 @@ async fn an_engine_that_is_away_is_told_and_found_when_it_comes() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
     let address = format!("unix://{}", socket.display());
-    let containers = Containers::new(Some(address), "test".to_owned(), PROFILE).unwrap();
-    let error = containers.ping().await.unwrap_err();
+    let engine = engine_at(Some(&address), "test");
+    let error = engine.ping().await.unwrap_err();
     assert!(matches!(error, Error::EngineAway { .. }), "{error}");
 
     // A socket that nobody listens on.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-    let error = containers.start(&wanted("any")).await.unwrap_err();
+    let error = engine.start(&wanted("any")).await.unwrap_err();
     assert!(matches!(error, Error::EngineAway { .. }), "{error}");
 
     std::fs::remove_file(&socket).unwrap();
     std::os::unix::fs::symlink("/var/run/docker.sock", &socket).unwrap();
-    let version = containers.ping().await.unwrap();
-    assert_eq!(version, docker(&["version", "--format", "{{.Server.Version}}"]));
+    let version = engine.ping().await.unwrap();
+    assert_eq!(version, docker(&["version", "--format", "Docker {{.Server.Version}}"]));
 }
 
 #[tokio::test]
@@ -49,8 +52,8 @@ async fn an_engine_that_accepts_and_says_nothing_is_away() {
     let socket = folder.path().join("docker.sock");
     let _deaf = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let address = format!("unix://{}", socket.display());
-    let containers = Containers::new(Some(address), "test".to_owned(), PROFILE).unwrap();
-    let error = containers.ping().await.unwrap_err();
+    let engine = engine_at(Some(&address), "test");
+    let error = engine.ping().await.unwrap_err();
     assert!(matches!(&error, Error::EngineAway { why } if why.contains("does not answer")), "{error}");
 }
 
@@ -68,12 +71,12 @@ async fn networks_and_volumes_without_a_run_go_and_the_others_stay() {
     make("volume", "live", live);
     let foreign = format!("foreign-{}", name("volume"));
     docker(&["volume", "create", "--label", "caisson.server=another", &foreign]);
-    let removed = place.containers.remove_leftovers(&HashSet::from([live])).await.unwrap();
+    let removed = place.engine.remove_leftovers(&HashSet::from([live])).await.unwrap();
     assert_eq!(removed, [name("left"), name("left")]);
     let volumes = docker(&["volume", "ls", "--quiet", "--filter", &format!("label={ours}")]);
     assert_eq!(volumes, name("live"));
     assert!(docker(&["volume", "ls", "--quiet"]).lines().any(|volume| volume == foreign));
-    assert_eq!(place.containers.remove_leftovers(&HashSet::new()).await.unwrap(), [name("live")]);
+    assert_eq!(place.engine.remove_leftovers(&HashSet::new()).await.unwrap(), [name("live")]);
     docker(&["volume", "rm", &foreign]);
 }
 
@@ -82,22 +85,22 @@ async fn a_container_is_found_again_by_its_labels() {
     let mut place = Place::new();
     let image = place.image("exec sleep 600");
     let wanted = wanted(&image);
-    let live = place.containers.start(&wanted).await.unwrap();
+    let live = place.engine.start(&wanted).await.unwrap();
     assert_eq!((live.instance, live.run, live.running), (wanted.instance, Some(wanted.run), true));
-    assert!(live.port.is_some());
+    assert!(live.endpoint.is_some());
 
     // As another process of the same server would.
-    let other = containers(&place.server);
+    let other = engine(&place.server);
     assert_eq!(other.find(wanted.instance).await.unwrap().as_ref(), Some(&live));
     assert_eq!(other.list().await.unwrap(), std::slice::from_ref(&live));
     assert_eq!(other.find(InstanceId::mint()).await.unwrap(), None);
-    let stranger = containers("test-stranger");
+    let stranger = engine("test-stranger");
     assert_eq!(stranger.find(wanted.instance).await.unwrap(), None);
 
     docker(&["kill", &live.container_id]);
-    place.containers.wait(&live.container_id).await.unwrap();
+    place.engine.wait(&live.container_id).await.unwrap();
     let found = other.find(wanted.instance).await.unwrap().unwrap();
-    assert_eq!(found, Live { running: false, port: None, ..live });
+    assert_eq!(found, Live { running: false, endpoint: None, ..live });
 }
 
 #[tokio::test]
@@ -149,12 +152,12 @@ async fn a_container_is_reached_on_loopback_only_and_not_by_its_neighbours() {
     let mut place = Place::new();
     let image = place.image(LISTEN);
     let (one, two) = (wanted(&image), wanted(&image));
-    let (one, two) = tokio::try_join!(place.containers.start(&one), place.containers.start(&two)).unwrap();
-    assert_ne!(one.port, two.port);
-    assert_eq!(hello(one.port.unwrap()).await, "hello\n");
-    assert_eq!(hello(two.port.unwrap()).await, "hello\n");
+    let (one, two) = tokio::try_join!(place.engine.start(&one), place.engine.start(&two)).unwrap();
+    assert_ne!(one.endpoint, two.endpoint);
+    assert_eq!(hello(&one).await, "hello\n");
+    assert_eq!(hello(&two).await, "hello\n");
     let published = docker(&["port", &one.container_id]);
-    assert_eq!(published, format!("7335/tcp -> 127.0.0.1:{}", one.port.unwrap()));
+    assert_eq!(published, format!("7335/tcp -> {}", one.endpoint.unwrap()));
 
     let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     let address = docker(&["inspect", "--format", format, &two.container_id]);
@@ -173,16 +176,16 @@ async fn a_removal_is_idempotent_and_ends_the_waiting() {
     let mut place = Place::new();
     let live = place.start("exec sleep 600").await;
     let id = live.container_id.as_str();
-    let containers = &place.containers;
-    assert_eq!(containers.exit(id).await.unwrap(), None, "it still runs");
-    let (waited, one, two) = tokio::join!(containers.wait(id), containers.remove(id), containers.remove(id));
+    let engine = &place.engine;
+    assert_eq!(engine.exit(id).await.unwrap(), None, "it still runs");
+    let (waited, one, two) = tokio::join!(engine.wait(id), engine.remove(id), engine.remove(id));
     waited.unwrap();
     one.unwrap();
     two.unwrap();
-    assert_eq!(containers.find(live.instance).await.unwrap(), None);
-    containers.remove(id).await.unwrap();
-    containers.wait(id).await.unwrap();
-    assert_eq!(containers.exit(id).await.unwrap(), None);
+    assert_eq!(engine.find(live.instance).await.unwrap(), None);
+    engine.remove(id).await.unwrap();
+    engine.wait(id).await.unwrap();
+    assert_eq!(engine.exit(id).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -218,10 +221,10 @@ async fn out_of_memory_is_told_when_only_a_child_was_killed() {
         while !docker(&["logs", &bad.container_id]).contains("gone") {
             tokio::task::yield_now().await;
         }
-        place.containers.killed_for_memory(&bad.container_id).await.unwrap()
+        place.engine.killed_for_memory(&bad.container_id).await.unwrap()
     };
     assert!(tokio::time::timeout(Duration::from_secs(20), killed).await.unwrap());
-    assert!(!place.containers.killed_for_memory(&good.container_id).await.unwrap());
+    assert!(!place.engine.killed_for_memory(&good.container_id).await.unwrap());
 }
 
 #[tokio::test]
@@ -238,32 +241,32 @@ async fn a_container_that_cannot_start_leaves_nothing() {
     let mut place = Place::new();
     let base = place.image("true");
     let image = place.derive(&base, r#"ENTRYPOINT ["/no/such/program"]"#);
-    let error = place.containers.start(&wanted(&image)).await.unwrap_err();
+    let error = place.engine.start(&wanted(&image)).await.unwrap_err();
     assert!(matches!(&error, Error::Refused { why } if why.contains("/no/such/program")), "{error}");
-    assert_eq!(place.containers.list().await.unwrap(), []);
+    assert_eq!(place.engine.list().await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_network_that_was_taken_away_is_made_again() {
     let mut place = Place::new();
     let image = place.image("exec sleep 600");
-    let live = place.containers.start(&wanted(&image)).await.unwrap();
-    place.containers.remove(&live.container_id).await.unwrap();
+    let live = place.engine.start(&wanted(&image)).await.unwrap();
+    place.engine.remove(&live.container_id).await.unwrap();
     docker(&["network", "rm", &format!("caisson-{}", place.server)]);
-    let live = place.containers.start(&wanted(&image)).await.unwrap();
-    assert!(live.running && live.port.is_some());
+    let live = place.engine.start(&wanted(&image)).await.unwrap();
+    assert!(live.running && live.endpoint.is_some());
 }
 
 #[tokio::test]
 async fn usage_is_told_at_once_and_knows_a_busy_processor() {
     let mut place = Place::new();
     let live = place.start("while :; do :; done").await;
-    let first = place.containers.usage(&live.container_id).await.unwrap();
+    let first = place.engine.usage(&live.container_id).await.unwrap();
     assert_eq!((first.cpu_percent, first.memory_limit_bytes), (None, Some(64 * MEBIBYTE)));
     assert!(first.memory_bytes.is_some_and(|bytes| 0 < bytes && bytes < 64 * MEBIBYTE), "{first:?}");
     let busy = async {
         loop {
-            let usage = place.containers.usage(&live.container_id).await.unwrap();
+            let usage = place.engine.usage(&live.container_id).await.unwrap();
             match usage.cpu_percent {
                 Some(percent) if 10.0 < percent => return percent,
                 _ => tokio::task::yield_now().await,
@@ -276,7 +279,7 @@ async fn usage_is_told_at_once_and_knows_a_busy_processor() {
 
 #[tokio::test]
 async fn an_image_is_told_what_it_lacks() {
-    let probe = Probe::new(std::env::var("DOCKER_HOST").ok()).unwrap();
+    let probe = Probe::new(Address::read(std::env::var("DOCKER_HOST").ok().as_deref(), None).unwrap());
     let lacking = |findings: Vec<Finding>| -> Vec<String> {
         findings.into_iter().filter(|finding| !finding.ok).map(|finding| finding.name).collect()
     };

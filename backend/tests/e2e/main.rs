@@ -15,6 +15,7 @@ mod full_disk;
 mod gates;
 mod reasons;
 mod recovery;
+mod remote;
 mod runs;
 mod secrets;
 mod socket;

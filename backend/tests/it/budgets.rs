@@ -23,6 +23,7 @@ async fn batch(store: &Store) -> (BatchId, Vec<RunId>) {
         concurrency: None,
         stop_after_failures: None,
         budget_usd: Some(1.0),
+        owner: "anybody".to_owned(),
     };
     let spec = TaskSpec::new("A task", vec![Step { instructions: "Do it.".into(), checks: Vec::new() }]);
     let run = |target: String| {

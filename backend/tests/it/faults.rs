@@ -39,8 +39,8 @@ async fn series(store: &Store, run: RunId, tag: &str) -> Vec<String> {
     note(name("message"), store.message_insert(run, &name("message")).await.is_ok());
     let spec =
         |name: String| TaskSpec::new(name, vec![Step { instructions: ".".into(), checks: Vec::new() }]);
-    note(name("task"), store.task_insert(spec(name("task"))).await.is_ok());
-    if let Ok(task) = store.task_insert(spec(name("deleted"))).await {
+    note(name("task"), store.task_insert(spec(name("task")), "anybody").await.is_ok());
+    if let Ok(task) = store.task_insert(spec(name("deleted")), "anybody").await {
         note(name("gone"), store.task_delete(task.id).await.is_ok());
     }
     if let Ok(Some(of)) = store.run_fetch(run).await {

@@ -42,7 +42,10 @@ async fn a_key_belongs_to_its_caller_and_remembers_what_was_asked() {
     let task = create_task(&server.client().await, "A task").await.id;
     let another = create_task(&server.client().await, "Another").await.id;
     let store = server.store().await;
-    store.token_insert("other", Sha256::digest(OTHER).into(), None).await.expect("a token");
+    store
+        .token_insert("other", api::role::Role::Admin, Sha256::digest(OTHER).into(), None)
+        .await
+        .expect("a token");
     let login = server.post_to("/api/login", json!({ "token": TOKEN })).send().await.expect("a session");
     let cookie = login.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a cookie");
     let as_session = |body: Value| {

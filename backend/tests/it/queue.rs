@@ -23,6 +23,7 @@ fn batch(targets: &[&str]) -> (NewBatch, Vec<Run>) {
         concurrency: None,
         stop_after_failures: Some(1),
         budget_usd: Some(2.5),
+        owner: "anybody".to_owned(),
     };
     let runs = new.targets.iter().map(|target| run(&new, target, None)).collect();
     (new, runs)

@@ -226,7 +226,11 @@ async fn lists_are_paged_newest_first_without_a_gap() {
 async fn a_stale_update_of_a_task_is_refused() {
     for fresh in both().await {
         let step = Step { instructions: "Do it.".into(), checks: vec!["true".into()] };
-        let task = fresh.store.task_insert(TaskSpec::new("100% _sure_", vec![step])).await.expect("a task");
+        let task = fresh
+            .store
+            .task_insert(TaskSpec::new("100% _sure_", vec![step]), "anybody")
+            .await
+            .expect("a task");
         fresh.store.task_update(task.id, 1, &task.spec).await.expect("updated");
         assert!(matches!(fresh.store.task_update(task.id, 1, &task.spec).await, Err(Error::Stale(_))));
         let found = |query: &'static str| async {

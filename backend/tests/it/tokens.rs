@@ -18,7 +18,10 @@ async fn a_revoked_token_loses_what_it_has_open() {
     let mut changes = RunsApiClient::on_change(&client, None, None).await.expect("a subscription");
     let store = server.store().await;
     let other = "caisson_another_token_for_tests";
-    store.token_insert("other", Sha256::digest(other).into(), None).await.expect("a token");
+    store
+        .token_insert("other", api::role::Role::Admin, Sha256::digest(other).into(), None)
+        .await
+        .expect("a token");
     let bearer = format!("Bearer {other}");
     let theirs = server.socket(&[("authorization", &bearer)]).await.expect("a connection");
 
@@ -43,7 +46,10 @@ async fn the_database_file_is_closed_to_others_wherever_it_lies() {
         let tasks = Tasks::default();
         let url = format!("sqlite://{}?mode=rwc", file.display());
         let store = Store::open(&url, &tasks).await.expect("a database");
-        store.token_insert("a", [1; 32], None).await.expect("a write, for the journal");
+        store
+            .token_insert("a", api::role::Role::Admin, [1; 32], None)
+            .await
+            .expect("a write, for the journal");
         for end in ["", "-wal", "-shm"] {
             let part = format!("{}{end}", file.display());
             let mode = fs::metadata(&part).expect("it is there").permissions().mode() & 0o777;

@@ -166,6 +166,7 @@ pub(crate) fn config(folder: &Path) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         token: TOKEN.parse().unwrap(),
+        identity: None,
         relay: "127.0.0.1:0".parse().unwrap(),
         spool: at("spool"),
         workspace: at("workspace"),

@@ -32,6 +32,7 @@ pub(crate) fn batch(number: u128) -> Batch {
     Batch {
         id: BatchId(uuid(number)),
         task_id: TaskId(uuid(7)),
+        owner: None,
         name: "Upgrade".to_owned(),
         concurrency: None,
         stop_after_failures: None,

@@ -15,7 +15,7 @@ namespace! {
     methods {
         /// Queues a run of a task against each of these repositories. The same `idempotencyKey` of the same
         /// caller gives the same batch; for another request it is a conflict.
-        "create" (with_extensions) fn create(
+        "create" fn create(
             &self,
             task_id as "taskId": TaskId,
             repositories as "repositories": Vec<String>,

@@ -5,7 +5,7 @@
 /// The first two attributes are `jsonrpsee`'s, with and without the server half; they are passed
 /// through whole because what `rpc` makes must see the names written in the invocation.
 /// The doc comments are taken apart so that they are also the summaries in the OpenRPC document.
-/// `(with_extensions)` after a method's name hands its implementation what is known of the caller.
+/// Every implementation is handed what is known of the caller.
 /// A parameter is written `name as "wireName": Type`; an `Option` may be left out by the caller.
 macro_rules! namespace {
     (
@@ -15,7 +15,7 @@ macro_rules! namespace {
         $trait:ident = $namespace:literal
         methods { $(
             $(#[doc = $method_doc:literal])*
-            $method:literal $(($with:ident))? fn $fn:ident(&$self:ident $(, $arg:ident as $wire:literal: $ty:ty)* $(,)?) -> $out:ty;
+            $method:literal fn $fn:ident(&$self:ident $(, $arg:ident as $wire:literal: $ty:ty)* $(,)?) -> $out:ty;
         )* }
         subscriptions { $(
             $(#[doc = $sub_doc:literal])*
@@ -28,12 +28,12 @@ macro_rules! namespace {
         pub trait $trait {
             $(
                 $(#[doc = $method_doc])*
-                #[method(name = $method, param_kind = map $(, $with)?)]
+                #[method(name = $method, param_kind = map, with_extensions)]
                 async fn $fn(&$self $(, #[argument(rename = $wire)] $arg: $ty)*) -> Result<$out, crate::error::ApiError>;
             )*
             $(
                 $(#[doc = $sub_doc])*
-                #[subscription(name = $sub, unsubscribe = $unsub, item = $item, param_kind = map)]
+                #[subscription(name = $sub, unsubscribe = $unsub, item = $item, param_kind = map, with_extensions)]
                 async fn $sub_fn(&$sub_self $(, #[argument(rename = $sub_wire)] $sub_arg: $sub_ty)*) -> jsonrpsee::core::SubscriptionResult;
             )*
         }

@@ -16,7 +16,7 @@ namespace! {
     methods {
         /// Queues a run of a task against a repository. The same `idempotencyKey` of the same
         /// caller gives the same run; for another request it is a conflict.
-        "create" (with_extensions) fn create(
+        "create" fn create(
             &self,
             task_id as "taskId": TaskId,
             repository as "repository": String,

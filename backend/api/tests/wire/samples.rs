@@ -70,6 +70,7 @@ pub(crate) fn task(spec: TaskSpec) -> Task {
     Task {
         id: TaskId(uuid(1)),
         version: 3,
+        owner: Some("admin".into()),
         spec,
         created_at: at(0),
         updated_at: at(60),
@@ -97,6 +98,7 @@ pub(crate) fn queued() -> Run {
         retry_of: None,
         auto_retries: 0,
         batch_id: None,
+        owner: Some("admin".into()),
         priority: 0,
         instance_id: None,
         agent_session: None,

@@ -12,13 +12,18 @@ use axum::{
 };
 use futures::{StreamExt, future::join_all, stream};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    client::conn::http1::{SendRequest, handshake},
+    server::conn::http1,
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio_util::compat::{FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 use yamux::{Connection, Mode};
 
 use super::*;
+use crate::agent::dial::Socket;
 
 /// A link with the backend's end served and the executor's end in the test's hand.
 struct Link {
@@ -225,7 +230,7 @@ async fn a_broken_link_is_told_and_ends_its_streams() {
 #[tokio::test]
 async fn a_link_that_is_refused_is_told() {
     let executor = Executor::start(|_| StatusCode::NOT_FOUND.into_response()).await;
-    let stranger = Agent::new(executor.port, "wrong".to_owned());
+    let stranger = agent_at(executor.port, "wrong");
     let error = stranger.serve_link(Router::new(), CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "the executor refused (401): the bearer token is wrong");
 }
@@ -250,4 +255,59 @@ async fn a_container_that_opens_more_connections_than_it_may_is_hung_up_on_and_g
         let answer = stream.send_request(request("/echo", "still here")).await.unwrap();
         assert_eq!(text(answer).await, "still here");
     }
+}
+
+/// Serves the executor's interface on each stream of a connection that the executor itself has made.
+async fn serve_inbound<T>(mut connection: Connection<T>, router: Router)
+where
+    T: futures::AsyncRead + futures::AsyncWrite + Unpin,
+{
+    let mut served = JoinSet::new();
+    while let Some(Ok(stream)) = poll_fn(|context| connection.poll_next_inbound(context)).await {
+        let io = TokioIo::new(stream.compat());
+        let service = TowerToHyperService::new(router.clone());
+        served.spawn(http1::Builder::new().serve_connection(io, service).with_upgrades());
+    }
+}
+
+#[tokio::test]
+async fn an_executor_that_has_dialled_us_is_asked_and_linked_over_its_own_connection() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let health =
+        |_: &Uri| Json(json!({"status": "ok", "version": "1", "firewall": "verified"})).into_response();
+    let (router, mut links) = router(Arc::default(), health);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve_inbound(
+        Connection::new(theirs.compat(), yamux::Config::default(), Mode::Client),
+        router,
+    ));
+    let (streams, wanted) = mpsc::channel(1);
+    tasks.spawn(drive(Connection::new(ours.compat(), yamux::Config::default(), Mode::Server), wanted));
+    let dial = Dial::with(move || {
+        let streams = streams.clone();
+        async move {
+            let (opened, stream) = oneshot::channel();
+            streams.send(opened).await.map_err(std::io::Error::other)?;
+            Ok(Socket::new(stream.await.map_err(std::io::Error::other)?.compat()))
+        }
+    });
+    let agent = Agent::new(dial, TOKEN.to_owned());
+    assert_eq!(agent.health().await.unwrap().firewall, "verified");
+
+    let stop = CancellationToken::new();
+    let (linked, stopped) = (agent.clone(), stop.clone());
+    tasks.spawn(async move { linked.serve_link(echo(), stopped).await.unwrap() });
+    let upgraded = links.recv().await.unwrap().await.unwrap();
+    let link = Connection::new(TokioIo::new(upgraded).compat(), yamux::Config::default(), Mode::Client);
+    let (streams, wanted) = mpsc::channel(1);
+    tasks.spawn(drive(link, wanted));
+    let (opened, stream) = oneshot::channel();
+    streams.send(opened).await.unwrap();
+    let (mut sender, connection) = handshake(TokioIo::new(stream.await.unwrap().compat())).await.unwrap();
+    tasks.spawn(async {
+        let _ = connection.await;
+    });
+    let answer = sender.send_request(request("/echo", "from the container")).await.unwrap();
+    assert_eq!(text(answer).await, "from the container");
+    stop.cancel();
 }

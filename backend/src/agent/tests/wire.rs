@@ -58,7 +58,7 @@ async fn an_executor_that_comes_late_is_waited_for() {
 async fn an_executor_that_never_comes_is_given_up() {
     // A port that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let agent = Agent::new(port, TOKEN.to_owned());
+    let agent = agent_at(port, TOKEN);
     let error = agent.wait_ready(Duration::from_millis(50)).await.unwrap_err();
     assert!(matches!(&error, Error::Unreachable(why) if why.contains("refused")), "{error}");
 }
@@ -73,7 +73,7 @@ async fn something_else_on_the_port_is_not_waited_for() {
 #[tokio::test]
 async fn a_wrong_token_is_refused_in_the_executors_words() {
     let executor = Executor::start(|_| health().into_response()).await;
-    let error = Agent::new(executor.port, "wrong".to_owned()).health().await.unwrap_err();
+    let error = agent_at(executor.port, "wrong").health().await.unwrap_err();
     assert_eq!(error.to_string(), "the executor refused (401): the bearer token is wrong");
     assert_eq!(executor.asked(), []);
 }

@@ -13,6 +13,7 @@ fn batch(states: &[(&str, u64)], outcomes: &[(&str, u64)]) -> Batch {
     Batch {
         id: BatchId(uuid::Uuid::from_u128(7)),
         task_id: TaskId(uuid::Uuid::from_u128(8)),
+        owner: None,
         name: "A task".into(),
         concurrency: None,
         stop_after_failures: None,

@@ -39,7 +39,7 @@ async fn rest_is_behind_the_same_gate() {
     let signed_in = |path| world.get(path).bearer_auth(world.token.expose()).send();
     assert_eq!(signed_in("/api/hello").await.unwrap().text().await.unwrap(), "hello");
     let session: Value = signed_in("/api/session").await.unwrap().json().await.unwrap();
-    assert_eq!(session, json!({ "signedInBy": "token" }));
+    assert_eq!(session, json!({ "signedInBy": "token", "name": "admin", "role": "admin" }));
     let missing = signed_in("/api/no/such").await.unwrap();
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
     assert_eq!(error(missing).await["data"]["kind"], "not_found");

@@ -154,6 +154,7 @@ fn empty(row: batch::Model, cost: Option<Cost>) -> Batch {
     Batch {
         id: BatchId(row.id),
         task_id: TaskId(row.task_id),
+        owner: row.owned_by,
         name: row.name,
         concurrency: row.concurrency.map(i32::unsigned_abs),
         stop_after_failures: row.stop_after_failures.map(i32::unsigned_abs),

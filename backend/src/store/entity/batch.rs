@@ -24,6 +24,8 @@ pub struct Model {
     pub dearest_usd: Option<f64>,
     /// Whether a person has said that it may go on although something has an unknown cost.
     pub unknown_accepted: bool,
+    /// Who created it.
+    pub owned_by: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

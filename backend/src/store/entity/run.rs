@@ -51,7 +51,10 @@ pub struct Model {
     pub created_at: i64,
     pub started_at: Option<i64>,
     pub ended_at: Option<i64>,
+    /// The backend that drives it.
     pub owner: Option<Uuid>,
+    /// Who launched it.
+    pub owned_by: Option<String>,
     pub lease_until: i64,
     pub fence: i64,
     pub priority: i32,
@@ -95,6 +98,7 @@ impl TryFrom<Model> for RunRecord {
             retry_of: row.retry_of.map(RunId),
             auto_retries: row.auto_retries.unsigned_abs(),
             batch_id: row.batch_id.map(BatchId),
+            owner: row.owned_by,
             priority: row.priority,
             instance_id: row.instance_id.map(InstanceId),
             agent_session: row.agent_session,

@@ -18,6 +18,7 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub archived_at: Option<i64>,
+    pub owned_by: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -32,6 +33,7 @@ impl TryFrom<Model> for Task {
         Ok(Self {
             id: TaskId(row.id),
             version: row.version,
+            owner: row.owned_by,
             spec: from_json("task", &row.spec)?,
             created_at: timestamp(row.created_at),
             updated_at: timestamp(row.updated_at),

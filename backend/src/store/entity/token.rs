@@ -10,6 +10,7 @@ pub struct Model {
     pub name: String,
     pub created_at: i64,
     pub expires_at: Option<i64>,
+    pub role: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -5,7 +5,10 @@
 use std::{process::Command, time::Duration};
 
 use api::id::{InstanceId, RunId};
-use backend::containers::{Containers, Exit, Limits, Live, Profile, Wanted};
+use backend::engine::{
+    Engine, Exit, Limits, Live, Profile, Wanted,
+    docker::{Address, Docker},
+};
 
 use crate::harness::image;
 
@@ -24,21 +27,27 @@ pub(super) fn docker(arguments: &[&str]) -> String {
 }
 
 /// What a process of this server would use.
-pub(super) fn containers(server: &str) -> Containers {
-    Containers::new(std::env::var("DOCKER_HOST").ok(), server.to_owned(), PROFILE).unwrap()
+pub(super) fn engine(server: &str) -> Docker {
+    let address = std::env::var("DOCKER_HOST").ok();
+    engine_at(address.as_deref(), server)
+}
+
+/// The same on the engine at this address.
+pub(super) fn engine_at(address: Option<&str>, server: &str) -> Docker {
+    Docker::new(&Address::read(address, None).unwrap(), None, server.to_owned(), PROFILE)
 }
 
 /// A server id of its own; takes all that carries it away at the end.
 pub(super) struct Place {
     pub(super) server: String,
-    pub(super) containers: Containers,
+    pub(super) engine: Docker,
     images: Vec<String>,
 }
 
 impl Place {
     pub(super) fn new() -> Self {
         let server = format!("test-{}", InstanceId::mint());
-        Self { containers: containers(&server), server, images: Vec::new() }
+        Self { engine: engine(&server), server, images: Vec::new() }
     }
 
     /// An image that runs `script` as its first process.
@@ -61,14 +70,14 @@ impl Place {
 
     pub(super) async fn start(&mut self, script: &str) -> Live {
         let image = self.image(script);
-        self.containers.start(&wanted(&image)).await.unwrap()
+        self.engine.start(&wanted(&image)).await.unwrap()
     }
 
     /// Waits for the end of a container and tells how it was.
     pub(super) async fn end_of(&self, live: &Live) -> Exit {
-        let wait = self.containers.wait(&live.container_id);
+        let wait = self.engine.wait(&live.container_id);
         tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap().unwrap();
-        self.containers.exit(&live.container_id).await.unwrap().expect("it has ended")
+        self.engine.exit(&live.container_id).await.unwrap().expect("it has ended")
     }
 }
 
@@ -94,16 +103,18 @@ pub(super) fn wanted(image: &str) -> Wanted {
         run: RunId::mint(),
         image: image.to_owned(),
         token: "t0ken".to_owned(),
+        identity: String::new(),
     }
 }
 
 /// Reads the executor's port until it says something: its container has only just been started.
-pub(super) async fn hello(port: u16) -> String {
+pub(super) async fn hello(live: &Live) -> String {
+    let address = live.endpoint.as_ref().unwrap().to_string();
     let hello = async {
         loop {
             let said = async {
                 let mut line = String::new();
-                let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+                let mut socket = tokio::net::TcpStream::connect(&address).await?;
                 tokio::io::AsyncReadExt::read_to_string(&mut socket, &mut line).await?;
                 Ok::<_, std::io::Error>(line)
             };

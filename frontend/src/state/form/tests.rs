@@ -15,7 +15,7 @@ fn failure(field: &str) -> Failure {
 fn task(spec: TaskSpec) -> Task {
     let at = Timestamp::UNIX_EPOCH;
     let id: TaskId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
-    Task { id, version: 1, spec, created_at: at, updated_at: at, archived_at: None }
+    Task { id, version: 1, owner: None, spec, created_at: at, updated_at: at, archived_at: None }
 }
 
 #[test]

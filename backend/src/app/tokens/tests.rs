@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{sessions::Sessions, *};
+use super::*;
 use crate::{store::AuditFilter, tasks::Tasks};
 
 async fn store() -> Store {
@@ -15,7 +15,7 @@ async fn the_first_start_makes_a_token_and_shows_it_once() {
     let shown = first_start(&store, None).await.unwrap().unwrap();
     assert!(shown.expose().starts_with("caisson_"));
     assert_eq!(shown.expose().len(), "caisson_".len() + 64);
-    assert!(store.token_name(hash(&shown), Timestamp::now()).await.unwrap().is_some());
+    assert!(store.token_fetch(hash(&shown), Timestamp::now()).await.unwrap().is_some());
     assert_eq!(first_start(&store, None).await.unwrap(), None);
     assert_eq!(store.token_count().await.unwrap(), 1);
 }
@@ -30,17 +30,18 @@ async fn a_given_token_is_taken_at_every_start_and_a_changed_one_replaces_it() {
     assert_eq!(store.token_count().await.unwrap(), 1);
     let another = Secret::new("fedcba9876543210");
     first_start(&store, Some(&another)).await.unwrap();
-    let name = async |token: &Secret| store.token_name(hash(token), Timestamp::now()).await.unwrap();
-    assert_eq!(name(&another).await.as_deref(), Some("admin"));
-    assert_eq!(name(&given).await, None, "the one before is worth nothing any more");
+    let known = async |token: &Secret| store.token_fetch(hash(token), Timestamp::now()).await.unwrap();
+    let admin = known(&another).await.unwrap();
+    assert_eq!((admin.name.as_str(), admin.role), ("admin", Role::Admin));
+    assert_eq!(known(&given).await, None, "the one before is worth nothing any more");
     assert_eq!(actions(&store).await, ["token.replace", "token.new"]);
     // Known by another name, and with an end: it is the admin's from now on.
     let hour = jiff::SignedDuration::from_hours(1);
-    store.token_insert("ci", hash(&given), Some(Timestamp::now() + hour)).await.unwrap();
+    store.token_insert("ci", Role::Viewer, hash(&given), Some(Timestamp::now() + hour)).await.unwrap();
     first_start(&store, Some(&given)).await.unwrap();
     let stored = store.token_list().await.unwrap();
     assert_eq!(stored.len(), 1);
-    assert_eq!((stored[0].name.as_str(), stored[0].expires_at), ("admin", None));
+    assert_eq!((stored[0].name.as_str(), stored[0].role, stored[0].expires_at), ("admin", Role::Admin, None));
 }
 
 async fn actions(store: &Store) -> Vec<String> {
@@ -51,24 +52,26 @@ async fn actions(store: &Store) -> Vec<String> {
 #[tokio::test]
 async fn a_token_ends_when_it_expires_or_is_revoked_and_its_sessions_end_with_it() {
     let store = store().await;
-    let sessions = Sessions::new(store.clone(), &Tasks::default());
+    let server = Caller::server();
     let (now, hour) = (Timestamp::now(), jiff::SignedDuration::from_hours(1));
-    let short = new_token(&store, "short", Some(now + hour)).await.unwrap();
-    let long = new_token(&store, "long", None).await.unwrap();
+    let short = create(&store, &server, "short", Role::Viewer, Some(now + hour)).await.unwrap();
+    let long = create(&store, &server, "long", Role::Member, None).await.unwrap();
     for (n, token) in [(1, &short), (2, &long)] {
-        sessions.begin([n; 32], "anybody".into(), hash(token), now + hour * 9).await.unwrap();
+        store.session_insert([n; 32], "anybody", hash(token), now + hour * 9).await.unwrap();
     }
     let lives = async |n: u8, token: &Secret, at: Timestamp| {
-        let session = sessions.owner([n; 32], at).await.unwrap().is_some();
-        assert_eq!(store.token_name(hash(token), at).await.unwrap().is_some(), session);
-        session
+        let known = store.token_fetch(hash(token), at).await.unwrap().is_some();
+        let session = store.session_token([n; 32], at).await.unwrap();
+        known && session == Some(hash(token))
     };
     assert!(lives(1, &short, now).await && lives(2, &long, now).await);
     assert!(!lives(1, &short, now + hour).await && lives(2, &long, now + hour).await);
 
-    let stored = store.token_list().await.unwrap();
-    assert_eq!(stored.iter().map(|it| &*it.name).collect::<Vec<_>>(), ["short", "long"]);
-    revoke_token(&store, &stored[1]).await.unwrap();
+    let stored = list(&store, &server).await.unwrap();
+    let named: Vec<_> = stored.iter().map(|it| (&*it.name, it.role)).collect();
+    assert_eq!(named, [("short", Role::Viewer), ("long", Role::Member)]);
+    revoke(&store, &server, &stored[1]).await.unwrap();
+    assert_eq!(store.session_token([2; 32], now).await.unwrap(), None, "its session is gone with it");
     assert!(!lives(2, &long, now).await && lives(1, &short, now).await);
     assert_eq!(actions(&store).await, ["token.revoke", "token.new", "token.new"]);
 }
@@ -97,4 +100,16 @@ async fn no_token_reaches_the_disk_in_clear() {
     let holds = |text: &[u8]| disk.windows(text.len()).any(|window| window == text);
     assert!(holds(&hash(&token)), "the hash is there, so this looked in the right place");
     assert!(!holds(token.expose().trim_start_matches("caisson_").as_bytes()));
+}
+
+#[tokio::test]
+async fn only_an_admin_manages_tokens() {
+    let store = store().await;
+    for role in [Role::Viewer, Role::Member] {
+        let caller = Caller { role, ..Caller::server() };
+        let refused = create(&store, &caller, "mine", Role::Admin, None).await.unwrap_err();
+        assert!(matches!(refused, Error::Refused(api::error::ApiError::Forbidden { .. })), "{refused}");
+        assert!(list(&store, &caller).await.is_err());
+    }
+    assert_eq!(store.token_count().await.unwrap(), 0);
 }

@@ -7,16 +7,7 @@ use std::{
 
 use bollard::models::{ContainerCpuStats, ContainerMemoryStats, ContainerStatsResponse};
 
-/// What a container uses now.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usage {
-    /// Processor time since the last look, in per cent of one core; `None` at the first look.
-    pub cpu_percent: Option<f64>,
-    /// Memory in use, in bytes, without the page cache that can be given back.
-    pub memory_bytes: Option<u64>,
-    /// The limit of it, in bytes.
-    pub memory_limit_bytes: Option<u64>,
-}
+use super::Usage;
 
 /// Nanoseconds of processor time: of the container, of the machine, and the machine's cores.
 #[derive(Clone, Copy, Debug, PartialEq)]

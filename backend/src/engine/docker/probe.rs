@@ -15,7 +15,8 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{
     Error,
-    engine::{Engine, status},
+    address::Address,
+    connection::{Connection, status},
     spec,
 };
 
@@ -30,7 +31,7 @@ const PIDS: i64 = 64;
 const MOST: usize = 64 << 10;
 
 /// Looks at images on one engine.
-pub struct Probe(Engine);
+pub struct Probe(Connection);
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -44,12 +45,10 @@ pub struct Finding {
 }
 
 impl Probe {
-    /// For the engine at this address; `None` is the local one.
-    ///
-    /// # Errors
-    /// When no engine can be at such an address.
-    pub fn new(address: Option<String>) -> Result<Self, Error> {
-        Engine::new(address).map(Self)
+    /// For the engine at this address.
+    #[must_use]
+    pub fn new(address: Address) -> Self {
+        Self(Connection::new(address))
     }
 
     /// Everything an image must have, and whether it has it.
@@ -57,7 +56,7 @@ impl Probe {
     /// # Errors
     /// `ImageMissing`, or the engine's own.
     pub async fn look(&self, image: &str) -> Result<Vec<Finding>, Error> {
-        let docker = self.0.docker().await?;
+        let docker = self.0.client().await?;
         let inspected = docker.inspect_image(image).await.map_err(|cause| match status(&cause) {
             Some(404) => Error::ImageMissing { image: image.to_owned() },
             _ => self.0.error(cause),

@@ -1,17 +1,14 @@
 //! Pure: what is wanted → what the engine is asked for. Privileges and limits are decided here and nowhere else.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::collections::HashMap;
 
-use api::{
-    executor::PORT,
-    id::{InstanceId, RunId},
-};
+use api::{executor::PORT, id::InstanceId};
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, NetworkCreateRequest, PortBinding,
     ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use super::mount::Mount;
+use super::{Profile, Wanted, publish::Publish};
 
 /// The label that holds the id of the server a container or network belongs to.
 pub(super) const SERVER: &str = "caisson.server";
@@ -40,49 +37,6 @@ const VOLUMES: [&str; 3] = ["/workspace", "/home/agent", "/var/lib/caisson"];
 /// Small files of running programs, in memory.
 const RUN_TMPFS: &str = "rw,nosuid,nodev,noexec,size=16m,mode=0755";
 
-/// What all containers of a server have in common.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Profile {
-    /// What one may use.
-    pub limits: Limits,
-    /// The engine's runtime; `None` is its default.
-    pub runtime: Option<String>,
-    /// Folders of the host that the operator shares with every run.
-    pub mounts: Vec<Mount>,
-    /// Where names are resolved; empty is the engine's choice.
-    pub dns: Vec<IpAddr>,
-    /// Whether the root file system may be written to.
-    pub writable_root: bool,
-}
-
-/// What one container may use.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
-    /// Processor cores.
-    pub cpus: f64,
-    /// Memory in bytes; there is no swap beside it.
-    pub memory_bytes: u64,
-    /// Processes and threads.
-    pub pids: i64,
-    /// What it may write to disk, in bytes.
-    pub disk_bytes: u64,
-    /// The size of its `/tmp`, in bytes of its memory.
-    pub tmp_bytes: u64,
-}
-
-/// A container that shall be started.
-#[derive(Clone)]
-pub struct Wanted {
-    /// Its id.
-    pub instance: InstanceId,
-    /// The run it serves.
-    pub run: RunId,
-    /// The image to make it from; never pulled.
-    pub image: String,
-    /// What the backend shows the executor.
-    pub token: String,
-}
-
 /// The name of an instance's container.
 pub(super) fn name(instance: InstanceId) -> String {
     format!("caisson-{instance}")
@@ -99,13 +53,22 @@ pub(super) fn port() -> String {
 }
 
 /// The container itself.
-pub(super) fn container(server: &str, wanted: &Wanted, profile: &Profile) -> ContainerCreateBody {
+pub(super) fn container(
+    server: &str,
+    wanted: &Wanted,
+    profile: &Profile,
+    publish: &Publish,
+) -> ContainerCreateBody {
+    let mut env = vec![
+        format!("CAISSON_TOKEN={}", wanted.token),
+        format!("CAISSON_DISK_BYTES={}", profile.limits.disk_bytes),
+    ];
+    if !publish.is_loopback() {
+        env.push(format!("CAISSON_IDENTITY={}", wanted.identity));
+    }
     ContainerCreateBody {
         image: Some(wanted.image.clone()),
-        env: Some(vec![
-            format!("CAISSON_TOKEN={}", wanted.token),
-            format!("CAISSON_DISK_BYTES={}", profile.limits.disk_bytes),
-        ]),
+        env: Some(env),
         labels: Some(HashMap::from([
             (SERVER.to_owned(), server.to_owned()),
             (INSTANCE.to_owned(), wanted.instance.to_string()),
@@ -113,14 +76,14 @@ pub(super) fn container(server: &str, wanted: &Wanted, profile: &Profile) -> Con
         ])),
         exposed_ports: Some(vec![port()]),
         volumes: Some(VOLUMES.map(str::to_owned).to_vec()),
-        host_config: Some(host(server, profile)),
+        host_config: Some(host(server, profile, publish)),
         ..Default::default()
     }
 }
 
 /// Nothing of the host but what the operator lists. What is not said here is the engine's default, and that is
 /// meant: its profiles for seccomp and `AppArmor`, its masked and read-only paths, its user namespace remapping.
-fn host(server: &str, profile: &Profile) -> HostConfig {
+fn host(server: &str, profile: &Profile, publish: &Publish) -> HostConfig {
     let Profile { limits, runtime, mounts, dns, writable_root } = profile;
     let memory = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
     HostConfig {
@@ -137,7 +100,7 @@ fn host(server: &str, profile: &Profile) -> HostConfig {
             ("/tmp", &tmp(limits.tmp_bytes)),
             ("/var/tmp", &tmp(limits.tmp_bytes)),
         ])),
-        binds: Some(mounts.iter().map(Mount::bind).collect()),
+        binds: Some(mounts.iter().map(ToString::to_string).collect()),
         dns: Some(dns.iter().map(ToString::to_string).collect()),
         runtime: runtime.clone(),
         ipc_mode: Some("private".to_owned()),
@@ -157,7 +120,7 @@ fn host(server: &str, profile: &Profile) -> HostConfig {
             port(),
             // Port 0: the engine picks a free one, so two containers never want the same.
             Some(vec![PortBinding {
-                host_ip: Some("127.0.0.1".to_owned()),
+                host_ip: Some(publish.bound().to_string()),
                 host_port: Some("0".to_owned()),
             }]),
         )])),
@@ -194,7 +157,13 @@ fn strings<const N: usize>(pairs: [(&str, &str); N]) -> HashMap<String, String> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            super::{Limits, Mount},
+            address::Address,
+        },
+        *,
+    };
 
     const ID: &str = "0190a1b2-c3d4-7000-8000-000000000001";
 
@@ -204,6 +173,19 @@ mod tests {
             run: "0190a1b2-c3d4-7000-8000-000000000002".parse().unwrap(),
             image: "caisson-executor:dev".to_owned(),
             token: "t0ken".to_owned(),
+            identity: "c3rtificate and k3y".to_owned(),
+        }
+    }
+
+    fn profile() -> Profile {
+        let limits =
+            Limits { cpus: 1.5, memory_bytes: 2 << 30, pids: 512, disk_bytes: 20 << 30, tmp_bytes: 1 << 30 };
+        Profile {
+            limits,
+            runtime: Some("runsc".to_owned()),
+            mounts: vec![Mount::parse("/srv/cache:/cache").unwrap()],
+            dns: vec![[192, 0, 2, 53].into()],
+            writable_root: false,
         }
     }
 
@@ -214,17 +196,17 @@ mod tests {
 
     #[test]
     fn a_container_is_asked_for_with_these_privileges_and_limits() {
-        let limits =
-            Limits { cpus: 1.5, memory_bytes: 2 << 30, pids: 512, disk_bytes: 20 << 30, tmp_bytes: 1 << 30 };
-        let mounts = vec![Mount::parse("/srv/cache:/cache").unwrap()];
-        let profile = Profile {
-            limits,
-            runtime: Some("runsc".to_owned()),
-            mounts,
-            dns: vec![[192, 0, 2, 53].into()],
-            writable_root: false,
-        };
-        snapshot("container", &container("main", &wanted(), &profile));
+        let publish = Publish::new(&Address::default(), None);
+        snapshot("container", &container("main", &wanted(), &profile(), &publish));
+    }
+
+    #[test]
+    fn a_container_that_is_reached_over_a_network_has_its_port_there_and_an_identity() {
+        let publish = Publish::new(&Address::default(), Some([192, 0, 2, 7].into()));
+        let body = container("main", &wanted(), &profile(), &publish);
+        let bindings = body.host_config.unwrap().port_bindings.unwrap().remove("7335/tcp").unwrap().unwrap();
+        assert_eq!(bindings[0].host_ip.as_deref(), Some("192.0.2.7"));
+        assert!(body.env.unwrap().contains(&"CAISSON_IDENTITY=c3rtificate and k3y".to_owned()));
     }
 
     #[test]

@@ -75,11 +75,6 @@ impl Mount {
         }
         Ok(Self { host, container, writable })
     }
-
-    /// As the engine spells it.
-    pub(super) fn bind(&self) -> String {
-        self.to_string()
-    }
 }
 
 impl fmt::Display for Mount {
@@ -110,7 +105,7 @@ mod tests {
             ("/srv/cache:/mnt/cache:ro", "/srv/cache:/mnt/cache:ro"),
             ("/srv/cache:/opt/x:rw", "/srv/cache:/opt/x:rw"),
         ] {
-            assert_eq!(Mount::parse(text).unwrap().bind(), bind);
+            assert_eq!(Mount::parse(text).unwrap().to_string(), bind);
         }
     }
 

@@ -11,6 +11,8 @@ use bollard::{
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::Exit;
+
 /// How much of a container's output is kept when it ends, in bytes.
 const LOG_TAIL: usize = 4096;
 /// How many lines are read for it.
@@ -24,18 +26,7 @@ const KILLED: i64 = 137;
 const JUST_BEFORE: Duration = Duration::from_secs(2);
 
 /// How late an event may be.
-const EVENT_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How a container ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exit {
-    /// Its first process's exit code; `None` when it never ran.
-    pub code: Option<i64>,
-    /// Whether the kernel killed something in it because its memory was used up.
-    pub out_of_memory: bool,
-    /// The last 4 KiB of its own output.
-    pub log_tail: String,
-}
+const EVENT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// `None` while it runs.
 pub(super) async fn read(docker: &Docker, container_id: &str, state: ContainerState) -> Option<Exit> {
@@ -55,7 +46,8 @@ pub(super) async fn read(docker: &Docker, container_id: &str, state: ContainerSt
 async fn killed_just_before(docker: &Docker, container_id: &str, finished_at: Option<&str>) -> bool {
     let finished = finished_at.and_then(|at| at.parse::<Timestamp>().ok()).unwrap_or_else(Timestamp::now);
     let since = finished.saturating_sub(JUST_BEFORE).unwrap_or(Timestamp::MIN).as_second();
-    killed_since(docker, container_id, since).await.unwrap_or_default()
+    let until = finished.saturating_add(EVENT_PATIENCE).unwrap_or(Timestamp::MAX).as_second();
+    killed(docker, container_id, since, Some(until)).await.unwrap_or_default()
 }
 
 /// Whether the kernel killed something in a container for want of memory, while the container itself went on.
@@ -63,22 +55,23 @@ async fn killed_just_before(docker: &Docker, container_id: &str, finished_at: Op
 /// Its state tells this only after its end, so the engine's events are asked. They may come a moment later
 /// than the killed process's parent hears of it, therefore this waits for one a little while.
 pub(super) async fn killed_for_memory(docker: &Docker, container_id: &str) -> Result<bool, Cause> {
-    killed_since(docker, container_id, 1).await
+    // By this machine's clock, because the engine may have another.
+    let killed = killed(docker, container_id, 1, None);
+    tokio::time::timeout(EVENT_PATIENCE, killed).await.unwrap_or(Ok(false))
 }
 
-async fn killed_since(docker: &Docker, container_id: &str, since: i64) -> Result<bool, Cause> {
+/// Whether there is such an event between these seconds of the engine's clock. Without an end it waits for one.
+async fn killed(docker: &Docker, container_id: &str, since: i64, until: Option<i64>) -> Result<bool, Cause> {
     let filters = HashMap::from([
         ("type", vec!["container"]),
         ("event", vec!["oom"]),
         ("container", vec![container_id]),
     ]);
-    let until = Timestamp::now().saturating_add(EVENT_PATIENCE).unwrap_or(Timestamp::MAX).as_second();
-    let options = EventsOptionsBuilder::default()
-        .since(&since.to_string())
-        .until(&until.to_string())
-        .filters(&filters)
-        .build();
-    let mut events = std::pin::pin!(docker.events(Some(options)));
+    let mut options = EventsOptionsBuilder::default().since(&since.to_string()).filters(&filters);
+    if let Some(until) = until {
+        options = options.until(&until.to_string());
+    }
+    let mut events = std::pin::pin!(docker.events(Some(options.build())));
     Ok(events.try_next().await?.is_some())
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::{
     Error,
-    engine::{Engine, status},
+    connection::{Connection, status},
     spec,
 };
 
@@ -25,7 +25,7 @@ impl Network {
     }
 
     /// Makes the network unless it is there.
-    pub(super) async fn ensure(&self, engine: &Engine, docker: &Docker) -> Result<(), Error> {
+    pub(super) async fn ensure(&self, connection: &Connection, docker: &Docker) -> Result<(), Error> {
         let mut seen = self.seen.lock().await;
         if *seen {
             return Ok(());
@@ -34,7 +34,7 @@ impl Network {
             Ok(found) if is_shut(found.options.as_ref()) => {
                 // While containers of that version live it stays, and theirs need no way out.
                 match docker.remove_network(&spec::network_name(&self.server)).await {
-                    Ok(()) => self.make(docker).await.map_err(|cause| engine.error(cause))?,
+                    Ok(()) => self.make(docker).await.map_err(|cause| connection.error(cause))?,
                     Err(cause) => {
                         tracing::warn!(%cause, "containers reach nothing outside until the old network is free");
                         return Ok(());
@@ -43,9 +43,9 @@ impl Network {
             }
             Ok(_) => {}
             Err(cause) if status(&cause) == Some(404) => {
-                self.make(docker).await.map_err(|cause| engine.error(cause))?;
+                self.make(docker).await.map_err(|cause| connection.error(cause))?;
             }
-            Err(cause) => return Err(engine.error(cause)),
+            Err(cause) => return Err(connection.error(cause)),
         }
         *seen = true;
         Ok(())

@@ -1,52 +1,37 @@
-//! The connection to the engine: made when first needed, its API version agreed on once, its errors told in our words.
+//! The connection to the engine: made when first needed, its API version agreed on once, its errors in our words.
 
 use std::{sync::Arc, time::Duration};
 
-use bollard::{API_DEFAULT_VERSION, Docker, errors::Error as Cause};
+use bollard::{Docker as Client, errors::Error as Cause};
 use tokio::sync::OnceCell;
 
-use super::Error;
+use super::{Error, address::Address};
 
-/// Where an engine listens when `DOCKER_HOST` does not say.
-const DEFAULT_ADDRESS: &str = "unix:///var/run/docker.sock";
-/// In seconds, until the engine begins to answer. Making a container on a busy disk is the slowest.
-const ANSWER_SECONDS: u64 = 120;
 /// How long an engine that is there may take to tell its version.
 const HELLO: Duration = Duration::from_secs(5);
 
 /// One engine.
 #[derive(Clone)]
-pub(super) struct Engine {
-    address: Arc<str>,
+pub(super) struct Connection {
+    address: Arc<Address>,
     /// Filled by the first call that reaches the engine; until then each call tries again.
-    docker: Arc<OnceCell<Docker>>,
+    client: Arc<OnceCell<Client>>,
 }
 
-impl Engine {
-    /// The engine at `address`, which need not be up. Errors when no engine can be at such an address.
-    pub(super) fn new(address: Option<String>) -> Result<Self, Error> {
-        let address = address.filter(|it| !it.is_empty()).unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
-        if !["unix://", "tcp://", "http://"].iter().any(|scheme| address.starts_with(scheme)) {
-            return Err(Error::Refused {
-                why: format!("DOCKER_HOST={address} is not supported; give it as unix:// or tcp://"),
-            });
-        }
-        Ok(Self { address: address.into(), docker: Arc::default() })
+impl Connection {
+    /// The engine at `address`, which need not be up.
+    pub(super) fn new(address: Address) -> Self {
+        Self { address: address.into(), client: Arc::default() }
     }
 
     /// The client, in an API version the engine knows.
-    pub(super) async fn docker(&self) -> Result<&Docker, Error> {
-        self.docker.get_or_try_init(|| self.connect()).await
+    pub(super) async fn client(&self) -> Result<&Client, Error> {
+        self.client.get_or_try_init(|| self.connect()).await
     }
 
-    async fn connect(&self) -> Result<Docker, Error> {
-        let docker = if self.address.starts_with("unix://") {
-            Docker::connect_with_unix(&self.address, ANSWER_SECONDS, API_DEFAULT_VERSION)
-        } else {
-            Docker::connect_with_http(&self.address, ANSWER_SECONDS, API_DEFAULT_VERSION)
-        };
-        let docker = docker.map_err(|cause| self.error(cause))?;
-        self.hello(docker.negotiate_version()).await
+    async fn connect(&self) -> Result<Client, Error> {
+        let client = self.address.client().map_err(|cause| self.error(cause))?;
+        self.hello(client.negotiate_version()).await
     }
 
     /// Waits for a call that a healthy engine answers at once.
