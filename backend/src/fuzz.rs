@@ -67,11 +67,9 @@ pub fn ssh_remote(bytes: &[u8]) {
 }
 
 #[cfg(test)]
-#[path = "../fuzz/replay.rs"]
-mod replay;
-
-#[cfg(test)]
 mod tests {
+    use testkit::replay;
+
     use super::*;
 
     #[test]

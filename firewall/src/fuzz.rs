@@ -20,11 +20,9 @@ fn cuts(length: usize) -> impl Iterator<Item = usize> {
 }
 
 #[cfg(test)]
-#[path = "../../backend/fuzz/replay.rs"]
-mod replay;
-
-#[cfg(test)]
 mod tests {
+    use testkit::replay;
+
     use super::*;
 
     #[test]

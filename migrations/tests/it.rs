@@ -1,11 +1,12 @@
-//! Every migration, there and back, on both databases: `SQLite` in a file, and PostgreSQL from
-//! `CAISSON_TEST_POSTGRES`. That the store's entities fit the schema is shown by the store's own tests.
+//! Every migration, there and back, on both databases: `SQLite` in a file, and PostgreSQL where
+//! `CAISSON_TEST_POSTGRES` names a server. That the store's entities fit the schema is shown by the store's own tests.
 
 use migrations::{Migrator, MigratorTrait};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DbBackend, QueryResult, Statement,
 };
 use tempfile::TempDir;
+use testkit::postgres::postgres_if_any;
 
 /// An empty database of one kind.
 struct Empty {
@@ -13,27 +14,16 @@ struct Empty {
     _dir: TempDir,
 }
 
-/// One of each kind.
-async fn both() -> [Empty; 2] {
-    let dir = TempDir::new().expect("a folder");
-    let file = format!("sqlite://{}?mode=rwc", dir.path().join("test.db").display());
-    let sqlite = Empty { connection: Database::connect(file).await.expect("a database"), _dir: dir };
-    let _dir = TempDir::new().expect("a folder");
-    let postgres = Empty { connection: Database::connect(postgres().await).await.expect("a database"), _dir };
-    [sqlite, postgres]
-}
-
-/// A database of its own in the cluster that `cargo xtask test` has started.
-async fn postgres() -> String {
-    let cluster = std::env::var("CAISSON_TEST_POSTGRES").expect(
-        "CAISSON_TEST_POSTGRES is the URL of a PostgreSQL cluster: run the tests with `cargo xtask test`",
-    );
-    let name = format!("caisson_{}", uuid::Uuid::now_v7().simple());
-    let admin = Database::connect(&cluster).await.expect("the cluster answers");
-    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
-    let mut url = url::Url::parse(&cluster).expect("a URL");
-    url.set_path(&name);
-    url.to_string()
+/// One of each kind; of PostgreSQL only where there is a server.
+async fn both() -> Vec<Empty> {
+    let dir = || TempDir::new().expect("a folder");
+    let file = dir();
+    let url = format!("sqlite://{}?mode=rwc", file.path().join("test.db").display());
+    let mut both = vec![Empty { connection: Database::connect(url).await.expect("a database"), _dir: file }];
+    if let Some(url) = postgres_if_any().await {
+        both.push(Empty { connection: Database::connect(url).await.expect("a database"), _dir: dir() });
+    }
+    both
 }
 
 impl Empty {

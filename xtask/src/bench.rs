@@ -3,9 +3,7 @@
 
 mod compare;
 mod docs;
-mod figure;
 mod outcome;
-mod part;
 
 use std::{
     fs,
@@ -20,10 +18,10 @@ use crate::{
     check, image,
     machine::{self, Need},
     run,
-    test::postgres::Cluster,
+    test::{environment, postgres::Cluster},
 };
 use outcome::{Conditions, Outcome};
-use part::Part;
+use testkit::part::Part;
 
 /// What is to be measured.
 #[derive(clap::Args)]
@@ -60,7 +58,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         options.only.iter().filter_map(ValueEnum::to_possible_value).map(|part| part.get_name().to_owned()),
     );
     bench.arg("--json").arg(&figures);
-    bench.env("CAISSON_TEST_POSTGRES", database.url()).env("CAISSON_TEST_IMAGE", image::TAG);
+    bench.env(environment::POSTGRES, database.url()).env(environment::IMAGE, image::TAG);
     run::run(&mut bench)?;
     let outcome = Outcome::read(&figures)?.under(conditions.until_now()?);
     let file = folder.join(outcome.file_name());

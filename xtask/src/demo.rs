@@ -2,7 +2,6 @@
 
 mod alone;
 mod cli;
-mod git_server;
 #[cfg(test)]
 mod git_server_tests;
 mod report;
@@ -13,15 +12,15 @@ use std::{
     env,
     fs::{self, File},
     io::{self, Write},
-    os::fd::AsFd,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
+use testkit::git_server::GitServer;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::{alone::Alone, cli::Caisson, git_server::GitServer, report::Report, server::Server};
+use self::{alone::Alone, cli::Caisson, report::Report, server::Server};
 use crate::{
     image,
     machine::{self, Need},
@@ -61,7 +60,7 @@ pub(crate) fn run(root: &Path, options: Options) -> Result<ExitCode> {
     check(&options)?;
     let folder = data_folder()?;
     let alone = Alone::with(&folder)?;
-    let answer = if options.json { Some(divert_stdout()?) } else { None };
+    let answer = if options.json { Some(run::divert_stdout()?) } else { None };
     machine::ensure(&[Need::Git, Need::Wasm])?;
     image::ensure(root)?;
     web::build(root)?;
@@ -78,14 +77,6 @@ fn check(options: &Options) -> Result<()> {
         bail!("--repo needs a real model: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN and try again");
     }
     Ok(())
-}
-
-/// Sends everything that is printed from here on, by us or our children, to standard error.
-/// Answers with the real standard output.
-fn divert_stdout() -> Result<File> {
-    let stdout = io::stdout().as_fd().try_clone_to_owned().context("cannot duplicate standard output")?;
-    nix::unistd::dup2_stdout(io::stderr()).context("cannot divert standard output")?;
-    Ok(File::from(stdout))
 }
 
 async fn demo(

@@ -27,8 +27,10 @@ use clap::Parser;
 enum Command {
     /// Runs one real task on a real repository, from start to pushed branch, and goes on serving.
     Demo(demo::Options),
-    /// Runs every test there is, on a machine with nothing but a Rust toolchain.
-    Test,
+    /// Runs every test there is, or some, on a machine with nothing but a Rust toolchain.
+    Test(test::Options),
+    /// Prepares what the tests need and prints it as exports for a shell: `eval "$(cargo xtask env)"`.
+    Env(test::environment::Options),
     /// Checks what needs no test: format, lints, docs, dependencies, all builds, migrations, the wire.
     Check,
     /// Measures: the time a run takes, the flow of events, the memory of an idle server.
@@ -56,7 +58,8 @@ fn run_command(command: Command) -> Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is not in a workspace")?;
     match command {
         Command::Demo(options) => return demo::run(root, options),
-        Command::Test => return test::run(root),
+        Command::Test(options) => return test::run(root, &options),
+        Command::Env(options) => test::environment::run(root, &options)?,
         Command::Check => return check::run(root),
         Command::Bench(options) => return bench::run(root, &options),
         Command::Chaos(options) => chaos::run(root, &options)?,

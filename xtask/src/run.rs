@@ -3,11 +3,13 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
+    io,
+    os::fd::AsFd,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// How much of a log is shown when a command fails, in lines.
 const LOG_TAIL: usize = 25;
@@ -43,10 +45,26 @@ pub(crate) fn target_folder() -> Result<PathBuf> {
 /// When it cannot be started or does not exit with 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("`{}` cannot be started", line(command)))?;
-    if !status.success() {
-        bail!("`{}` failed: {status}", line(command));
-    }
+    succeeded(command, status)
+}
+
+/// Judges how a command ended.
+///
+/// # Errors
+/// When it did not exit with 0.
+pub(crate) fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+    ensure!(status.success(), "`{}` failed: {status}", line(command));
     Ok(())
+}
+
+/// Sends what this program and its children print from now on to standard error. Returns the real standard output.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn divert_stdout() -> Result<File> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().context("cannot duplicate standard output")?;
+    nix::unistd::dup2_stdout(io::stderr()).context("cannot divert standard output")?;
+    Ok(File::from(stdout))
 }
 
 /// Runs a command to its end and returns what it printed, without the white space around it.

@@ -27,31 +27,12 @@ mod streams;
 mod subscribers;
 mod ten_at_once;
 
-#[expect(dead_code, reason = "tests need more of it")]
-#[path = "../../tests/it/databases.rs"]
-mod databases;
-#[expect(dead_code, reason = "what compares results needs more of it")]
-#[path = "../../../xtask/src/bench/figure.rs"]
-mod figure;
-#[path = "../../../xtask/src/demo/git_server.rs"]
-mod git_server;
-#[expect(dead_code, unused_imports, reason = "tests need more of it")]
-#[path = "../../tests/e2e/harness.rs"]
-mod harness;
-#[path = "../../../xtask/src/bench/part.rs"]
-mod part;
-#[expect(dead_code, reason = "tests need more of it")]
-#[path = "../../tests/it/served.rs"]
-mod served;
-#[expect(dead_code, reason = "tests need more of it")]
-#[path = "../../tests/e2e/attacks/siege.rs"]
-mod siege;
-
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use part::Part;
+use testkit::{databases, figure, part::Part, served, siege, world as harness};
+
 use report::Report;
 use scale::Scale;
 

@@ -12,6 +12,5 @@ mod range;
 mod repository;
 mod sealed;
 mod shares;
-mod siege;
 mod speech;
 mod tools;

@@ -9,18 +9,10 @@ mod batches;
 mod browser;
 mod chaos;
 mod containers;
-#[path = "../it/disk.rs"]
-mod disk;
 mod door;
 mod engine;
 mod full_disk;
 mod gates;
-// The demo's: one real git server is enough.
-#[path = "../../../xtask/src/demo/git_server.rs"]
-mod git_server;
-mod harness;
-#[path = "../it/postgres.rs"]
-mod postgres;
 mod reasons;
 mod recovery;
 mod remote;
@@ -30,3 +22,5 @@ mod socket;
 mod ssh;
 mod streams;
 mod work;
+
+use testkit::{disk, postgres, world as harness};

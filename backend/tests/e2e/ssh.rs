@@ -5,10 +5,8 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, process::Co
 use api::run::Reason;
 use serde_json::json;
 use tempfile::TempDir;
+use testkit::sshd::{Options, Sshd};
 
-#[path = "harness/sshd.rs"]
-mod sshd;
-use self::sshd::{Options, Sshd};
 use crate::harness::{World, ends, launch_with, output};
 
 /// What the agent runs: commits, and pushes where it may not.

@@ -13,7 +13,7 @@ use backend::{
 };
 use uuid::Uuid;
 
-use crate::databases::{both, insert_run};
+use crate::databases::{both, insert_run, only_postgres};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -83,7 +83,7 @@ async fn a_run_that_is_to_stop_is_found_by_its_owner_only() {
 
 #[tokio::test]
 async fn what_one_backend_commits_rings_the_bells_of_the_other() {
-    let [_, postgres] = both().await;
+    let postgres = only_postgres().await;
     let tasks = Tasks::default();
     let other = Store::open(&postgres.url, &tasks).await.expect("a second store");
     let mut remote = other.remote_changes();

@@ -10,7 +10,7 @@ use api::{
 use backend::store::{Error, NewEvent, RunFilter, RunPatch, RunWrite, Store};
 
 use crate::{
-    databases::{both, insert_run},
+    databases::{both, insert_run, only_postgres},
     events::listed,
 };
 
@@ -108,7 +108,7 @@ async fn writes_of_one_run_in_one_group_build_on_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_backends_write_the_same_runs_without_a_gap() {
     const WRITES: usize = 40;
-    let [_, fresh] = both().await;
+    let fresh = only_postgres().await;
     let tasks = backend::tasks::Tasks::default();
     let other = Store::open(&fresh.url, &tasks).await.expect("a second backend");
     let mut runs = Vec::new();

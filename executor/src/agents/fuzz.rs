@@ -83,11 +83,7 @@ fn is_counted(usage: &AgentUsage) {
 }
 
 #[cfg(test)]
-#[path = "../../../backend/fuzz/replay.rs"]
-mod replay;
-
-#[cfg(test)]
 #[test]
 fn what_the_fuzzer_kept_is_read() {
-    replay::each("agent_lines", agent_lines);
+    testkit::replay::each("agent_lines", agent_lines);
 }

@@ -47,11 +47,7 @@ fn expected(output: &[u8], longest: usize) -> Vec<(String, u64)> {
 }
 
 #[cfg(test)]
-#[path = "../../../backend/fuzz/replay.rs"]
-mod replay;
-
-#[cfg(test)]
 #[test]
 fn what_the_fuzzer_kept_is_cut_into_lines() {
-    replay::each("agent_output", agent_output);
+    testkit::replay::each("agent_output", agent_output);
 }

@@ -1,6 +1,6 @@
 //! Two results side by side: what became worse by more than its noise.
 
-use super::figure::{Figure, Usual, short};
+use testkit::figure::{Figure, Usual, short};
 
 /// The least change of a median that counts, however steady the samples are.
 const LEAST: f64 = 0.1;

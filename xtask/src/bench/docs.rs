@@ -4,7 +4,9 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::{figure, outcome::Outcome};
+use testkit::figure;
+
+use super::outcome::Outcome;
 
 /// Where people read, and the result it is made of.
 const PAGE: &str = "docs/benchmarks.md";

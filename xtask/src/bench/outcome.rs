@@ -6,8 +6,8 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::figure::{Figure, short};
 use crate::run;
+use testkit::figure::{Figure, short};
 
 /// What was measured.
 #[derive(Debug, PartialEq)]
@@ -169,7 +169,7 @@ mod tests {
     fn a_printed_report_of_before_there_were_conditions_is_read() {
         let outcome = Outcome::parse(&format!("figure   median\n\n{EARLIER}\n")).unwrap();
         assert_eq!((outcome.figures.len(), outcome.conditions), (1, None));
-        assert_eq!(outcome.figures[0].target, Some(super::super::figure::Target::AtMost(1.1)));
+        assert_eq!(outcome.figures[0].target, Some(testkit::figure::Target::AtMost(1.1)));
     }
 
     #[test]

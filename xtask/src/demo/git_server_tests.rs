@@ -8,7 +8,8 @@ use std::{
     process::Command,
 };
 
-use super::git_server::GitServer;
+use testkit::git_server::GitServer;
+
 use crate::demo::sample;
 
 fn git(folder: &Path, arguments: &[&str]) -> (bool, String) {

@@ -10,8 +10,8 @@ use api::{
 };
 use jsonrpsee::ws_client::WsClient;
 
-use super::siege::{FLOOR, MEMORY, hostile, siege};
 use crate::harness::{World, client_run, create_task, ended, ends, events_of, follow, launch, step};
+use testkit::siege::{FLOOR, MEMORY, hostile, siege};
 
 /// What the agent says when everything was denied that should be.
 const DENIED: &str = "184 were denied";

@@ -1,7 +1,7 @@
 //! What counts as worse, and what does not.
 
 use super::*;
-use crate::bench::figure::Side;
+use testkit::figure::Side;
 
 fn figure(name: &str, unit: &str, [low, value, high]: [f64; 3]) -> Figure {
     Figure {

@@ -5,13 +5,10 @@ use std::path::PathBuf;
 use api::id::RunId;
 use serde_json::json;
 use tempfile::TempDir;
+use testkit::sshd::{self, Sshd};
 use url::Url;
 
 use super::super::world::{self, Said};
-// The end-to-end tests': one real SSH server is enough.
-#[path = "../../../../../tests/e2e/harness/sshd.rs"]
-mod sshd;
-use self::sshd::Sshd;
 use crate::{
     broker::{Access, Broker, Settings, loopback::Loopback, meter::recorder::Recorder},
     tasks::Tasks,

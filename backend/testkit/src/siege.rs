@@ -15,15 +15,16 @@ use jsonrpsee::ws_client::WsClient;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::harness::{FileDisk, MemoryLimit, TOKEN, World, client_run, create_task, image_with, step};
+use crate::world::{FileDisk, MemoryLimit, TOKEN, World, client_run, create_task, image_with, step};
 
 /// What the hostile agent does.
 const AGENT: &str = include_str!("shares.py");
 /// What the server may have, in MiB.
 pub const MEMORY: u64 = 512;
-/// The disk of its database, in MiB, and what stays free of it: below a fiftieth nothing is stored but what the server
-/// itself has to say, and the file system has taken its own part before.
+/// The disk of its database, in MiB.
 pub const DISK: u64 = 1024;
+/// What stays free of that disk, in MiB: below a fiftieth nothing is stored but what the server itself has to say, and
+/// the file system has taken its own part before.
 pub const FLOOR: u64 = DISK / 60;
 /// The hostile ones, by what they do.
 const ATTACKS: [&str; 5] = ["questions", "log", "names", "lines", "calls"];

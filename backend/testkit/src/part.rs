@@ -6,7 +6,7 @@ use clap::ValueEnum;
 /// A part that can be measured alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub(crate) enum Part {
+pub enum Part {
     /// The memory of an idle server.
     Memory,
     /// A whole run, its phases, and ten runs at once.

@@ -31,7 +31,7 @@ struct Arguments {
 
 /// Settings for a server with this data folder, and these further ones.
 pub fn settings(data: &Path, more: &[&str]) -> Result<config::Config, config::Error> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/demo.json");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/demo.json");
     let mut arguments = vec![
         "serve".to_owned(),
         format!("--data-dir={}", data.display()),

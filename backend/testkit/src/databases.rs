@@ -1,8 +1,4 @@
-//! Each test runs on both databases: `SQLite` in a file, and PostgreSQL from `CAISSON_TEST_POSTGRES`.
-
-// Named by its path because the benchmarks include this file from elsewhere.
-#[path = "postgres.rs"]
-mod postgres;
+//! Databases for tests that run on both kinds: `SQLite` in a file, and PostgreSQL where there is a server.
 
 use api::{
     Timestamp,
@@ -13,7 +9,7 @@ use api::{
 use backend::{store::Store, tasks::Tasks};
 use tempfile::TempDir;
 
-use self::postgres::postgres;
+use crate::postgres::{postgres, postgres_if_any};
 
 /// A fresh database of one kind.
 pub struct Fresh {
@@ -42,12 +38,24 @@ impl Fresh {
     }
 }
 
-/// One fresh database of each kind.
-pub async fn both() -> [Fresh; 2] {
-    let dir = || TempDir::new().expect("a folder");
-    let file = dir();
-    let sqlite = format!("sqlite://{}?mode=rwc", file.path().join("test.db").display());
-    [Fresh::open("SQLite", sqlite, file).await, Fresh::open("PostgreSQL", postgres().await, dir()).await]
+/// One fresh database of each kind; of PostgreSQL only where there is a server.
+pub async fn both() -> Vec<Fresh> {
+    let dir = TempDir::new().expect("a folder");
+    let sqlite = format!("sqlite://{}?mode=rwc", dir.path().join("test.db").display());
+    let mut both = vec![Fresh::open("SQLite", sqlite, dir).await];
+    if let Some(url) = postgres_if_any().await {
+        both.push(on_postgres(url).await);
+    }
+    both
+}
+
+/// A fresh database in PostgreSQL.
+pub async fn only_postgres() -> Fresh {
+    on_postgres(postgres().await).await
+}
+
+async fn on_postgres(url: String) -> Fresh {
+    Fresh::open("PostgreSQL", url, TempDir::new().expect("a folder")).await
 }
 
 /// A queued run, stored.

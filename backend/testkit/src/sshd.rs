@@ -1,5 +1,4 @@
 //! A real `sshd` on loopback, one process for each connection, that lets in whoever runs the tests.
-//! The tests of the git gateway use it too.
 
 use std::{
     fs,
@@ -18,12 +17,14 @@ use serde_json::{Value, json};
 
 const SSHD: &str = "/usr/sbin/sshd";
 
-pub(crate) struct Options {
+/// How the server treats its client.
+pub struct Options {
     /// Whether the server takes the client's word for the protocol's version.
-    pub(crate) accepts_version: bool,
-    pub(crate) key_is_authorized: bool,
+    pub accepts_version: bool,
+    /// Whether the client may log in with its key.
+    pub key_is_authorized: bool,
     /// The kind of the client's key.
-    pub(crate) kind: &'static str,
+    pub kind: &'static str,
 }
 
 impl Default for Options {
@@ -33,7 +34,7 @@ impl Default for Options {
 }
 
 /// A running server. Commands begin in its folder, so a path `~/name` is in there.
-pub(crate) struct Sshd {
+pub struct Sshd {
     folder: PathBuf,
     address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -41,7 +42,7 @@ pub(crate) struct Sshd {
 
 impl Sshd {
     /// Makes its keys and settings in this folder, and the client's key `login`.
-    pub(crate) fn start(folder: &Path, options: &Options) -> Self {
+    pub fn start(folder: &Path, options: &Options) -> Self {
         assert!(Path::new(SSHD).exists(), "{SSHD} is missing: install openssh-server");
         key(folder, "host", "ed25519");
         // A second one, which the gateway must not ask for.
@@ -71,12 +72,12 @@ impl Sshd {
     }
 
     /// Who logs in where: `user@host:port`.
-    pub(crate) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         format!("{}@{}", user(), self.address)
     }
 
     /// The entry of the file of git credentials for it. The server's key is `host`; another name makes another key.
-    pub(crate) fn credential(&self, host_key: &str) -> Value {
+    pub fn credential(&self, host_key: &str) -> Value {
         let (at, key) = (self.address, key(&self.folder, host_key, "ed25519"));
         let known = format!("[{}]:{} {key}", at.ip(), at.port());
         json!({ "host": at.to_string(), "sshKeyFile": "login", "knownHosts": known })

@@ -24,11 +24,16 @@ pub struct Process {
     pub address: String,
 }
 
+/// The program `caisson`, which cargo has built for the test that runs.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("CARGO_BIN_EXE_caisson").expect("cargo runs this, with a test or benchmark of `backend`")
+}
+
 impl Process {
     /// Starts it with these arguments and waits until it says where it listens. What it says goes to the end of
     /// the file.
     pub async fn start(arguments: impl Iterator<Item = String>, log_file: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_caisson"))
+        let mut child = Command::new(program())
             .args(arguments)
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -21,7 +21,7 @@ const MAX_HEAD_BYTES: u64 = 64 * 1024;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// A running git server; it serves as long as the process lives.
-pub(crate) struct GitServer {
+pub struct GitServer {
     address: SocketAddr,
 }
 
@@ -30,7 +30,7 @@ impl GitServer {
     ///
     /// # Errors
     /// When no port is free or the folder does not exist.
-    pub(crate) fn start(folder: PathBuf, port: u16) -> Result<Self> {
+    pub fn start(folder: PathBuf, port: u16) -> Result<Self> {
         let folder = fs::canonicalize(&folder).with_context(|| format!("no folder {}", folder.display()))?;
         let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let listener = bind(port).or_else(|_| bind(0)).context("no free port for the git server")?;
@@ -49,7 +49,7 @@ impl GitServer {
     }
 
     /// The URL of a repository: its path in the folder.
-    pub(crate) fn url(&self, repository: &str) -> String {
+    pub fn url(&self, repository: &str) -> String {
         format!("http://{}/{repository}", self.address)
     }
 }

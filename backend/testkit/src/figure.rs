@@ -8,57 +8,57 @@ use serde::{Deserialize, Serialize};
 /// The median of several samples of one thing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Figure {
+pub struct Figure {
     /// What was measured.
-    pub(crate) name: String,
+    pub name: String,
     /// The median.
-    pub(crate) value: f64,
+    pub value: f64,
     /// The unit of all values.
-    pub(crate) unit: String,
+    pub unit: String,
     /// The smallest sample.
-    pub(crate) min: f64,
+    pub min: f64,
     /// The largest sample.
-    pub(crate) max: f64,
+    pub max: f64,
     /// How many samples there are.
-    pub(crate) samples: usize,
+    pub samples: usize,
     /// Where a sample usually lies, from `low` to `high`: the middle half of eight samples and more, else all. It is
     /// missing in results of before there was a comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) usual: Option<Usual>,
+    pub usual: Option<Usual>,
     /// Whether it says how fast the machine is rather than how fast Caisson is.
     #[serde(default, skip_serializing_if = "is_false")]
-    pub(crate) reference: bool,
+    pub reference: bool,
     /// What a ratio was made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sides: Option<[Side; 2]>,
+    pub sides: Option<[Side; 2]>,
     /// What it should reach.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub(crate) target: Option<Target>,
+    pub target: Option<Target>,
 }
 
 /// A range.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Usual {
+pub struct Usual {
     /// Its lower end.
-    pub(crate) low: f64,
+    pub low: f64,
     /// Its upper end.
-    pub(crate) high: f64,
+    pub high: f64,
 }
 
 /// One side of a ratio: its own median.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Side {
+pub struct Side {
     /// The figure that this side is.
-    pub(crate) name: String,
+    pub name: String,
     /// Its median.
-    pub(crate) value: f64,
+    pub value: f64,
     /// Its unit.
-    pub(crate) unit: String,
+    pub unit: String,
 }
 
 /// What a figure should reach.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Target {
+pub enum Target {
     /// Not more than this.
     #[serde(rename = "target")]
     AtMost(f64),
@@ -69,7 +69,7 @@ pub(crate) enum Target {
 
 impl Figure {
     /// Whether more of it is better: so many a second, and ratios of such.
-    pub(crate) fn is_more_better(&self) -> bool {
+    pub fn is_more_better(&self) -> bool {
         self.sides.as_ref().map_or(&self.unit, |[of, _]| &of.unit).ends_with("/s")
     }
 }
@@ -98,7 +98,7 @@ impl fmt::Display for Figure {
 const NAME: usize = 46;
 
 /// A table with a line for each figure.
-pub(crate) fn table(figures: &[Figure]) -> String {
+pub fn table(figures: &[Figure]) -> String {
     let width = figures.iter().map(|figure| figure.name.chars().count()).max().unwrap_or_default();
     let mut table = format!("{:<width$} {:>9} {:<8} {:>9} {:>9}\n", "figure", "median", "unit", "min", "max");
     for figure in figures {
@@ -109,7 +109,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
 }
 
 /// Three significant digits, or all digits of a larger number.
-pub(crate) fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let digits = if value.abs() < 10.0 { 3 } else { usize::from(value.abs() < 100.0) };
     format!("{value:.digits$}")
 }

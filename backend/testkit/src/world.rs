@@ -1,18 +1,11 @@
-//! The harness: a `World` is a real server with a fresh database, real containers and a real git server.
+//! A `World` is a real server with a fresh database, real containers and a real git server.
 //! Only the model is scripted.
 
-// Named by their paths because the benchmarks include this file from elsewhere.
-#[path = "harness/containers.rs"]
 mod containers;
-#[path = "harness/file_disk.rs"]
 mod file_disk;
-#[path = "harness/memory.rs"]
 mod memory;
-#[path = "harness/process.rs"]
 mod process;
-#[path = "harness/repositories.rs"]
 mod repositories;
-#[path = "harness/runs.rs"]
 mod runs;
 
 use std::{path::Path, process::Command, time::Duration};
@@ -90,7 +83,7 @@ impl World {
         let dir = TempDir::new().expect("a folder");
         std::fs::create_dir(dir.path().join("git")).expect("a folder");
         let git = GitServer::start(dir.path().join("git"), 0).expect("a git server");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/script.json");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/script.json");
         let mut arguments = vec![
             "serve".to_owned(),
             format!("--data-dir={}", dir.path().join("data").display()),
