@@ -154,7 +154,7 @@ fn check_database(url: &Secret) -> Result<(), Error> {
     }
     Err(Error::refused(
         "--database-url",
-        "write sqlite://FILE?mode=rwc or postgres://USER:PASSWORD@HOST/DATABASE",
+        "write sqlite:///PATH/TO/FILE or postgres://USER:PASSWORD@HOST/DATABASE",
     ))
 }
 

@@ -32,8 +32,8 @@ use sea_orm::{
 /// When it is open to others and cannot be closed.
 pub(super) fn close_to_others(url: &str) -> io::Result<()> {
     let Some(file) = file_of(url) else { return Ok(()) };
-    if url.contains("mode=rwc") {
-        // Why it cannot be made is told when it is opened.
+    if may_create(url) {
+        // Why this fails is reported when the database is opened.
         let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(&file);
     }
     for end in ["", "-wal", "-shm", "-journal"] {
@@ -55,8 +55,16 @@ pub(super) fn file_of(url: &str) -> Option<PathBuf> {
     Some(options.get_filename().to_owned())
 }
 
+/// Whether a missing file is created: unless the address names another mode, as for the default database.
+fn may_create(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let mode = query.split('&').find_map(|pair| pair.strip_prefix("mode="));
+    file_of(url).is_some() && matches!(mode, None | Some("rwc"))
+}
+
 /// Opens a pool of so many connections.
 pub(super) async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let may_create = may_create(url);
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
@@ -65,13 +73,14 @@ pub(super) async fn connect(url: &str, connections: u32) -> Result<DatabaseConne
         // A connection to a server may have been cut; one to a file cannot.
         .test_before_acquire(!url.starts_with("sqlite"))
         .sqlx_logging(false);
-    options.map_sqlx_sqlite_opts(|sqlite| {
+    options.map_sqlx_sqlite_opts(move |sqlite| {
         // NORMAL may lose the last commits in a power cut, never consistency. That is safe for events only
         // because the executor's spool replays what was not acknowledged.
         // Appending for many runs touches the same pages of the index again and again: a log of 32 MiB is
         // copied back to the database once for many commits, not every few.
         // Sorting in files would fail on a full disk.
         sqlite
+            .create_if_missing(may_create)
             .pragma("synchronous", "NORMAL")
             .pragma("busy_timeout", "5000")
             .pragma("foreign_keys", "ON")

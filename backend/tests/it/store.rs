@@ -257,6 +257,10 @@ async fn a_database_that_cannot_be_written_is_refused_at_start() {
     let error =
         Store::open(&format!("sqlite://{}?mode=ro", file.display()), &tasks).await.err().expect("refused");
     assert!(error.to_string().contains("readonly"), "{error}");
+    for mode in ["ro", "rw"] {
+        let missing = format!("sqlite://{}?mode={mode}", dir.path().join("missing.db").display());
+        assert!(Store::open(&missing, &tasks).await.is_err(), "{mode} asks for a file that exists");
+    }
     let error = Store::open("postgres://me:secret@127.0.0.1:9/none", &tasks).await.err().expect("refused");
     assert!(error.to_string().contains("127.0.0.1:9") && !error.to_string().contains("secret"), "{error}");
 }

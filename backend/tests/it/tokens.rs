@@ -39,12 +39,12 @@ async fn a_revoked_token_loses_what_it_has_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_file_is_closed_to_others_wherever_it_lies() {
     let folder = TempDir::new().expect("a folder");
-    let (new, open) = (folder.path().join("new.db"), folder.path().join("open.db"));
+    let [new, named, open] = ["new.db", "named.db", "open.db"].map(|name| folder.path().join(name));
     fs::write(&open, "").expect("a file");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o666)).expect("open to all");
-    for file in [new, open] {
+    for (file, query) in [(new, ""), (named, "?mode=rwc"), (open, "?mode=rw")] {
         let tasks = Tasks::default();
-        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let url = format!("sqlite://{}{query}", file.display());
         let store = Store::open(&url, &tasks).await.expect("a database");
         store
             .token_insert("a", api::role::Role::Admin, [1; 32], None)
