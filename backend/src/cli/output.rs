@@ -39,7 +39,8 @@ impl Output {
 
     /// One JSON value on a line of its own.
     pub(super) fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
-        let mut line = serde_json::to_string(value).map_err(|error| Failure::Local(error.to_string()))?;
+        let line = serde_json::to_string(value).map_err(|error| Failure::Local(error.to_string()))?;
+        let mut line = text::escaped_json(line);
         line.push('\n');
         let mut out = io::stdout().lock();
         Ok(out.write_all(line.as_bytes()).and_then(|()| out.flush())?)

@@ -20,8 +20,7 @@ use crate::{
 const OPEN: usize = 16;
 /// How many questions one run may have asked.
 const ASKED: usize = 1_000;
-/// The longest request, in bytes: with it a tool's whole input.
-const LONGEST: usize = 2 << 20;
+const LONGEST: usize = PermissionRequest::LONGEST;
 /// Begins the name of an artifact with a whole question.
 const KEPT: &str = "question-";
 

@@ -88,13 +88,13 @@ async fn an_event_of_any_kind_is_stored_as_the_json_it_has_on_the_wire() {
             // As versions without neutral events have stored it.
             EventBody::Agent(AgentLine::plain(AgentLineType::Text, text("{\"type\":\"assistant\"}"))),
             EventBody::Agent(AgentLine {
-                event: AgentEvent {
+                event: Box::new(AgentEvent {
                     tool: Some(ToolCall {
                         input: serde_json::json!({ "b": "\0", "a": [1.5] }),
                         ..ToolCall::default()
                     }),
                     ..AgentEvent::text(AgentLineType::ToolUse, "one\0")
-                },
+                }),
                 more: vec![AgentEvent::text(AgentLineType::Text, "two")],
                 raw: text("{}"),
             }),
@@ -116,7 +116,7 @@ async fn an_event_of_any_kind_is_stored_as_the_json_it_has_on_the_wire() {
     for fresh in both().await {
         let run = insert_run(&fresh.store).await;
         // Followed by someone, so that the events are also at hand without the database.
-        let _bell = fresh.store.event_bell(run);
+        let _wakeups = fresh.store.event_wakeups(run);
         let bodies = bodies();
         let mut write = RunWrite::of(run);
         for (body, step) in bodies.iter().zip([None, Some(0), Some(7)].into_iter().cycle()) {

@@ -29,7 +29,7 @@ pub fn agent_lines(bytes: &[u8]) {
 /// One line.
 pub(super) fn line(agent: &dyn Adapter, raw: &str) {
     let Reading::Line(said) = agent.read(raw) else { return };
-    let line = AgentLine { event: said.event, more: said.more, raw: raw.to_owned() };
+    let line = AgentLine { event: Box::new(said.event), more: said.more, raw: raw.to_owned() };
     if serde_json::from_str::<serde::de::IgnoredAny>(raw).is_err() {
         assert_eq!(line, AgentLine::plain(AgentLineType::Other, raw), "no JSON, and yet it says something");
     }

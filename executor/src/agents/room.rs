@@ -1,12 +1,12 @@
 //! Room: how much of a line its events may repeat. A line may have 32 MiB; its raw text is kept whole anyway.
 
+use api::agent::PermissionRequest;
 use serde_json::Value;
 
 /// The texts of one line's events, in bytes: no screen shows more of it.
 const LINE: usize = 64 << 10;
-/// A request a person has to see whole. The backend denies a request with a line of more than 2 MiB, and all its
-/// texts are at most twice in it.
-const REQUEST: usize = 4 << 20;
+/// A request that a person has to see whole: each of its texts is in it twice at most.
+const REQUEST: usize = 2 * PermissionRequest::LONGEST;
 /// What is only a name or a path.
 const NAME: usize = 1 << 10;
 /// A longer word may be cut.
@@ -22,8 +22,9 @@ impl Room {
         Self(LINE)
     }
 
-    pub(super) const fn of_request() -> Self {
-        Self(REQUEST)
+    /// For a request in a line of so many bytes. One that is too long is denied, so nobody has to see it whole.
+    pub(super) const fn of_request(bytes: usize) -> Self {
+        Self(if bytes <= PermissionRequest::LONGEST { REQUEST } else { LINE })
     }
 
     /// As much of a text as there is room for.

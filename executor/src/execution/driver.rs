@@ -216,7 +216,7 @@ impl Driver {
                 let _ = self.ends.partials.send(Partial { after: self.spool.mark().n, text, block });
             }
             Reading::Line(said) => {
-                let line = AgentLine { event: said.event, more: said.more, raw };
+                let line = AgentLine { event: Box::new(said.event), more: said.more, raw };
                 // Before anyone is offered the line: the answer may come at once.
                 line.events().for_each(|event| self.note(event, &line.raw));
                 self.obey(said.control);

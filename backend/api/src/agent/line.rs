@@ -10,7 +10,7 @@ use super::AgentEvent;
 pub struct AgentLine {
     /// What it says, in words that belong to no agent.
     #[serde(flatten)]
-    pub event: AgentEvent,
+    pub event: Box<AgentEvent>,
     /// What else it says: an agent may put several things into one line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<AgentEvent>,
@@ -21,8 +21,8 @@ pub struct AgentLine {
 impl AgentLine {
     /// A line that says one thing.
     #[must_use]
-    pub const fn new(event: AgentEvent, raw: String) -> Self {
-        Self { event, more: Vec::new(), raw }
+    pub fn new(event: AgentEvent, raw: String) -> Self {
+        Self { event: Box::new(event), more: Vec::new(), raw }
     }
 
     /// A line of which only the type is known.
@@ -33,12 +33,12 @@ impl AgentLine {
 
     /// Everything it says, in order.
     pub fn events(&self) -> impl Iterator<Item = &AgentEvent> {
-        std::iter::once(&self.event).chain(&self.more)
+        std::iter::once(&*self.event).chain(&self.more)
     }
 
     /// Everything it says, in order.
     pub fn into_events(self) -> impl Iterator<Item = AgentEvent> {
-        std::iter::once(self.event).chain(self.more)
+        std::iter::once(*self.event).chain(self.more)
     }
 
     /// About how many bytes it takes: the raw text and what its events repeat.

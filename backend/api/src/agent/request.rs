@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::ToolKind;
 use crate::{run::GateKind, task::PermissionProfile};
 
-/// Something the agent waits for. Unlike other parts of an event its text is never cut: who allows something has
-/// to see all of it.
+/// Something the agent waits for. Unlike other parts of an event its text is not cut, because a person who allows
+/// something has to see all of it. Only that of a request which is denied for its length is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -28,6 +28,12 @@ pub struct PermissionRequest {
     /// The questions, of a request of kind `question`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
+}
+
+impl PermissionRequest {
+    /// The longest line with a request that a person is asked about, in bytes; with it comes a tool's whole input. A
+    /// longer one is denied.
+    pub const LONGEST: usize = 2 << 20;
 }
 
 /// The kinds of requests.

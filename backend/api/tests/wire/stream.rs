@@ -128,7 +128,7 @@ fn agent_event() -> AgentEvent {
 #[test]
 fn a_line_of_an_agent_has_what_it_says_beside_it() {
     let more = vec![AgentEvent::text(AgentLineType::Text, "And more.")];
-    let line = AgentLine { event: agent_event(), more, raw: "{}".to_owned() };
+    let line = AgentLine { event: Box::new(agent_event()), more, raw: "{}".to_owned() };
     let body = EventBody::Agent(line);
     check_lines("agent_line", &[Event { seq: 1, at: at(1), step: Some(1), body }]);
 }

@@ -24,6 +24,24 @@ pub(crate) fn clean_lines(text: &str) -> String {
     lines(text).map(clean).collect::<Vec<_>>().join("\n")
 }
 
+/// The same JSON, in which what would not print as itself is escaped.
+pub(crate) fn escaped_json(json: String) -> String {
+    // JSON has these characters in strings only, and the other control characters nowhere.
+    let acts = |c| c == '\u{7f}' || is_treacherous(c);
+    if !json.contains(acts) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if acts(c) {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Characters that print as nothing or change how others are shown.
 const fn is_treacherous(c: char) -> bool {
     matches!(c,
@@ -118,6 +136,14 @@ mod tests {
             clean("a\u{202e}b\u{2066}c\u{200b}d\u{e0041}"),
             "a\\u{202e}b\\u{2066}c\\u{200b}d\\u{e0041}"
         );
+    }
+
+    #[test]
+    fn json_of_such_text_is_the_same_json_and_acts_on_no_terminal() {
+        let text = "\u{1b}[2J \u{7f} \u{9b}31m \u{202e} \u{e0041} Grüße, 世界, 👩‍💻";
+        let json = escaped_json(serde_json::to_string(text).unwrap());
+        assert_eq!(json, r#""\u001b[2J \u007f \u009b31m \u202e \udb40\udc41 Grüße, 世界, 👩‍💻""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 
     #[test]

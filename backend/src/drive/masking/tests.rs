@@ -61,7 +61,7 @@ fn agent_line() -> AgentLine {
         ..AgentEvent::new(AgentLineType::ToolUse)
     };
     let raw = serde_json::json!({ "type": "assistant", "text": told() }).to_string();
-    AgentLine { more: vec![event.clone()], event, raw }
+    AgentLine { more: vec![event.clone()], event: Box::new(event), raw }
 }
 
 #[test]

@@ -49,6 +49,10 @@ impl World {
 
     /// The containers of this server that exist now.
     pub fn containers(&self) -> Vec<String> {
+        if !self.dir.path().join("data").exists() {
+            // The server has never started. A second panic while the world is dropped would hide why.
+            return Vec::new();
+        }
         let server = self.server_id();
         let filter = format!("label=caisson.server={server}");
         let listed = output(Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]));

@@ -28,9 +28,11 @@ async fn attack(what: &str, more: &[&str]) -> (World, WsClient, Run) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_without_end_are_denied_and_the_run_can_be_cancelled_after_a_restart() {
-    let (mut world, client, run) = attack("questions", &[]).await;
+    // All its questions together are about as long as a log may be, which is another attack.
+    let (mut world, client, run) = attack("questions", &["--log-bytes=512m"]).await;
     let denied = |body: &EventBody| matches!(body, EventBody::Agent(line) if line.raw.contains(DENIED));
-    assert!(follow(&client, run.id, |event| denied(&event.body)).await, "the agent hears it");
+    let heard = follow(&client, run.id, |event| denied(&event.body)).await;
+    assert!(heard, "{:?} {:?}", client_run(&client, run.id).await, notices(&client, run.id, "gate").await);
     let shown = client_run(&client, run.id).await;
     assert!(shown.gate.is_some(), "a person can answer the others");
     assert!(serde_json::to_string(&shown).unwrap().len() < 100_000, "the run stays small");

@@ -9,24 +9,19 @@ use crate::agents::room::Room;
 /// The tool with which it asks a person something.
 const QUESTION_TOOL: &str = "AskUserQuestion";
 
-/// Reads a request.
-pub(super) fn read(line: &Value) -> PermissionRequest {
+/// Reads a request, from a line of so many bytes.
+pub(super) fn read(line: &Value, bytes: usize) -> PermissionRequest {
     let request = &line["request"];
     let text = |key: &str| request[key].as_str().unwrap_or_default();
     let (tool, input) = (text("tool_name"), &request["input"]);
-    let mut room = Room::of_request();
+    let mut room = Room::of_request(bytes);
     let kind = if tool == QUESTION_TOOL { RequestKind::Question } else { RequestKind::Permission };
+    // Whole: the agent wants it back.
+    let id = room.text(line["request_id"].as_str().unwrap_or_default());
+    let (name, call) = (room.name(tool), request["tool_use_id"].as_str().map(|id| room.name(id)));
     let questions = if kind == RequestKind::Question { read_questions(input, &mut room) } else { Vec::new() };
-    PermissionRequest {
-        // Whole: the agent wants it back.
-        id: room.text(line["request_id"].as_str().unwrap_or_default()),
-        kind,
-        text: room.text(&words(tool, input, &questions)),
-        tool: room.name(tool),
-        tool_kind: tools::kind(tool),
-        call: request["tool_use_id"].as_str().map(|id| room.name(id)),
-        questions,
-    }
+    let text = room.text(&words(tool, input, &questions));
+    PermissionRequest { id, kind, text, tool: name, tool_kind: tools::kind(tool), call, questions }
 }
 
 fn words(tool: &str, input: &Value, questions: &[Question]) -> String {

@@ -25,7 +25,7 @@ pub(super) fn read(raw: &str) -> Reading {
         ("stream_event", _) => return read_stream_event(&line["event"]),
         ("system", "status" | "thinking_tokens") | ("control_response", _) => return Reading::Live,
         ("assistant" | "user", _) => return read_message(&line, &mut room),
-        ("control_request" | "control_cancel_request", _) => return read_control(&line),
+        ("control_request" | "control_cancel_request", _) => return read_control(&line, raw.len()),
         ("system", "init") => AgentEvent {
             session: Some(Session {
                 id: room.name(text("session_id")),
@@ -79,13 +79,13 @@ fn read_stream_event(event: &Value) -> Reading {
     Reading::Partial { text: text.as_str().unwrap_or_default().to_owned(), block }
 }
 
-fn read_control(line: &Value) -> Reading {
+fn read_control(line: &Value, bytes: usize) -> Reading {
     let id = || line["request_id"].as_str().map(str::to_owned);
     let mut said = Said::default();
     if line["type"] == "control_cancel_request" {
         said.control = id().map(Control::Withdrawn);
     } else if line["request"]["subtype"] == "can_use_tool" {
-        said.event.request = Some(ask::read(line));
+        said.event.request = Some(ask::read(line, bytes));
     } else {
         said.control = id().map(Control::Unknown);
     }

@@ -160,6 +160,22 @@ fn what_is_long_is_cut_beside_the_raw_line_and_a_request_is_not() {
 }
 
 #[test]
+fn a_request_that_is_denied_for_its_length_is_cut_but_for_its_names() {
+    let question = json!([{"question": "x".repeat(3 << 20), "options": [{"label": "y".repeat(1 << 20)}]}]);
+    for (tool, input) in [
+        ("AskUserQuestion", json!({"questions": question})),
+        ("Bash", json!({"command": "x".repeat(3 << 20)})),
+    ] {
+        let request = json!({"subtype": "can_use_tool", "tool_name": tool, "input": input});
+        let line = json!({"type": "control_request", "request_id": "r", "request": request}).to_string();
+        let event = said(&line).event;
+        assert!(serde_json::to_string(&event).unwrap().len() < 80 << 10);
+        let asked = event.request.unwrap();
+        assert_eq!((asked.id.as_str(), asked.tool.as_str()), ("r", tool));
+    }
+}
+
+#[test]
 fn a_question_is_answered_by_its_text() {
     let questions =
         json!([{"question": "Which colour?", "options": [{"label": "Blue"}]}, {"question": "Why?"}]);
