@@ -67,7 +67,7 @@ pub enum Error {
         failure: Failure,
     },
     /// It answered something that is not in the contract.
-    #[error("the executor does not speak our language: {0}")]
+    #[error("unexpected response from the executor: {0}")]
     Protocol(String),
 }
 

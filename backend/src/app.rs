@@ -13,6 +13,8 @@ mod secrets;
 pub(crate) mod system;
 pub(crate) mod talk;
 mod tasks;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod tokens;
 mod validate;
 pub(crate) mod verbs;
@@ -36,7 +38,7 @@ use crate::{
     audit::Audit,
     broker::Broker,
     config::Config,
-    engine,
+    engine, jobs,
     keys::Keys,
     mask::Mask,
     secrets::{Key, KeyRing, Unopened},
@@ -133,7 +135,9 @@ pub struct App {
     /// Who this backend is, to the leases of its runs.
     pub owner: uuid::Uuid,
     /// Wakes the dispatcher: the queue or a place has changed.
-    pub queue_bell: Arc<Notify>,
+    pub queue_changed: Arc<Notify>,
+    /// How the background jobs went.
+    pub(crate) jobs: Arc<jobs::Record>,
     /// How much room logs have.
     pub(crate) room: Arc<LogRoom>,
     /// The runs that are driven by this process, and how to reach each driver.
@@ -167,7 +171,8 @@ impl App {
             keys,
             tasks,
             owner,
-            queue_bell: Arc::default(),
+            queue_changed: Arc::default(),
+            jobs: Arc::default(),
             room,
             drivers: Arc::default(),
             cancelling: Arc::default(),

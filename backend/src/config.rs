@@ -1,6 +1,6 @@
 //! Every setting of `caisson serve`: a flag, its environment twin, its default, and what is refused.
 //!
-//! [`Serve`] is what was typed; [`Serve::validate`] makes of it a [`Config`] that the rest can trust.
+//! [`Serve`] is what was typed; [`Serve::validate`] turns it into a [`Config`] that the rest can trust.
 
 use std::{io, path::PathBuf};
 

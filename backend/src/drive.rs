@@ -42,7 +42,7 @@ pub(crate) use self::masking::mask_of;
 use self::{clock::Clock, money::Money};
 use crate::{
     app::{App, Driven},
-    lease,
+    jobs,
     mask::{Mask, Tail},
     secret::Secret,
     store::{self, GateRecord, RunPatch, RunRecord, RunWrite},
@@ -106,6 +106,8 @@ struct Driver {
     told_room: bool,
     /// How many bytes of what the agent said found no room when they were to be stored.
     unstored: u64,
+    /// The write that was not seen to its end yet.
+    underway: Option<record::Underway>,
     /// How others reach it.
     driven: Driven,
     /// Set when this process stops.
@@ -126,7 +128,7 @@ pub(crate) fn spawn(app: &App, id: RunId) -> bool {
     app.tasks.clone().spawn("drive", move |leave| async move {
         drive(&app, id, driven, leave).await;
         app.drivers().remove(&id);
-        app.queue_bell.notify_one();
+        app.queue_changed.notify_one();
     });
     true
 }
@@ -154,38 +156,12 @@ async fn drive(app: &App, id: RunId, driven: Driven, leave: CancellationToken) {
     if record.cancel_requested {
         driven.cancel.cancel();
     }
-    let now = api::Timestamp::now();
-    let started = record.run.started_at.unwrap_or(record.run.created_at);
-    let passed = now.duration_since(started).unsigned_abs().saturating_sub(gates::waited(&gates, now));
-    let clock = Clock::new(passed);
-    if gates.iter().any(|record| record.gate.answer.is_none()) {
-        clock.stop();
-    }
-    let money = Money::of(app, &record, &gates);
-    let mut driver = Driver {
-        app: app.clone(),
-        record,
-        clock,
-        money,
-        given: masking::Given::new(),
-        replaced: Vec::new(),
-        mask: Arc::default(),
-        partial_tail: Tail::default(),
-        partial_block: String::new(),
-        refused: false,
-        pushing: false,
-        denied_asks: 0,
-        told_room: false,
-        unstored: 0,
-        driven,
-        leave,
-    };
-    driver.live().await;
+    Driver::new(app, record, &gates, driven, leave).live().await;
 }
 
 /// Takes the lease of a run and reads it. `None` when somebody else drives it.
 async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>)>, store::Error> {
-    let Some(fence) = app.store.lease_take(id, app.owner, lease::TERM).await? else { return Ok(None) };
+    let Some(fence) = app.store.lease_take(id, app.owner, jobs::TERM).await? else { return Ok(None) };
     let Some(mut record) = app.store.run_record(id).await? else { return Ok(None) };
     record.fence = fence;
     if record.run.batch_id.is_some() && app.store.batch_has_calls_of(id).await? {
@@ -205,7 +181,7 @@ async fn take(app: &App, id: RunId) -> Result<Option<(RunRecord, Vec<GateRecord>
 /// it is over.
 async fn give_up(app: &App, id: RunId, error: &store::Error) -> bool {
     // Somebody else may drive it who can read it.
-    let Ok(Some(fence)) = app.store.lease_take(id, app.owner, lease::TERM).await else { return false };
+    let Ok(Some(fence)) = app.store.lease_take(id, app.owner, jobs::TERM).await else { return false };
     let why = format!("What is stored of this run cannot be used: {error}");
     let mut write = RunWrite::of(id).end(Reason::Internal, why);
     write.fence = Some(fence);
@@ -214,6 +190,42 @@ async fn give_up(app: &App, id: RunId, error: &store::Error) -> bool {
 }
 
 impl Driver {
+    fn new(
+        app: &App,
+        record: RunRecord,
+        gates: &[GateRecord],
+        driven: Driven,
+        leave: CancellationToken,
+    ) -> Self {
+        let now = api::Timestamp::now();
+        let started = record.run.started_at.unwrap_or(record.run.created_at);
+        let passed = now.duration_since(started).unsigned_abs().saturating_sub(gates::waited(gates, now));
+        let clock = Clock::new(passed);
+        if gates.iter().any(|record| record.gate.answer.is_none()) {
+            clock.stop();
+        }
+        let money = Money::of(app, &record, gates);
+        Self {
+            app: app.clone(),
+            record,
+            clock,
+            money,
+            given: masking::Given::new(),
+            replaced: Vec::new(),
+            mask: Arc::default(),
+            partial_tail: Tail::default(),
+            partial_block: String::new(),
+            refused: false,
+            pushing: false,
+            denied_asks: 0,
+            told_room: false,
+            unstored: 0,
+            underway: None,
+            driven,
+            leave,
+        }
+    }
+
     /// Boots, works and finishes; returns early only when the process stops.
     async fn live(&mut self) {
         if self.learn_secrets().await.is_err() {

@@ -25,10 +25,8 @@ mod rpc;
 
 pub mod app;
 pub mod audit;
-mod dispatch;
 mod drive;
-mod lease;
-mod reconcile;
+mod jobs;
 
 pub mod agent;
 pub mod broker;
@@ -130,7 +128,7 @@ impl Backend {
         let listener = server::bind(config.http.listen).await?;
         let lock = lock(&config.storage.data_dir)?;
         let owner =
-            lease::owner(&config.storage.data_dir).map_err(|(path, source)| Error::Lock { path, source })?;
+            jobs::owner(&config.storage.data_dir).map_err(|(path, source)| Error::Lock { path, source })?;
         let tasks = Tasks::default();
         let keys = Keys::load(&config.storage.key_file)?;
         let store = Store::open(config.storage.database_url.expose(), &tasks).await?;
@@ -186,13 +184,7 @@ impl Backend {
                 .boxed()
             }),
         };
-        // A service: it gives the leases up after the drivers have let go.
-        app.tasks.spawn_service("lease", |stop| lease::run(app.clone(), stop));
-        app.tasks.spawn("reconcile", |stop| reconcile::run(app.clone(), stop));
-        app.tasks.spawn("keep", |stop| reconcile::keep::run(app.clone(), stop));
-        let room = app.room.clone();
-        app.tasks.spawn("room", |stop| async move { room.watch(stop).await });
-        app.tasks.spawn("dispatch", |stop| dispatch::run(app.clone(), stop));
+        jobs::start(&app);
         server::serve(listener, parts, &app.tasks).await;
         if !app.tasks.drain(GRACE).await {
             tracing::warn!("some tasks did not stop in time");

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use api::system::Job;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -47,6 +48,17 @@ struct End {
     reason: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Named {
+    job: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pass {
+    job: String,
+    result: &'static str,
+}
+
 /// The calls this process has answered.
 struct Calls {
     count: Family<Call, Counter>,
@@ -82,6 +94,7 @@ pub(crate) async fn text(app: &App) -> String {
     gauge(&mut registry, "engine_up", "Whether the container engine answers", u64::from(engine.ok));
     gauge(&mut registry, "slots", "Runs that may work at once", u64::from(app.config.runs.slots));
     gauge(&mut registry, "slots_used", "Runs that are driven here", app.drivers().len() as u64);
+    of_jobs(&mut registry, &app.jobs.all());
     match &figures {
         Ok(figures) => of_database(&mut registry, figures),
         Err(error) => tracing::warn!(%error, "the figures of the database are missing"),
@@ -105,6 +118,33 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     gauge.set(value as f64);
     registry.register(name, help, gauge);
+}
+
+fn of_jobs(registry: &mut Registry, jobs: &[Job]) {
+    let passes = Family::<Pass, Counter>::default();
+    let (last, took) = (Family::<Named, Gauge>::default(), Family::<Named, Gauge<f64, AtomicU64>>::default());
+    for Job { name, passes: all, failures, last_at, duration_ms, .. } in jobs {
+        for (result, count) in [("ok", all - failures), ("failed", *failures)] {
+            passes.get_or_create(&Pass { job: name.clone(), result }).inc_by(count);
+        }
+        let (Some(at), Some(milliseconds)) = (last_at, duration_ms) else { continue };
+        last.get_or_create(&Named { job: name.clone() }).set(at.as_second());
+        let seconds = Duration::from_millis(*milliseconds).as_secs_f64();
+        took.get_or_create(&Named { job: name.clone() }).set(seconds);
+    }
+    registry.register("job_passes", "Passes of background jobs of this process", passes);
+    registry.register_with_unit(
+        "job_last_pass_timestamp",
+        "When a job's last pass began",
+        Unit::Seconds,
+        last,
+    );
+    registry.register_with_unit(
+        "job_last_pass_duration",
+        "How long a job's last pass took",
+        Unit::Seconds,
+        took,
+    );
 }
 
 fn of_database(registry: &mut Registry, figures: &Figures) {

@@ -7,7 +7,6 @@
 mod artifacts;
 mod audit;
 mod batches;
-mod bells;
 mod connect;
 mod credentials;
 mod entity;
@@ -16,10 +15,12 @@ mod figures;
 mod gates;
 mod health;
 mod instances;
+mod jobs;
 mod keys;
 mod large;
 mod leases;
 mod messages;
+mod outbox;
 mod queue;
 mod record;
 mod remote;
@@ -28,6 +29,7 @@ mod runs;
 mod secrets;
 mod tasks;
 mod trouble;
+mod wakeups;
 mod work;
 mod writer;
 mod writes;
@@ -43,7 +45,6 @@ pub(crate) use artifacts::HeldArtifact;
 pub use audit::AuditFilter;
 pub use batches::{Held, NewBatch};
 
-pub use bells::Partial;
 pub use credentials::StoredToken;
 pub use events::{EventPage, PageLimit, StoredEvent};
 pub(crate) use events::{PIECE, ahead::Ahead};
@@ -56,6 +57,7 @@ pub use record::{Bounded, Delivered, NewEvent, RunEnd, RunPatch, RunRecord, RunW
 pub use runs::RunFilter;
 pub use secrets::StoredSecret;
 pub use trouble::Trouble;
+pub use wakeups::Partial;
 pub use work::{Work, denied_hosts};
 
 use self::{
@@ -108,12 +110,12 @@ pub enum Error {
     Closed,
 }
 
-/// The database and the bells that ring when it changes. Cheap to clone.
+/// The database, and the wake-ups for those who wait for a change. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     read: DatabaseConnection,
     write: Writes,
-    bells: Arc<bells::Bells>,
+    wakeups: Arc<wakeups::Wakeups>,
     /// This process, to the other backends on the same database.
     origin: Uuid,
     writer: writer::Queue,
@@ -154,25 +156,25 @@ impl Store {
         // A write that changes nothing: a database that is read-only is refused now, not at the first run.
         write.execute_unprepared("DELETE FROM sessions WHERE expires_at < 0").await.map_err(cannot)?;
         let write = Writes::new(write);
-        let bells = Arc::new(bells::Bells::default());
+        let wakeups = Arc::new(wakeups::Wakeups::default());
         let origin = Uuid::now_v7();
         let (queue, jobs) = writer::queue();
-        let (database, rung) = (write.clone(), bells.clone());
+        let (database, woken) = (write.clone(), wakeups.clone());
         tasks.spawn_service("store.writer", |stop| {
-            writer::Writer::new(database, rung, origin, jobs, stop).run()
+            writer::Writer::new(database, woken, origin, jobs, stop).run()
         });
         if !sqlite {
-            let (url, rung) = (url.to_owned(), bells.clone());
-            tasks.spawn_service("store.remote", |stop| remote::listen(url, origin, rung, stop));
+            let (url, woken) = (url.to_owned(), wakeups.clone());
+            tasks.spawn_service("store.remote", |stop| remote::listen(url, origin, woken, stop));
         }
         let ahead = Arc::new(Semaphore::new(events::ahead::PAGES));
-        Ok(Self { read, write, bells, origin, writer: queue, large: Arc::default(), ahead })
+        Ok(Self { read, write, wakeups, origin, writer: queue, large: Arc::default(), ahead })
     }
 
     /// Runs that another backend has changed, or whose changes may have been missed; live only.
     #[must_use]
     pub fn remote_changes(&self) -> broadcast::Receiver<RunId> {
-        self.bells.remote()
+        self.wakeups.remote()
     }
 
     /// Tells the other backends to look at a run.

@@ -72,7 +72,7 @@ impl Execution {
 
     /// Whether it runs.
     pub(crate) fn runs(&self) -> bool {
-        !self.log.bell().borrow().ended
+        !self.log.subscribe().borrow().ended
     }
 
     /// Everything that was not acknowledged, then live, to the end.
@@ -111,7 +111,7 @@ impl Execution {
     /// What is known of it from outside.
     pub(crate) fn status(&self, id: &str, account: &Account) -> ExecutionStatus {
         let (processes, cpu_seconds) = account.usage(id);
-        ExecutionStatus { running: self.runs(), processes, cpu_seconds, n: self.log.bell().borrow().n }
+        ExecutionStatus { running: self.runs(), processes, cpu_seconds, n: self.log.subscribe().borrow().n }
     }
 
     /// Asks it to end. Asking again changes nothing.

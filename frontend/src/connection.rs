@@ -11,7 +11,7 @@ use crate::{
     link::Link,
     session::{self, Entry, Session},
     state::backoff::Backoff,
-    timer::{Bell, sleep, within},
+    timer::{Notifier, sleep, within},
 };
 
 /// A connection that lived this long was a good one: the next wait is short again.
@@ -51,12 +51,12 @@ pub(crate) async fn keep(link: Link, session: Session) {
         if link.connected.get_untracked().is_none() {
             link.set(None);
         }
-        select(Box::pin(sleep(backoff.next())), Box::pin(wake.heard())).await;
+        select(Box::pin(sleep(backoff.next())), Box::pin(wake.notified())).await;
     }
 }
 
 /// Offers the client to the pages until it is cut, silent, or the reader has signed out.
-async fn live(link: Link, client: Client, session: Session, wake: &Bell) {
+async fn live(link: Link, client: Client, session: Session, wake: &Notifier) {
     let client = Arc::new(client);
     link.set(Some(client.clone()));
     let cut = async {
@@ -64,7 +64,7 @@ async fn live(link: Link, client: Client, session: Session, wake: &Bell) {
     };
     let silent = async {
         loop {
-            wake.heard().await;
+            wake.notified().await;
             // After sleep a dead connection looks alive until one asks.
             if !matches!(within(PROBE, SystemApiClient::version(&*client)).await, Some(Ok(_))) {
                 return;
@@ -86,16 +86,16 @@ async fn open() -> Option<Client> {
     client.await.ok()
 }
 
-/// A bell that rings when the network or the page is back.
-fn listen_for_wake() -> Bell {
-    let bell = Bell::default();
-    let online = bell.clone();
-    window_event_listener_untyped("online", move |_| online.ring());
-    let visible = bell.clone();
+/// Notified when the network or the page is back.
+fn listen_for_wake() -> Notifier {
+    let notifier = Notifier::default();
+    let online = notifier.clone();
+    window_event_listener_untyped("online", move |_| online.notify());
+    let visible = notifier.clone();
     window_event_listener_untyped("visibilitychange", move |_| {
         if !document().hidden() {
-            visible.ring();
+            visible.notify();
         }
     });
-    bell
+    notifier
 }

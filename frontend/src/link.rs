@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     session::{Entry, Session},
     state::{failure::Failure, log::Next},
-    timer::{Bell, next_frame, sleep, within},
+    timer::{Notifier, next_frame, sleep, within},
 };
 
 /// How long a call waits for a connection before it gives up.
@@ -28,7 +28,7 @@ pub(crate) struct Link {
     client: StoredValue<Option<Arc<Client>>, LocalStorage>,
     /// Whether there is a connection; `None` before the first.
     pub(crate) connected: RwSignal<Option<bool>>,
-    bell: StoredValue<Bell>,
+    notifier: StoredValue<Notifier>,
     session: Session,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn provide_link(session: Session) -> Link {
     let link = Link {
         client: StoredValue::new_local(None),
         connected: RwSignal::new(None),
-        bell: StoredValue::default(),
+        notifier: StoredValue::default(),
         session,
     };
     provide_context(link);
@@ -55,7 +55,7 @@ impl Link {
     pub(crate) fn set(self, client: Option<Arc<Client>>) {
         self.connected.set(Some(client.is_some()));
         self.client.set_value(client);
-        self.bell.get_value().ring();
+        self.notifier.get_value().notify();
     }
 
     /// Waits for a connection.
@@ -64,7 +64,7 @@ impl Link {
             if let Some(client) = self.client.get_value() {
                 return client;
             }
-            self.bell.get_value().heard().await;
+            self.notifier.get_value().notified().await;
         }
     }
 

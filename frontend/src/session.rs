@@ -5,7 +5,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Headers, RequestInit, Response};
 
-use crate::timer::Bell;
+use crate::timer::Notifier;
 
 /// Whether the reader is signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub(crate) enum Entry {
 pub(crate) struct Session {
     /// Whether the reader is signed in.
     pub(crate) entry: RwSignal<Entry>,
-    bell: StoredValue<Bell>,
+    notifier: StoredValue<Notifier>,
 }
 
 /// Makes the session known to the pages.
 pub(crate) fn provide_session() -> Session {
-    let session = Session { entry: RwSignal::new(Entry::Unknown), bell: StoredValue::default() };
+    let session = Session { entry: RwSignal::new(Entry::Unknown), notifier: StoredValue::default() };
     provide_context(session);
     session
 }
@@ -39,14 +39,14 @@ impl Session {
         if self.entry.get_untracked() != entry {
             self.entry.set(entry);
         }
-        self.bell.get_value().ring();
+        self.notifier.get_value().notify();
     }
 
     /// Waits until the reader is signed in.
     #[cfg(target_arch = "wasm32")]
     pub(crate) async fn signed_in(self) {
         while self.entry.get_untracked() != Entry::In {
-            self.bell.get_value().heard().await;
+            self.notifier.get_value().notified().await;
         }
     }
 
@@ -54,7 +54,7 @@ impl Session {
     #[cfg(target_arch = "wasm32")]
     pub(crate) async fn signed_out(self) {
         while self.entry.get_untracked() != Entry::Out {
-            self.bell.get_value().heard().await;
+            self.notifier.get_value().notified().await;
         }
     }
 }

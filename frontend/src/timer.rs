@@ -1,4 +1,4 @@
-//! Waiting in the browser: for time, for the next frame, for a bell.
+//! Waiting in the browser: for time, for the next frame, for a notification.
 
 use std::{sync::Arc, sync::Mutex, time::Duration};
 
@@ -50,20 +50,20 @@ pub(crate) fn spawn_scoped(future: impl Future<Output = ()> + 'static) {
 
 /// Wakes everyone who listens.
 #[derive(Clone, Default)]
-pub(crate) struct Bell {
+pub(crate) struct Notifier {
     listeners: Arc<Mutex<Vec<oneshot::Sender<()>>>>,
 }
 
-impl Bell {
+impl Notifier {
     /// Wakes those who listen now.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify(&self) {
         if let Ok(mut listeners) = self.listeners.lock() {
             listeners.drain(..).for_each(notify);
         }
     }
 
-    /// Waits for the next ring.
-    pub(crate) async fn heard(&self) {
+    /// Waits for the next notification.
+    pub(crate) async fn notified(&self) {
         let (done, wait) = oneshot::channel();
         if let Ok(mut listeners) = self.listeners.lock() {
             listeners.push(done);

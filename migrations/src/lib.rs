@@ -22,6 +22,7 @@ mod m0016_bounds;
 mod m0017_callers;
 mod m0018_batch_calls;
 mod m0019_owners;
+mod m0020_jobs;
 
 /// Every migration, oldest first.
 pub struct Migrator;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_callers::Migration),
             Box::new(m0018_batch_calls::Migration),
             Box::new(m0019_owners::Migration),
+            Box::new(m0020_jobs::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     run,
     steps::Steps,
     test::{cargo_test, postgres::Cluster},
-    web,
+    web, words,
 };
 
 /// What the tests of the whole hide behind, so that a plain `cargo test` needs no engine and no browser.
@@ -50,6 +50,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 /// The format and the lints, which `cargo xtask test` wants too.
 pub(crate) fn lints(root: &Path, steps: &mut Steps) {
     steps.step("format", || run::run(run::cargo(root).args(["fmt", "--all", "--check"])));
+    steps.step("words", || words::check(root));
     steps.step("lints", || {
         let mut clippy = run::cargo(root);
         clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]).args(["--features", FEATURES]);

@@ -8,6 +8,8 @@ mod demo;
 mod engine;
 mod fuzz;
 mod image;
+#[cfg(test)]
+mod layers;
 mod machine;
 #[cfg(test)]
 mod promises;
@@ -15,6 +17,7 @@ mod run;
 mod steps;
 mod test;
 mod web;
+mod words;
 
 use std::{path::Path, process::ExitCode};
 

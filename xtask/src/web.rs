@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 mod compile;
 mod pack;
 
-/// Changes when this recipe changes, so that old output is made anew.
+/// Changes when this recipe changes, so that old output is made again.
 const RECIPE: &str = "6";
 
 /// Where the fingerprint of the sources is kept; written last, so an interrupted build is done again.

@@ -66,16 +66,45 @@ pub struct Status {
     /// The server's clock.
     #[serde(default)]
     pub now: Option<Timestamp>,
-    /// What else was looked at: the disk, the queue, the progress of runs, the clock.
+    /// What else was looked at: the disk, the queue, the progress of runs, the clock, the jobs.
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// What the server does in the background.
+    #[serde(default)]
+    pub jobs: Vec<Job>,
+}
+
+/// Something that the server does again and again, and how its last pass on this server went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Its name, such as `dispatch` or `retention`.
+    pub name: String,
+    /// The longest time between two passes, in seconds.
+    pub period_seconds: u64,
+    /// Whether the last pass succeeded; true before the first one.
+    pub ok: bool,
+    /// `ok`, or what failed.
+    pub detail: String,
+    /// When the last pass began; `null` before the first one. A job that one of several servers does for all has none
+    /// on the others.
+    #[serde(default)]
+    pub last_at: Option<Timestamp>,
+    /// How long it took.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+    /// How many passes there were since the server's start.
+    pub passes: u64,
+    /// How many of them failed.
+    pub failures: u64,
 }
 
 /// Something that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Finding {
-    /// What: `disk`, `queue`, `progress`, `clock`.
+    /// What: `disk`, `queue`, `progress`, `clock`, `jobs`, `git`.
     pub name: String,
     /// Whether it is well.
     pub ok: bool,

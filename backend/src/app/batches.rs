@@ -222,7 +222,7 @@ impl App {
         for run in runs {
             self.store.run_changed(run.id);
         }
-        self.queue_bell.notify_one();
+        self.queue_changed.notify_one();
     }
 }
 

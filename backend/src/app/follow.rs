@@ -1,4 +1,4 @@
-//! Following a run: a page, the bell, a page. The database is the stream.
+//! Following a run: read a page, wait for a wake-up, read the next page. The database is the stream.
 
 pub(crate) mod pump;
 
@@ -53,7 +53,7 @@ impl Outgoing {
 /// A log that grows, as its follower sees it.
 pub(crate) trait Log {
     /// Rings after each commit.
-    fn bell(&self) -> watch::Receiver<()>;
+    fn wakeups(&self) -> watch::Receiver<()>;
     /// Tokens as they come.
     fn partials(&self) -> broadcast::Receiver<Partial>;
     /// The newest events after a number, if they are at hand.
@@ -74,8 +74,8 @@ struct RunLog {
 }
 
 impl Log for RunLog {
-    fn bell(&self) -> watch::Receiver<()> {
-        self.store.event_bell(self.run)
+    fn wakeups(&self) -> watch::Receiver<()> {
+        self.store.event_wakeups(self.run)
     }
 
     fn partials(&self) -> broadcast::Receiver<Partial> {
@@ -158,7 +158,7 @@ pub fn follow(store: Store, run: RunId, after: i64) -> impl Stream<Item = Result
 
 pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result<Outgoing, Error>> {
     async_stream::try_stream! {
-        let mut bell = log.bell();
+        let mut wakeups = log.wakeups();
         let mut partials = log.partials();
         let mut cursor = after;
         let mut caught_up = false;
@@ -179,8 +179,8 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             let page = match ahead.take().await {
                 Some(page) => page,
                 None => {
-                    // Heard before reading: a write that lands during the read rings it again.
-                    bell.mark_unchanged();
+                    // Marked before reading: a write that lands during the read wakes it again.
+                    wakeups.mark_unchanged();
                     match log.recent(cursor) {
                         Some(page) => page,
                         None => log.page(cursor, PageLimit::STREAM).await?,
@@ -220,7 +220,7 @@ pub(crate) fn follow_log(log: impl Log, after: i64) -> impl Stream<Item = Result
             loop {
                 tokio::select! {
                     biased;
-                    rung = bell.changed() => match rung {
+                    woken = wakeups.changed() => match woken {
                         Ok(()) => break,
                         Err(_) => return,
                     },

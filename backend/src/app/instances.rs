@@ -100,7 +100,7 @@ impl App {
         };
         self.store.run_write(RunWrite::of(run.id).event(run.step, EventBody::Egress(event))).await?;
         // Two changes at once: the driver tells the container what both of them made.
-        self.knock(run.id).await?;
+        self.wake(run.id).await?;
         Ok(self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?.egress)
     }
 
@@ -117,11 +117,11 @@ impl App {
         let instance = self.store.instance_fetch(id).await?.ok_or_else(|| not_found("instance", id))?;
         let run = self.run(instance.run_id).await?;
         if run.state != RunState::Ended {
-            let mut bell = self.store.event_bell(run.id);
+            let mut wakeups = self.store.event_wakeups(run.id);
             self.cancel_run(run.id).await?;
             let ended = async {
                 while self.run(run.id).await?.state != RunState::Ended {
-                    if bell.changed().await.is_err() {
+                    if wakeups.changed().await.is_err() {
                         break;
                     }
                 }

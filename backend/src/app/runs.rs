@@ -120,7 +120,7 @@ impl App {
             return Ok(stored);
         }
         self.store.run_changed(run.id);
-        self.queue_bell.notify_one();
+        self.queue_changed.notify_one();
         self.run(run.id).await
     }
 

@@ -104,13 +104,13 @@ impl App {
     /// Returns whether it was still as it was read.
     async fn reseal(&self, stored: &StoredSecret) -> Result<bool, Error> {
         let name = &stored.info.name;
-        let anew = |sealed: &Sealed| {
+        let reseal = |sealed: &Sealed| {
             let value = self.secrets.open(&label(name), sealed)?;
             self.secrets.seal(&label(name), value.expose())
         };
-        let sealed = anew(&stored.sealed).map_err(|why| Error::Sealed { name: name.clone(), why })?;
+        let sealed = reseal(&stored.sealed).map_err(|why| Error::Sealed { name: name.clone(), why })?;
         // The value before, which nobody is given any more, is forgotten rather than in the way.
-        let previous = stored.previous.as_ref().and_then(|sealed| anew(sealed).ok());
+        let previous = stored.previous.as_ref().and_then(|sealed| reseal(sealed).ok());
         Ok(self.store.secret_reseal(stored, sealed, previous).await?)
     }
 

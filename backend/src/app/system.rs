@@ -19,9 +19,10 @@ use crate::{caller::Caller, metrics, store::Store};
 
 /// How long the container engine may take to say how it is.
 const ENGINE: Duration = Duration::from_secs(3);
-/// A run at work of which nothing is heard for so long is told of, or twice the silence notice if that is more.
+/// A working run is reported as stalled after this long without output, or after twice the silence notice if that is
+/// longer.
 const STALLED: Duration = Duration::from_secs(600);
-/// How many of them are told of.
+/// How many stalled runs are reported.
 const MOST_STALLED: u64 = 20;
 
 impl App {
@@ -75,6 +76,7 @@ impl App {
             stalled,
             now: Some(now),
             findings: Vec::new(),
+            jobs: self.jobs.all(),
         };
         let clocks = findings::Clocks {
             database: self.store.database_now().await?,
@@ -100,7 +102,6 @@ impl App {
         tokio::time::timeout(ENGINE, asked).await.unwrap_or_else(|_| silent())
     }
 
-    /// Which database it is, without where and with what credentials.
     /// The folder whose disk is full first: the embedded database's, which grows with every log.
     fn full_first(&self) -> PathBuf {
         let file = Store::file_of(self.config.storage.database_url.expose());
@@ -108,6 +109,7 @@ impl App {
         folder.unwrap_or(&self.config.storage.data_dir).to_owned()
     }
 
+    /// Which database it is, without where and with what credentials.
     fn database_kind(&self) -> &'static str {
         if self.config.storage.database_url.expose().starts_with("postgres") {
             "PostgreSQL"

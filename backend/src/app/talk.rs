@@ -52,7 +52,7 @@ impl App {
             return Err(ApiError::Limit { limit, value: MAX_WAITING }.into());
         }
         self.store.message_insert(id, text).await?;
-        self.knock(id).await?;
+        self.wake(id).await?;
         self.run(id).await
     }
 
@@ -87,7 +87,7 @@ impl App {
         if !self.store.gate_answer(id, gate, answer.trim()).await? {
             return Err(ApiError::Conflict { why: format!("gate {gate} was answered before") }.into());
         }
-        self.knock(id).await?;
+        self.wake(id).await?;
         self.run(id).await
     }
 
@@ -179,15 +179,15 @@ impl App {
     }
 
     /// Wakes the driver of a run, wherever it is.
-    pub(crate) async fn knock(&self, id: RunId) -> Result<(), store::Error> {
-        if self.knock_here(id) {
+    pub(crate) async fn wake(&self, id: RunId) -> Result<(), store::Error> {
+        if self.wake_here(id) {
             return Ok(());
         }
         self.store.announce(id).await
     }
 
     /// Wakes the driver of a run, if it is here. Returns whether it is.
-    pub(crate) fn knock_here(&self, id: RunId) -> bool {
+    pub(crate) fn wake_here(&self, id: RunId) -> bool {
         let drivers = self.drivers();
         let driver = drivers.get(&id);
         if let Some(driver) = driver {

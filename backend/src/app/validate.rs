@@ -70,7 +70,7 @@ pub(super) fn check(spec: &TaskSpec) -> Result<(), ApiError> {
 fn check_step(path: &str, step: &Step) -> Result<(), ApiError> {
     let field = format!("{path}.instructions");
     if step.instructions.trim().is_empty() {
-        return Err(ApiError::invalid(field, "is blank: say what the agent shall do"));
+        return Err(ApiError::invalid(field, "is blank: say what the agent should do"));
     }
     if MAX_INSTRUCTIONS < step.instructions.len() {
         let why = format!(

@@ -34,7 +34,7 @@ type Hash = [u8; 32];
 pub(super) struct Sessions {
     store: Store,
     waiting: Arc<Mutex<HashMap<Hash, Change>>>,
-    bell: Arc<Notify>,
+    changed: Arc<Notify>,
 }
 
 /// What happened to a session and is not stored yet.
@@ -47,7 +47,7 @@ enum Change {
 impl Sessions {
     /// Sessions in this store.
     pub(super) fn new(store: Store, tasks: &Tasks) -> Self {
-        let sessions = Self { store, waiting: Arc::default(), bell: Arc::default() };
+        let sessions = Self { store, waiting: Arc::default(), changed: Arc::default() };
         let saver = sessions.clone();
         tasks.spawn_service("sessions", |stop| saver.save(stop));
         sessions
@@ -67,7 +67,7 @@ impl Sessions {
         let change = Change::Begun { actor, token, expires };
         self.store_soon(hash, &change).await.or_else(|error| match self.keep(hash, change) {
             true => {
-                self.bell.notify_one();
+                self.changed.notify_one();
                 Ok(())
             }
             false => Err(unavailable(error)),
@@ -99,7 +99,7 @@ impl Sessions {
         let stored = self.store_soon(hash, &Change::Ended).await;
         match stored.is_ok() {
             true => self.forget(hash, &Change::Ended),
-            false => self.bell.notify_one(),
+            false => self.changed.notify_one(),
         }
         stored.map_err(unavailable)
     }
@@ -124,7 +124,7 @@ impl Sessions {
             if waiting.is_empty() {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.bell.notified() => continue,
+                    () = self.changed.notified() => continue,
                 }
             }
             for (hash, change) in waiting {

@@ -1,5 +1,5 @@
 //! The login of the agent's CLI on this host, shared with it: read from its folder, renewed by one at a
-//! time, and written back, so that neither knocks the other out. No container sees any of it.
+//! time, and written back, so that neither ends the other. No container sees any of it.
 
 mod file;
 mod lock;

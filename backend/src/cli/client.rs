@@ -128,7 +128,7 @@ impl Server {
             }
             Some(WsHandshakeError::Rejected { status_code: 403 }) => {
                 return Failure::Refused(ApiError::Forbidden {
-                    why: "the server turns this client away".into(),
+                    why: "the server rejected this client".into(),
                 });
             }
             Some(WsHandshakeError::Rejected { status_code: 429 }) => {

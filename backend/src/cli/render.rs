@@ -66,7 +66,7 @@ impl Renderer {
     }
 
     fn now(&mut self, status: Option<String>) {
-        // "working" begins anew with each line: what counts is how long there was none.
+        // "working" starts again with each line: what counts is how long there was none.
         if self.status != status || status.as_deref() == Some(WORKING) {
             self.activity += 1;
         }

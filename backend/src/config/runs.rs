@@ -32,7 +32,7 @@ pub struct RunsArgs {
     /// How often an agent tries a call to the model again before it gives up (0 to 100)
     #[arg(long, env = "CAISSON_MODEL_RETRIES", value_name = "COUNT", default_value_t = 10)]
     pub model_retries: u32,
-    /// How often a run is queued again by itself when its container or the engine failed (0 to 10)
+    /// How often a run is retried automatically when its container or the engine failed (0 to 10)
     #[arg(long, env = "CAISSON_AUTO_RETRIES", value_name = "COUNT", default_value_t = 1)]
     pub auto_retries: u32,
     /// How much the log of one run may take (1m to 64g); a run that says more ends `log_full`, its work saved
@@ -57,7 +57,7 @@ pub struct Runs {
     pub silence_notice: Duration,
     /// How often an agent tries a call to the model again.
     pub model_retries: u32,
-    /// How often a run is queued again by itself when its container or the engine failed.
+    /// How often a run is retried automatically when its container or the engine failed.
     pub auto_retries: u32,
     /// How many bytes the log of one run may take.
     pub log_bytes: u64,
@@ -95,7 +95,7 @@ impl RunsArgs {
                 100,
                 "tries of a call to the model",
             )?,
-            auto_retries: within("--auto-retries", self.auto_retries, 0, 10, "retries of a run by itself")?,
+            auto_retries: within("--auto-retries", self.auto_retries, 0, 10, "automatic retries of a run")?,
             log_bytes: within("--log-bytes", self.log_bytes, Size(1 << 20), Size(64 << 30), "of one log")?.0,
         })
     }

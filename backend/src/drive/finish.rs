@@ -41,6 +41,7 @@ impl Driver {
     }
 
     async fn write_end(&mut self, mut end: End) -> Result<(), Halt> {
+        self.complete().await?;
         // It is logged, too.
         self.mask.apply(&mut end.detail);
         self.withdraw(None).await?;
@@ -78,8 +79,8 @@ impl Driver {
         });
         let Some(again) = again.await? else { return Ok(()) };
         let text = match again {
-            Ok(next) => format!("Queued again by itself as run {} (retry {}).", next.id, retries + 1),
-            Err(error) => format!("It could not be queued again by itself: {error}"),
+            Ok(next) => format!("Retried automatically as run {} (retry {}).", next.id, retries + 1),
+            Err(error) => format!("It could not be retried automatically: {error}"),
         };
         self.notice("retry", text).await
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Driver, Halt, masking,
     money::{Line, STOP},
+    record::retry_while_away,
 };
 use crate::{
     agent::{Agent, Error},
@@ -47,10 +48,18 @@ impl Driver {
     }
 
     /// Stores a gate; `ask` is the agent's request, JSON.
-    pub(super) async fn insert_gate(&self, mut record: GateRecord, ask: Option<String>) -> Result<(), Halt> {
+    pub(super) async fn insert_gate(
+        &mut self,
+        mut record: GateRecord,
+        ask: Option<String>,
+    ) -> Result<(), Halt> {
         masking::gate(&self.mask, &mut record.gate);
-        let (store, run) = (self.app.store.clone(), self.record.run.id);
-        self.patiently(|| store.gate_insert(run, &record, ask.as_deref())).await.map(drop)
+        let (store, run, leave) = (self.app.store.clone(), self.record.run.id, self.leave.clone());
+        self.carry_out(async move {
+            retry_while_away(run, &leave, || store.gate_insert(run, &record, ask.as_deref())).await?;
+            Ok(None)
+        })
+        .await
     }
 
     pub(super) async fn gates(&self) -> Result<Vec<GateRecord>, Halt> {
@@ -131,7 +140,7 @@ impl Driver {
                 // The others of the batch wait for the same.
                 let others = self.patiently(|| app.store.batch_list_waiting(batch)).await?;
                 for run in others.unwrap_or_default() {
-                    self.patiently(|| app.knock(run)).await?;
+                    self.patiently(|| app.wake(run)).await?;
                 }
             }
             (Some(limit), _) => self.money.raise(limit),
@@ -175,7 +184,7 @@ impl Driver {
         }
         self.write(write).await?;
         // A run that waits gives its place to another.
-        self.app.queue_bell.notify_one();
+        self.app.queue_changed.notify_one();
         Ok(())
     }
 

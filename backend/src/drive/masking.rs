@@ -40,7 +40,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Makes the mask anew, with the token of this instance.
+    /// Builds the mask again, with the token of this instance.
     pub(super) fn mask_all(&mut self, instance: Option<InstanceId>) {
         let given =
             self.given.iter().filter_map(|(name, value)| Some((name.clone(), value.as_ref().ok()?.clone())));

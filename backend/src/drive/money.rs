@@ -25,7 +25,7 @@ use crate::{
 
 /// How long the agent waits for its answer because the database is slow to take what it cost.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often a call that waits for its batch looks again: another backend's calls ring no bell here.
+/// How often a call that waits for its batch looks again: another backend's calls notify nobody here.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The answer to a budget gate that ends the run.
@@ -149,11 +149,11 @@ impl Money {
     /// Waits until one more call may leave that costs at most so much (`None`: its price is unknown).
     async fn wait_for_room(&self, most: Option<f64>) -> Result<OnItsWay, String> {
         let mut changes = self.spending.subscribe();
-        let mut bell = self.batch.map(|batch| self.store.batch_bell(batch));
+        let mut wakeups = self.batch.map(|batch| self.store.batch_wakeups(batch));
         loop {
             changes.mark_unchanged();
-            if let Some(bell) = &mut bell {
-                bell.mark_unchanged();
+            if let Some(wakeups) = &mut wakeups {
+                wakeups.mark_unchanged();
             }
             let batch = self.batch_budget().await;
             if let Some(way) = self.begin(most, batch.as_ref()) {
@@ -167,9 +167,9 @@ impl Money {
                 }
             }
             let others = async {
-                match &mut bell {
+                match &mut wakeups {
                     // It cannot close while it is listened to.
-                    Some(bell) => drop(tokio::time::timeout(LOOK, bell.changed()).await),
+                    Some(wakeups) => drop(tokio::time::timeout(LOOK, wakeups.changed()).await),
                     None => std::future::pending().await,
                 }
             };

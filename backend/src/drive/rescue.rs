@@ -116,6 +116,11 @@ impl Driver {
 
     /// What the agent has said until it was stopped, as far as there is room for it in the log.
     async fn last_lines(&mut self, agent: &Agent) -> Result<(), Halt> {
+        // Stopped before anything is written: that takes as long as the database is away.
+        if let Some(execution) = &self.record.execution {
+            let _ = tokio::time::timeout(LAST_LINES, agent.cancel(execution)).await;
+        }
+        self.complete().await?;
         let Some(execution) = self.record.execution.clone() else { return Ok(()) };
         let until = Instant::now() + LAST_LINES;
         let opened = async {

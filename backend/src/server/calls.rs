@@ -285,7 +285,7 @@ impl Failure {
 fn without_value(method: &str, error: ApiError) -> ApiError {
     match error {
         ApiError::Invalid { field, why } if method == "secrets.set" && why.starts_with("invalid") => {
-            ApiError::invalid(field, "is not what this method takes: `name` and `value` are texts")
+            ApiError::invalid(field, "`name` and `value` must be strings")
         }
         error => error,
     }

@@ -53,7 +53,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Cut {
     /// Which one it is.
     pub(crate) connection: u64,
-    /// Cancelled when it shall end, or has.
+    /// Cancelled when it must end, or has ended.
     pub(crate) ended: CancellationToken,
 }
 

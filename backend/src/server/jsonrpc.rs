@@ -56,7 +56,7 @@ pub(super) fn route(
     let builder = ServerBuilder::default().set_config(limits.config()).set_rpc_middleware(calls);
     let builder = builder.to_service_builder();
     any(move |request: Request| {
-        // Built anew for each request: subscriptions are told apart by the number this draws.
+        // Built again for each request: subscriptions are distinguished by the number this draws.
         let service = builder.clone().build(methods.clone(), stop.clone());
         async move {
             let upgrade = is_upgrade_request(&request);

@@ -22,7 +22,7 @@ pub use self::budget::Held;
 use super::{
     Error, OnceKey, Store,
     entity::{batch, micros, run, to_json},
-    runs,
+    outbox, runs,
     writes::Transaction,
 };
 
@@ -33,7 +33,7 @@ const ROWS: usize = 500;
 const NEWEST: &str = "NOT EXISTS (SELECT 1 FROM runs newer WHERE newer.batch_id = runs.batch_id \
      AND newer.repository = runs.repository AND newer.id > runs.id)";
 
-/// A batch that shall be stored; its runs name it.
+/// A batch to be stored; its runs name it.
 #[derive(Clone, Debug)]
 pub struct NewBatch {
     /// Its id.
@@ -145,7 +145,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Notes that no further run of a batch is begun, and why. With `cancel`, also that all its runs shall
+    /// Records that no further run of a batch is started, and why. With `cancel`, also that all its runs must
     /// stop; their drivers look at this also after a restart.
     ///
     /// # Errors
@@ -252,6 +252,7 @@ pub(super) async fn insert_runs(
     let first = to_json("event", &first)?;
     for chunk in runs.chunks(ROWS) {
         let mut rows = Vec::with_capacity(chunk.len());
+        let mut states = Vec::with_capacity(chunk.len());
         let mut events = Query::insert();
         events.into_table("run_events").columns(["run_id", "seq", "at", "kind", "data"]);
         for run in chunk {
@@ -259,6 +260,7 @@ pub(super) async fn insert_runs(
             row.last_seq = Set(1);
             rows.push(row);
             let at = micros(run.created_at);
+            states.push(outbox::Change { run: run.id, seq: 1, at });
             events.values_panic([
                 run.id.0.into(),
                 1_i64.into(),
@@ -269,6 +271,7 @@ pub(super) async fn insert_runs(
         }
         run::Entity::insert_many(rows).exec_without_returning(transaction).await?;
         transaction.execute(&events).await?;
+        outbox::insert(transaction, &states).await?;
     }
     Ok(())
 }

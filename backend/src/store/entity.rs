@@ -8,6 +8,7 @@ pub(super) mod batch_call;
 pub(super) mod gate;
 pub(super) mod instance;
 pub(super) mod message;
+pub(super) mod outbox;
 pub(super) mod run;
 pub(super) mod run_event;
 pub(super) mod secret;

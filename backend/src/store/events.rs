@@ -1,4 +1,4 @@
-//! The log of a run: pages after a number, and the bell that says when to look again.
+//! The log of a run: pages after a number, and the wake-ups that say when to read again.
 
 pub(super) mod ahead;
 mod page;
@@ -56,7 +56,7 @@ impl PageLimit {
 /// Some events of a log, in order.
 #[derive(Debug, Default)]
 pub struct EventPage {
-    /// They.
+    /// The events, in order.
     pub events: Vec<Arc<StoredEvent>>,
     /// Whether it is known that this is all there is.
     pub is_last: bool,
@@ -176,23 +176,23 @@ impl Store {
     /// What the last commits have added after number `after`, when that is still at hand.
     #[must_use]
     pub fn event_recent(&self, run: RunId, after: i64) -> Option<EventPage> {
-        self.bells.recent(run, after)
+        self.wakeups.recent(run, after)
     }
 
     /// Rings after each commit that added events to this run. Mark it heard before reading, not after.
     #[must_use]
-    pub fn event_bell(&self, run: RunId) -> watch::Receiver<()> {
-        self.bells.run_events(run)
+    pub fn event_wakeups(&self, run: RunId) -> watch::Receiver<()> {
+        self.wakeups.run_events(run)
     }
 
     /// Tokens of this run as they come; live only.
     #[must_use]
     pub fn partials(&self, run: RunId) -> broadcast::Receiver<Partial> {
-        self.bells.run_partials(run)
+        self.wakeups.run_partials(run)
     }
 
     /// Passes tokens on to whoever listens now.
     pub fn partial_send(&self, run: RunId, partial: Partial) {
-        self.bells.send_partial(run, partial);
+        self.wakeups.send_partial(run, partial);
     }
 }

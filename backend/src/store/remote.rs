@@ -1,6 +1,6 @@
-//! Bells between backends: on PostgreSQL each commit tells the other backends which runs it was about.
+//! Wake-ups between backends: on PostgreSQL each commit tells the other backends which runs it was about.
 //!
-//! Nothing but ids travels, and one that is missed does no harm: after a cut every bell is rung.
+//! Nothing but ids travels, and one that is missed does no harm: after a lost connection everybody is woken.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use sea_orm::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Error, bells::Bells};
+use super::{Error, wakeups::Wakeups};
 
 /// The channel of all backends on one database.
 const CHANNEL: &str = "caisson_runs";
@@ -40,11 +40,11 @@ pub(super) async fn announce(
     Ok(())
 }
 
-/// Rings the bells here for what the other backends commit, until it is asked to stop.
-pub(super) async fn listen(url: String, origin: Uuid, bells: Arc<Bells>, stop: CancellationToken) {
+/// Wakes those who wait here for what the other backends commit, until it is asked to stop.
+pub(super) async fn listen(url: String, origin: Uuid, wakeups: Arc<Wakeups>, stop: CancellationToken) {
     let listening = async {
         loop {
-            if let Err(error) = hear(&url, origin, &bells).await {
+            if let Err(error) = hear(&url, origin, &wakeups).await {
                 tracing::warn!(%error, "the other backends cannot be heard, trying again");
             }
             tokio::time::sleep(PAUSE).await;
@@ -56,16 +56,16 @@ pub(super) async fn listen(url: String, origin: Uuid, bells: Arc<Bells>, stop: C
     }
 }
 
-async fn hear(url: &str, origin: Uuid, bells: &Bells) -> Result<(), sqlx::Error> {
+async fn hear(url: &str, origin: Uuid, wakeups: &Wakeups) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;
     loop {
         // What was said while nobody listened is in the database.
-        bells.ring_all();
+        wakeups.notify_all();
         while let Some(message) = listener.try_recv().await? {
             let mut ids = message.payload().split(' ').filter_map(|id| id.parse::<Uuid>().ok());
             if ids.next() != Some(origin) {
-                ids.for_each(|id| bells.ring_remote(RunId(id)));
+                ids.for_each(|id| wakeups.notify_remote(RunId(id)));
             }
         }
     }

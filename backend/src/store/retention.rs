@@ -1,8 +1,8 @@
 //! What is kept only so long: events and artifacts of runs that ended long ago, and sessions that are over.
 //!
 //! Everything goes in small statements, so that the writer never waits for long. A run whose events are on
-//! their way out is marked first, with a time below 0: its readers see none of them from then on, and a
-//! crash in between is gone on from. The mark becomes the time when they are all gone.
+//! their way out is marked first, with a time below 0: its readers see none of them from then on, and an
+//! interrupted removal is resumed. The mark becomes the time when they are all gone.
 
 use api::{
     Timestamp,

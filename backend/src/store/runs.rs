@@ -245,7 +245,7 @@ impl Store {
         Ok(rows.into_iter().map(|(state, count)| (state, count.unsigned_abs())).collect())
     }
 
-    /// Notes that a run shall stop; its driver looks at this also after a restart.
+    /// Records that a run must stop; its driver looks at this also after a restart.
     ///
     /// # Errors
     /// `Database` when it cannot be written.
@@ -270,11 +270,11 @@ impl Store {
     /// The ids of runs as they change; live only.
     #[must_use]
     pub fn run_changes(&self) -> broadcast::Receiver<RunId> {
-        self.bells.changes()
+        self.wakeups.changes()
     }
 
     /// Tells the watchers of the list that this run has changed.
     pub fn run_changed(&self, id: RunId) {
-        self.bells.ring_change(id);
+        self.wakeups.notify_change(id);
     }
 }

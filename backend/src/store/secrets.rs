@@ -107,7 +107,7 @@ impl Store {
         Ok(secret::Entity::delete_by_id(name).exec(&self.write).await?.rows_affected == 1)
     }
 
-    /// Puts the same values, sealed anew, in the place of `seen`. Returns whether it was still as it was seen.
+    /// Replaces `seen` by the same values, sealed again. Returns whether it was still as it was seen.
     ///
     /// # Errors
     /// `Database` when it cannot be written.

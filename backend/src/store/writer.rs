@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use super::{
     Delivered, Error, Written,
-    bells::Bells,
     entity::run_event,
-    remote,
+    outbox, remote,
+    wakeups::Wakeups,
     writes::{Transaction, Writes},
 };
 use change::Change;
@@ -34,7 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 pub(super) struct Writer {
     database: Writes,
-    bells: Arc<Bells>,
+    wakeups: Arc<Wakeups>,
     /// Who writes, to the other backends.
     origin: Uuid,
     jobs: Jobs,
@@ -51,12 +51,12 @@ impl Writer {
     /// A writer of what comes through this queue.
     pub(super) const fn new(
         database: Writes,
-        bells: Arc<Bells>,
+        wakeups: Arc<Wakeups>,
         origin: Uuid,
         jobs: Jobs,
         stop: CancellationToken,
     ) -> Self {
-        Self { database, bells, origin, jobs, stop }
+        Self { database, wakeups, origin, jobs, stop }
     }
 
     /// Writes until it is asked to stop and nothing waits any more.
@@ -108,10 +108,10 @@ impl Writer {
         if let Err(error) = transaction.commit().await {
             self.committed_after_all(&rows, error).await?;
         }
-        self.bells.publish(&rows);
+        self.wakeups.publish(&rows);
         for (change, result) in changes.iter().zip(&results) {
             if result.is_ok() && change.is_visible() {
-                self.bells.ring_change(change.run);
+                self.wakeups.notify_change(change.run);
             }
         }
         Ok(results)
@@ -161,6 +161,9 @@ async fn apply<'a>(
     let (progress, rest) = heads.changed();
     sql::write(transaction, &rows, &progress).await?;
     sql::set_rest(transaction, rest).await?;
+    let states = rows.iter().filter(|row| row.body.kind == "state");
+    let states = states.map(|row| outbox::Change { run: row.run, seq: row.seq, at: row.body.at });
+    outbox::insert(transaction, &states.collect::<Vec<_>>()).await?;
     for (change, _) in changes.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
         match change.delivered {
             Some(Delivered::Gate(id)) => super::gates::set_delivered(transaction, id).await?,

@@ -161,14 +161,14 @@ async fn a_container_is_reached_on_loopback_only_and_not_by_its_neighbours() {
 
     let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     let address = docker(&["inspect", "--format", format, &two.container_id]);
-    let knock = |host: &str| {
+    let reaches = |host: &str| {
         let script =
             format!("exit !IO::Socket::INET->new(PeerAddr => '{host}', PeerPort => 7335, Timeout => 2)");
         let perl = ["exec", &one.container_id, "perl", "-MIO::Socket::INET", "-e", &script];
         Command::new("docker").args(perl).status().unwrap().success()
     };
-    assert!(knock("127.0.0.1"), "the knocking itself works");
-    assert!(!knock(&address), "a container reached its neighbour");
+    assert!(reaches("127.0.0.1"), "a port that is open is reached");
+    assert!(!reaches(&address), "a container reached its neighbour");
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ async fn a_batch_stops_after_its_failures_and_only_what_failed_is_repeated() {
         assert_eq!((run.retry_of, &run.repository), (Some(old.id), &old.repository));
     }
     let stopped = over(&client, &again).await;
-    assert_eq!(stopped.outcomes["failed"], 2, "the count begins anew: {stopped:?}");
+    assert_eq!(stopped.outcomes["failed"], 2, "the count starts again: {stopped:?}");
     let all = RunsApiClient::list(&client, None, Some(made.id), None, None, None, None, None).await;
     assert_eq!(all.expect("a list").items.len(), 8);
 }

@@ -210,6 +210,6 @@ async fn a_server_on_a_full_disk_says_so_obeys_and_loses_nothing() {
     assert!(server.knows(&session).await, "a session that was begun on a full disk was stored later");
     assert!(!server.knows(&before).await, "and the end of one, too");
     let events = server.result("runs.messages", json!({ "id": live })).await.to_string();
-    assert_eq!(events.matches(&text).count(), sent, "every message that was taken is told of");
+    assert_eq!(events.matches(&text).count(), sent, "every message that was taken is reported");
     server.stop().await;
 }

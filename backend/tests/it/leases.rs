@@ -88,13 +88,13 @@ async fn what_one_backend_commits_rings_the_bells_of_the_other() {
     let other = Store::open(&postgres.url, &tasks).await.expect("a second store");
     let mut remote = other.remote_changes();
     let run = live_run(&postgres.store).await;
-    let mut bell = other.event_bell(run);
-    bell.mark_unchanged();
+    let mut wakeups = other.event_wakeups(run);
+    wakeups.mark_unchanged();
     // Until the other one listens it hears nothing; then the first of these reaches it.
     let heard = async {
         loop {
             postgres.store.run_write(notice(run, None)).await.expect("written");
-            if tokio::time::timeout(Duration::from_millis(200), bell.changed()).await.is_ok() {
+            if tokio::time::timeout(Duration::from_millis(200), wakeups.changed()).await.is_ok() {
                 return;
             }
         }

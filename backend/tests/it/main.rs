@@ -13,6 +13,7 @@ mod full_disk;
 mod full_server;
 mod gates;
 mod inward;
+mod jobs;
 mod leases;
 mod limits;
 mod once;

@@ -130,5 +130,5 @@ async fn the_doctor_is_given_figures_and_findings() {
     assert_eq!((&status["database"]["ok"], &status["engine"]["ok"]), (&true.into(), &false.into()));
     let found = status["findings"].as_array().expect("findings");
     let names: Vec<&str> = found.iter().filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names, ["disk", "queue", "progress", "clock", "git"]);
+    assert_eq!(names, ["disk", "queue", "progress", "clock", "jobs", "git"]);
 }

@@ -30,14 +30,14 @@ pub(crate) fn follow(
     after: u64,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     async_stream::try_stream! {
-        let mut bell = log.bell();
+        let mut marks = log.subscribe();
         let file = Arc::new(log.reader()?);
         let mut seen = after;
         let mut place = None;
         let mut live = true;
         loop {
-            // Marked as heard before reading: a line that comes meanwhile rings again.
-            let mark = *bell.borrow_and_update();
+            // Marked before reading: a line that comes meanwhile wakes it again.
+            let mark = *marks.borrow_and_update();
             let start = place.or_else(|| log.offset_after(after));
             if let Some(mut at) = start {
                 while at < mark.bytes {
@@ -57,7 +57,7 @@ pub(crate) fn follow(
             // Tokens only between whole lines, and only behind the lines they follow.
             tokio::select! {
                 biased;
-                changed = bell.changed() => if changed.is_err() { return },
+                changed = marks.changed() => if changed.is_err() { return },
                 partial = partials.recv(), if live => match partial {
                     Ok(partial) if partial.after == seen => yield line_of(partial)?,
                     Ok(_) | Err(RecvError::Lagged(_)) => {}

@@ -1,6 +1,6 @@
 //! The spool: an execution's numbered lines on disk, before anyone is offered them.
 //!
-//! One JSON `ExecutionLine` a line, in the form in which it travels. Readers are woken by a bell that also
+//! One JSON `ExecutionLine` a line, in the form in which it travels. Readers are woken by a channel that also
 //! says how far the file is whole; they read it themselves, so a slow one or a thousand change nothing.
 //! Nothing is synced: the spool must survive the executor, not the machine, which takes the container along.
 
@@ -33,7 +33,7 @@ pub(crate) struct Mark {
 pub(crate) struct Log {
     file: File,
     index: Mutex<Index>,
-    bell: watch::Sender<Mark>,
+    marks: watch::Sender<Mark>,
     /// Everything up to this number is safe elsewhere.
     acknowledged: watch::Sender<u64>,
     /// `End`, when the disk could not take it.
@@ -73,9 +73,9 @@ impl Spool {
     }
 
     fn of(file: File, index: Index, mark: Mark) -> Self {
-        let bell = watch::Sender::new(mark);
+        let marks = watch::Sender::new(mark);
         let acknowledged = watch::Sender::new(index.before);
-        let log = Log { file, index: Mutex::new(index), bell, acknowledged, unwritten_end: OnceLock::new() };
+        let log = Log { file, index: Mutex::new(index), marks, acknowledged, unwritten_end: OnceLock::new() };
         Self { log: Arc::new(log), mark, torn: false }
     }
 
@@ -102,7 +102,7 @@ impl Spool {
         start.map_or(0, |start| self.mark.bytes - start)
     }
 
-    /// Writes the line that `make` gives for the next number, then rings.
+    /// Writes the line that `make` gives for the next number, then wakes the readers.
     ///
     /// # Errors
     /// When the disk does not take it; then it is as if nothing had been written, and `End` is kept in memory.
@@ -129,15 +129,15 @@ impl Spool {
         }
         self.mark.n += 1;
         self.mark.ended = ended;
-        self.log.bell.send_replace(self.mark);
+        self.log.marks.send_replace(self.mark);
         Ok(())
     }
 }
 
 impl Log {
-    /// A bell that rings after each line.
-    pub(crate) fn bell(&self) -> watch::Receiver<Mark> {
-        self.bell.subscribe()
+    /// Wakes after each line.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Mark> {
+        self.marks.subscribe()
     }
 
     /// `End`, when it is only in memory.
@@ -169,7 +169,7 @@ impl Log {
 
     /// Forgets the lines up to `n`: their place on disk is given back, offsets stay as they are.
     pub(crate) fn acknowledge(&self, n: u64) {
-        let n = n.min(self.bell.borrow().n);
+        let n = n.min(self.marks.borrow().n);
         let end = self.offset_after(n);
         let more = self.acknowledged.send_if_modified(|acknowledged| {
             let more = *acknowledged < n;

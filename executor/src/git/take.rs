@@ -226,7 +226,7 @@ impl Git {
     }
 }
 
-/// What people are told of an artifact that could not be made: it costs nothing else, unless the disk is full.
+/// Reports an artifact that could not be made. Nothing else fails for it, unless the disk is full.
 fn unless_full(name: &str, made: Result<(), GitFailure>) -> Result<Option<String>, GitFailure> {
     match made {
         Ok(()) => Ok(None),

@@ -50,7 +50,7 @@ pub(super) async fn answer<U: Upstream>(
     }
     let wanted = family.filter(|family| *family == Family::V4 || border.own.has_ipv6());
     let Some(family) = wanted else {
-        // Nothing else is told of an allowed name: above all no key that would hide a name from the relay.
+        // Nothing else is said about an allowed name: above all no key that would hide a name from the relay.
         return asker.reply(ResponseCode::NoError, &[], 0, datagram);
     };
     match upstream.look_up(&name, family).await {

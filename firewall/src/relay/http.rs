@@ -1,4 +1,4 @@
-//! An HTTP/1 connection: every request on it is looked at, and written anew, so that the server reads exactly
+//! An HTTP/1 connection: every request on it is looked at, and written again, so that the server reads exactly
 //! what was judged.
 
 use std::{

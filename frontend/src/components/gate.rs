@@ -65,7 +65,7 @@ fn Open(
         GateKind::Budget => view! { <ways::Budget spent answer busy/> }.into_any(),
         GateKind::RateLimit => gate
             .until
-            .map(|until| view! { <p class="second">"It goes on by itself at "{time_of_day(until)}"."</p> })
+            .map(|until| view! { <p class="second">"Continues automatically at "{time_of_day(until)}"."</p> })
             .into_any(),
     };
     view! {

@@ -1,9 +1,9 @@
-//! A part of a page that is there or not. Leptos' own is compiled anew for each place it is used in, which
+//! A part of a page that is there or not. Leptos' own is compiled again for each place it is used in, which
 //! costs kilobytes of wasm each time; this one is compiled once.
 
 use leptos::prelude::*;
 
-/// Shows its children while a condition holds; they are made anew each time it comes to hold.
+/// Shows its children while a condition holds; they are made again each time it becomes true.
 #[component]
 pub(crate) fn Show(
     /// The condition.

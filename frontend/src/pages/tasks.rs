@@ -39,7 +39,7 @@ pub(crate) fn Tasks() -> impl IntoView {
     let list = move || {
         tasks.get().map(|tasks| match tasks.is_empty() {
             true => view! {
-                <Empty text="No task yet. A task says what an agent shall do, step by step, and how to check it.">
+                <Empty text="No tasks yet. A task tells an agent what to do, step by step, and how its work is checked.">
                     <A href="/tasks/new" attr:class="button primary">"Write the first task"</A>
                 </Empty>
             }

@@ -22,7 +22,7 @@ impl Backoff {
         wait.min(LONGEST)
     }
 
-    /// Begins anew, after a success or when something has changed.
+    /// Starts again, after a success or when something has changed.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }

@@ -22,7 +22,7 @@ impl Failure {
         Self { field: None, text: text.into(), signed_out: false, not_found: false }
     }
 
-    /// What to say at a field: `steps` is also told of `steps[0]`'s trouble if nobody nearer is.
+    /// What to say at a field: `steps` also shows the error of `steps[0]` if no nearer field does.
     pub(crate) fn at(&self, field: &str) -> Option<String> {
         (self.field.as_deref() == Some(field)).then(|| self.text.clone())
     }

@@ -155,7 +155,7 @@ pub(crate) const PROFILES: [(PermissionProfile, &str); 4] = [
 
 /// What of a repository's settings is used, and what that means.
 pub(crate) const SETTINGS: [(RepositorySettings, &str); 2] = [
-    (RepositorySettings::Ignored, "Ignored: nothing in it runs a command by itself"),
+    (RepositorySettings::Ignored, "Ignored: none of its settings runs a command"),
     (RepositorySettings::Trusted, "Trusted: its hooks and MCP servers run, as on your own machine"),
 ];
 

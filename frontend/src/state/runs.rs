@@ -61,7 +61,7 @@ impl Runs {
     }
 
     /// The runs that have a key, the smallest first, and newest first where keys are equal. A function pointer:
-    /// a sort is compiled anew for each closure, which costs kilobytes of wasm.
+    /// a sort is compiled again for each closure, which costs kilobytes of wasm.
     fn ordered(&self, key: fn(&Run) -> Option<i64>) -> Vec<Arc<Run>> {
         let mut runs: Vec<_> = self.by_id.values().filter(|run| key(run).is_some()).cloned().collect();
         runs.sort_by_key(|run| key(run));

@@ -56,7 +56,7 @@ fn rust_flags(root: &Path) -> String {
     // Without reference types there is one table: of two, Debian's wasm-opt 108 exports the wrong one.
     // With erased components Leptos compiles each kind of view once rather than once for each place.
     let mut flags = vec!["-Ctarget-feature=-reference-types".to_owned(), "--cfg=erase_components".to_owned()];
-    // Panics name source files: what is served shall not tell how the builder's machine is laid out.
+    // Panics name source files: what is served must not show how the builder's machine is laid out.
     let mut remap =
         |from: &Path, to: &str| flags.push(format!("--remap-path-prefix={}={to}", from.display()));
     remap(root, "");

@@ -20,7 +20,7 @@ pub const EGRESS_WAIT_SECONDS: u64 = 25;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EgressReport {
-    /// Grows with each change; it begins anew with the executor.
+    /// Grows with each change; it starts again with the executor.
     pub version: u64,
     /// What is allowed now, tools replaced by the hosts they are configured for.
     pub allowed: Vec<String>,

@@ -51,7 +51,7 @@ fn plain(line: &str) -> String {
     out
 }
 
-/// A title or a link: up to a bell or another escape, whose `\` follows.
+/// A title or a link: up to BEL or another escape, whose `\` follows.
 fn skip_title(letters: &mut Peekable<Chars<'_>>) {
     if letters.find(|c| matches!(c, '\u{7}' | '\u{1b}')) == Some('\u{1b}') {
         letters.next_if_eq(&'\\');

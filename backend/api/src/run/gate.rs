@@ -18,7 +18,7 @@ pub struct Gate {
     pub options: Vec<String>,
     /// Since when.
     pub since: Timestamp,
-    /// When it ends by itself.
+    /// When it ends without an answer.
     pub until: Option<Timestamp>,
     /// How it was answered; `null` while it waits.
     pub answer: Option<String>,

@@ -10,6 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::wire_name;
+
 /// Where a run is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
@@ -81,10 +83,24 @@ impl Transition {
 
 /// A transition that the policy does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a run that is {from:?} cannot {step:?}")]
+#[error("{}", explain(*from, *step))]
 pub struct Illegal {
     /// The state it was in.
     pub from: RunState,
     /// What was tried.
     pub step: Transition,
+}
+
+fn explain(from: RunState, step: Transition) -> String {
+    let verb = match step {
+        Transition::Claim => "be started",
+        Transition::Work => "go on",
+        Transition::Wait => "wait for a person",
+        Transition::Stop => "be stopped",
+        Transition::End => "end",
+    };
+    match from {
+        RunState::Ended => format!("the run has already ended and cannot {verb}"),
+        _ => format!("the run is {} and cannot {verb}", wire_name(&from)),
+    }
 }

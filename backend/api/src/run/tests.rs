@@ -79,5 +79,7 @@ proptest! {
 #[test]
 fn a_refusal_says_what_was_tried() {
     let illegal = RunState::Ended.after(Transition::Work).expect_err("it is over");
-    assert_eq!(illegal.to_string(), "a run that is Ended cannot Work");
+    assert_eq!(illegal.to_string(), "the run has already ended and cannot go on");
+    let illegal = RunState::Queued.after(Transition::Wait).expect_err("it does not work yet");
+    assert_eq!(illegal.to_string(), "the run is queued and cannot wait for a person");
 }

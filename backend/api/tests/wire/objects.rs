@@ -10,7 +10,7 @@ use api::{
     instance::{Denied, Egress, Instance, InstanceRemoved, InstanceState},
     page::Page,
     run::{GateKind, Outcome, Overrides, Reason, RunState},
-    system::{API_VERSION, Finding, Part, Status, Version},
+    system::{API_VERSION, Finding, Job, Part, Status, Version},
     task::{Agent, Check, PermissionProfile},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -134,6 +134,16 @@ fn the_server_describes_itself() {
         stalled: vec![RunId(uuid(2))],
         now: Some(at(60)),
         findings: vec![Finding { name: "disk".into(), ok: false, detail: "nearly full".into() }],
+        jobs: vec![Job {
+            name: "dispatch".into(),
+            period_seconds: 5,
+            ok: true,
+            detail: "ok".into(),
+            last_at: Some(at(59)),
+            duration_ms: Some(3),
+            passes: 12,
+            failures: 0,
+        }],
     };
     insta::assert_json_snapshot!("status", wire(&status));
 }

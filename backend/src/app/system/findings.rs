@@ -11,7 +11,7 @@ const LEAST_FREE: u64 = 1 << 30;
 const LEAST_PART: u64 = 20;
 /// How far two clocks may be apart, in seconds.
 const APART: i64 = 5;
-/// How old the oldest run of the queue may be while places are free, in seconds.
+/// How old the oldest run of the queue may be while every slot is idle, in seconds.
 const STUCK: i64 = 300;
 
 /// Other clocks, to compare this server's with.
@@ -30,6 +30,7 @@ pub(super) fn all(status: &Status, queue: u64, now: Timestamp, clocks: Clocks) -
         ("queue", line(status, queue, now)),
         ("progress", progress(status)),
         ("clock", clock(now, clocks)),
+        ("jobs", jobs(status)),
     ];
     let whole = |(name, found): (&str, Result<String, String>)| Finding {
         name: name.to_owned(),
@@ -56,8 +57,8 @@ fn disk(status: &Status) -> Result<String, String> {
 fn line(status: &Status, most: u64, now: Timestamp) -> Result<String, String> {
     let waits = status.oldest_queued_at.map_or(0, |since| now.duration_since(since).as_secs());
     let said = match status.queue {
-        0 => "nobody waits".to_owned(),
-        queued => format!("{queued} of at most {most} wait, the oldest for {}", minutes(waits)),
+        0 => "empty".to_owned(),
+        queued => format!("{queued} of at most {most} runs wait, the oldest for {}", minutes(waits)),
     };
     if most.saturating_mul(9) <= status.queue.saturating_mul(10) {
         return Err(format!(
@@ -69,7 +70,7 @@ fn line(status: &Status, most: u64, now: Timestamp) -> Result<String, String> {
         ["starting", "running", "stopping"].iter().filter_map(|state| status.runs.get(*state)).sum();
     if STUCK < waits && working == 0 {
         return Err(format!(
-            "nothing is begun although all places are free: {said}; look at the server's log, and whether the \
+            "runs are queued but every slot is idle: {said}; look at the server's log, and whether the \
              limits of a batch or --slots-per-repository hold them back"
         ));
     }
@@ -78,13 +79,22 @@ fn line(status: &Status, most: u64, now: Timestamp) -> Result<String, String> {
 
 fn progress(status: &Status) -> Result<String, String> {
     let Some(first) = status.stalled.first() else {
-        return Ok("every run at work says something".to_owned());
+        return Ok("no stalled runs".to_owned());
     };
     Err(format!(
-        "{} runs at work say nothing for long; see `caisson runs logs {first}`, and `caisson runs cancel {first}` \
+        "{} stalled runs; see `caisson runs logs {first}`, and `caisson runs cancel {first}` \
          saves the work and ends it",
         status.stalled.len()
     ))
+}
+
+fn jobs(status: &Status) -> Result<String, String> {
+    let failing: Vec<String> =
+        status.jobs.iter().filter(|job| !job.ok).map(|job| format!("{} {}", job.name, job.detail)).collect();
+    match failing.as_slice() {
+        [] => Ok(format!("all {} background jobs work", status.jobs.len())),
+        failing => Err(format!("{}; see the server's log", failing.join("; "))),
+    }
 }
 
 fn clock(now: Timestamp, clocks: Clocks) -> Result<String, String> {

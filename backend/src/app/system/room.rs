@@ -1,18 +1,12 @@
 //! Room on the disk of the embedded database: while little is left, long logs do not grow, so that short ones can.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use tokio::sync::watch::{Receiver, Sender};
-use tokio_util::sync::CancellationToken;
 
 use super::disk::{self, Disk};
 use crate::{config::Config, store::Store};
 
-/// Between two looks at the disk.
-const LOOK: Duration = Duration::from_secs(2);
 /// How much must be free, else long logs wait: a twentieth.
 const LOW: Floor = Floor { part: 20, least: 256 << 20, most_part: 4, enough: 10 << 30 };
 /// How much must be free, else all logs wait: a fiftieth.
@@ -117,16 +111,6 @@ impl LogRoom {
     /// Notified when the room has changed.
     pub(crate) fn subscribe(&self) -> Receiver<Room> {
         self.newest.subscribe()
-    }
-
-    /// Looks regularly until the process stops, so that runs that wait go on.
-    pub(crate) async fn watch(&self, stop: CancellationToken) {
-        loop {
-            self.look();
-            if tokio::time::timeout(LOOK, stop.cancelled()).await.is_ok() {
-                return;
-            }
-        }
     }
 
     fn measure(&self) -> Option<Room> {

@@ -49,7 +49,7 @@ fn sample(stats: &ContainerCpuStats) -> Option<Sample> {
     })
 }
 
-/// `None` when no time has passed, or the counters began anew.
+/// `None` when no time has passed, or the counters started again.
 #[expect(clippy::cast_precision_loss, reason = "a share of time needs no more than 52 bits")]
 fn percent(before: Sample, now: Sample) -> Option<f64> {
     let machine = now.machine.checked_sub(before.machine).filter(|passed| *passed != 0)?;

@@ -45,8 +45,8 @@ impl Store {
     }
 
     /// Rings when a model call of the batch is over, if it was made by a run of this backend.
-    pub(crate) fn batch_bell(&self, id: BatchId) -> watch::Receiver<()> {
-        self.bells.batch(id)
+    pub(crate) fn batch_wakeups(&self, id: BatchId) -> watch::Receiver<()> {
+        self.wakeups.batch(id)
     }
 
     /// Sets what all runs of a batch together may cost, in US dollars. A person does that who has been told what is
@@ -113,7 +113,7 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
-        self.bells.ring_batch(batch);
+        self.wakeups.notify_batch(batch);
         Ok(())
     }
 

@@ -49,6 +49,10 @@ impl TryFrom<RunWrite> for Change {
     fn try_from(write: RunWrite) -> Result<Self, Error> {
         let RunWrite { run, transition, end, mut patch, events, execution, only_in, delivered, fence } =
             write;
+        if transition == Some(Transition::End) {
+            // An ended run waits for nobody.
+            patch.gate = Some(None);
+        }
         let visible = transition.is_some()
             || patch.step.is_some()
             || patch.attempt.is_some()

@@ -138,8 +138,8 @@ async fn a_person_allows_a_host_while_the_run_goes_on() {
     let world = World::start(&[range::DNS]).await;
     let client = world.client().await;
     let repository = world.repository("sample");
-    let knock = "until curl --silent --max-time 5 http://later.example/ | grep reached; do sleep 0.2; done; echo through";
-    world.commit("sample", "probe.sh", knock);
+    let retried = "until curl --silent --max-time 5 http://later.example/ | grep reached; do sleep 0.2; done; echo through";
+    world.commit("sample", "probe.sh", retried);
     let run = launch(&client, vec![step("[[probe]]", &[])], &repository).await;
     is_at_work(&client, run.id).await;
     range.admit(&world.container());

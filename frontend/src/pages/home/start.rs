@@ -50,7 +50,7 @@ pub(crate) fn StartBar() -> impl IntoView {
 fn FirstTask() -> impl IntoView {
     view! {
         <div class="panel start empty">
-            <p>"There is no task yet. A task says what an agent shall do, step by step, and how to check it."</p>
+            <p>"There are no tasks yet. A task tells an agent what to do, step by step, and how its work is checked."</p>
             <A href="/tasks/new" attr:class="button primary">"Write the first task"</A>
         </div>
     }

@@ -70,7 +70,7 @@ pub(super) fn Conversation(view: RunView) -> impl IntoView {
     view! {
         <section class="conversation" class:following=move || at_end.get() data-testid="conversation" aria-label="Conversation">
             <For each=rows key=key children=move |row| row_view(row, view)/>
-            <Show when=nothing><Empty text="Nothing was said yet. It waits for a free place."/></Show>
+            <Show when=nothing><Empty text="No messages yet. The run waits for a free slot."/></Show>
             <Writing view/>
             <div class="end" node_ref=end></div>
             <Show when=move || !at_end.get() && !view.log.read().groups.is_empty()>

@@ -64,8 +64,8 @@ fn origin(run: &run::Run) -> impl IntoView + use<> {
         run.batch_id.map(|id| view! { <span><A href=format!("/batches/{id}")>"part of a batch"</A></span> });
     let words = match run.auto_retries {
         0 => "run again".to_owned(),
-        1 => "retried by itself".to_owned(),
-        times => format!("retried by itself, {times} times"),
+        1 => "retried automatically".to_owned(),
+        times => format!("retried automatically, {times} times"),
     };
     let retry = run.retry_of.map(|id| {
         view! { <span data-testid="retry-of"><A href=format!("/runs/{id}")>{words}</A></span> }

@@ -96,7 +96,7 @@ fn Thought(text: String, open: RwSignal<bool>) -> impl IntoView {
     let whole = text.trim().to_owned();
     let first = whole.lines().next().unwrap_or_default().to_owned();
     if whole.is_empty() {
-        return view! { <p class="thinking">"Thought, in words that are not shown."</p> }.into_any();
+        return view! { <p class="thinking">"Thinking (hidden by the model)"</p> }.into_any();
     }
     if first == whole && first.chars().count() < LINE {
         return view! { <p class="thinking">{first}</p> }.into_any();

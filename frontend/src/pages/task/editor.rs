@@ -117,7 +117,7 @@ fn StepFields(form: RwSignal<TaskForm>, failure: RwSignal<Option<Failure>>, key:
             </legend>
             <Field label="Instructions" error=error("instructions")>
                 <textarea rows="6" prop:value=first.instructions on:input=instructions data-testid="step-instructions"
-                    placeholder="What the agent shall do in this step."></textarea>
+                    placeholder="What should the agent do in this step?"></textarea>
             </Field>
             <Field label="Checks" hint="Command lines, one a line. They are run after the step; a failed one is given back to the agent." error=error("checks")>
                 <textarea rows="3" class="mono" spellcheck="false" prop:value=first.checks on:input=checks data-testid="step-checks"

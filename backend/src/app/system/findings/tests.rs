@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use api::{id::RunId, system::Part};
+use api::{
+    id::RunId,
+    system::{Job, Part},
+};
 
 use super::*;
 
@@ -32,6 +35,21 @@ fn well() -> Status {
         stalled: Vec::new(),
         now: Some(now()),
         findings: Vec::new(),
+        jobs: Vec::new(),
+    }
+}
+
+fn job(name: &str, ok: bool) -> Job {
+    let detail = if ok { "ok" } else { "failed: the disk is full" };
+    Job {
+        name: name.into(),
+        period_seconds: 5,
+        ok,
+        detail: detail.into(),
+        last_at: Some(now()),
+        duration_ms: Some(1),
+        passes: 2,
+        failures: u64::from(!ok),
     }
 }
 
@@ -68,6 +86,12 @@ fn each_thing_that_is_wrong_is_named_with_its_remedy() {
             Clocks::default(),
             "progress",
             "runs cancel 00000000-",
+        ),
+        (
+            Status { jobs: vec![job("retention", true), job("dispatch", false)], ..well() },
+            Clocks::default(),
+            "jobs",
+            "dispatch failed: the disk is full; see",
         ),
         (well(), back, "clock", "set back"),
         (well(), apart, "clock", "9 s apart"),

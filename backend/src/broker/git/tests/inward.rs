@@ -23,7 +23,7 @@ async fn service(
     (Loopback::serve(router).await, asked)
 }
 
-/// What a container is told of each of its requests to this repository.
+/// The response to each of its requests to this repository, as the container gets it.
 async fn told(broker: Broker, repository: &Url) -> Vec<String> {
     let (_, access) = world::run_of(repository);
     let gateway = Loopback::serve(broker.router(access)).await;

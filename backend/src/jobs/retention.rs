@@ -3,27 +3,24 @@
 use std::time::Duration;
 
 use api::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::{Job, Scope, repeat};
 use crate::{app::App, store::Error};
 
-/// How often it is looked for.
-const TICK: Duration = Duration::from_secs(600);
+const JOB: Job = Job { name: "retention", period: Duration::from_secs(600), scope: Scope::OneServer };
+
 /// Days for which the value that a secret had before is kept for masking: longer than a run may take.
 const REPLACED_DAYS: u32 = 30;
+/// Days for which a state change waits for somebody to deliver it.
+const OUTBOX_DAYS: u32 = 7;
 /// How many runs are looked up at once.
 const RUNS: u64 = 100;
 
 /// Runs until the process stops.
-pub(crate) async fn run(app: App, stop: CancellationToken) {
-    loop {
-        if let Err(error) = tidy(&app, &stop).await {
-            tracing::warn!(%error, "what is old could not be removed, trying again later");
-        }
-        if tokio::time::timeout(TICK, stop.cancelled()).await.is_ok() {
-            return;
-        }
-    }
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    repeat(&app, &JOB, &Notify::new(), &stop, || tidy(&app, &stop)).await;
 }
 
 async fn tidy(app: &App, stop: &CancellationToken) -> Result<(), Error> {
@@ -34,6 +31,9 @@ async fn tidy(app: &App, stop: &CancellationToken) -> Result<(), Error> {
     }
     if let Some(before) = ago(app.config.storage.audit_days) {
         while !stop.is_cancelled() && 0 < store.audit_remove_some(before).await? {}
+    }
+    if let Some(before) = ago(OUTBOX_DAYS) {
+        while !stop.is_cancelled() && store.outbox_remove_some(before).await? > 0 {}
     }
     // Without a limit this still goes on with a removal that was interrupted.
     let before = ago(app.config.storage.keep_events_days).unwrap_or(Timestamp::MIN);

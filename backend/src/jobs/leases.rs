@@ -9,16 +9,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::app::App;
+use super::{Job, Scope, repeat};
+use crate::{app::App, store::Error};
 
 /// How long a lease holds without being renewed.
 pub(crate) const TERM: Duration = Duration::from_secs(15);
-/// How often it is renewed, and how often a backend looks for what others ask of its runs.
-const RENEWAL: Duration = Duration::from_secs(3);
+/// Renews the leases, and looks for what other backends ask of this one's runs.
+const JOB: Job = Job { name: "leases", period: Duration::from_secs(3), scope: Scope::EachServer };
 
 /// Who this backend is: as long as its data folder, so that a restart owns its own runs at once. The
 /// folder's lock sees to it that only one process is this owner.
@@ -37,37 +38,38 @@ pub(crate) fn owner(data_dir: &Path) -> Result<Uuid, (PathBuf, io::Error)> {
 }
 
 /// Renews until the process stops; then gives the leases up, when the drivers have let go.
-pub(crate) async fn run(app: App, stop: CancellationToken) {
-    let mut remote = app.store.remote_changes();
-    let mut renewal = tokio::time::interval(RENEWAL);
-    loop {
-        let done = tokio::select! {
-            () = stop.cancelled() => break,
-            _ = renewal.tick() => renew(&app).await,
-            changed = remote.recv() => match changed {
-                // Asked of another backend about a run of this one: an answer, a message, a cancellation.
-                Ok(run) if app.knock_here(run) => cancel(&app).await,
-                // Not one of this backend's; or too many at once: the next renewal looks at everything.
-                Ok(_) | Err(RecvError::Lagged(_)) => Ok(()),
-                Err(RecvError::Closed) => break,
-            },
-        };
-        if let Err(error) = done {
-            tracing::warn!(%error, "the leases of this backend's runs could not be renewed, trying again");
-        }
-    }
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    let wake = Notify::new();
+    tokio::join!(repeat(&app, &JOB, &wake, &stop, || renew(&app)), watch(&app, &wake, &stop));
     if let Err(error) = app.store.lease_release(app.owner).await {
         tracing::warn!(%error, "the leases could not be given up; others wait for their ends");
     }
 }
 
-async fn renew(app: &App) -> Result<(), crate::store::Error> {
+/// Wakes the job when another backend was asked something about a run of this one: an answer, a message, a
+/// cancellation. Of too many at once some are lost: the next pass looks at all runs.
+async fn watch(app: &App, wake: &Notify, stop: &CancellationToken) {
+    let mut remote = app.store.remote_changes();
+    loop {
+        let changed = tokio::select! {
+            () = stop.cancelled() => return,
+            changed = remote.recv() => changed,
+        };
+        match changed {
+            Ok(run) if app.wake_here(run) => wake.notify_one(),
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn renew(app: &App) -> Result<(), Error> {
     app.store.lease_renew(app.owner, TERM).await?;
     cancel(app).await
 }
 
 /// Stops the runs of this backend that somebody wants to stop.
-async fn cancel(app: &App) -> Result<(), crate::store::Error> {
+async fn cancel(app: &App) -> Result<(), Error> {
     for id in app.store.lease_list_cancelled(app.owner).await? {
         if let Some(driver) = app.drivers().get(&id) {
             driver.cancel.cancel();

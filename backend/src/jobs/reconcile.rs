@@ -1,38 +1,27 @@
-//! The reconciler: compares what should be with what is, at start and on a timer. It is also crash recovery.
-
-pub(crate) mod keep;
-mod leftovers;
+//! Compares what should be with what is, at the start and regularly. It is also crash recovery.
 
 use std::{collections::HashSet, time::Duration};
 
 use api::{id::InstanceId, instance::InstanceState, run::RunState};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::{Job, Scope, repeat};
 use crate::{
     app::{App, Error},
     drive,
 };
 
-/// How often: also how soon after its lease a run of a dead backend is taken over.
-const TICK: Duration = Duration::from_secs(5);
-
-/// How many ticks go by between two looks for leftovers.
-const LEFTOVERS: u64 = 12;
+/// Its period is also how soon after its lease a run of a dead backend is taken over.
+const JOB: Job = Job { name: "reconcile", period: Duration::from_secs(5), scope: Scope::EachServer };
 
 /// Runs until the process stops.
-pub(crate) async fn run(app: App, stop: CancellationToken) {
-    for tick in 0_u64.. {
-        if let Err(error) = reconcile(&app, tick).await {
-            tracing::warn!(%error, "wanted and actual could not be compared, trying again");
-        }
-        if tokio::time::timeout(TICK, stop.cancelled()).await.is_ok() {
-            return;
-        }
-    }
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    repeat(&app, &JOB, &Notify::new(), &stop, || reconcile(&app)).await;
 }
 
 /// Every live run that is nobody else's has a driver here, every container a live run, every instance that is not over a container.
-async fn reconcile(app: &App, tick: u64) -> Result<(), Error> {
+async fn reconcile(app: &App) -> Result<(), Error> {
     for run in app.store.lease_list_free(app.owner).await? {
         drive::spawn(app, run);
     }
@@ -53,10 +42,6 @@ async fn reconcile(app: &App, tick: u64) -> Result<(), Error> {
         tracing::info!(instance.id = %orphan.instance, "removing a container that no run needs");
         app.engine.remove(&orphan.container_id).await?;
         app.store.instance_set_state(orphan.instance, InstanceState::Removed).await?;
-    }
-    // Less often: nothing of ours makes any, so they are left over from other versions or by hand.
-    if tick.is_multiple_of(LEFTOVERS) {
-        leftovers::remove(app).await?;
     }
     Ok(())
 }

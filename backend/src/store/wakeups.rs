@@ -1,6 +1,6 @@
-//! Bells: wake-ups that carry no data. Whoever hears one reads the log.
+//! Wake-ups. They carry no data: whoever is woken reads the log.
 //!
-//! The newest events of a run that is followed are kept beside its bell, so that a reader that is not behind
+//! The newest events of a run that is followed are kept beside its wake-up, so that a reader that is not behind
 //! need not ask the database for what was written a moment ago. The only things that travel live are tokens
 //! on their way (`Partial`), which are not part of any log.
 
@@ -38,10 +38,10 @@ const CHANGES: usize = 1024;
 /// How many tokens a slow reader may be behind before it misses some.
 const PARTIALS: usize = 256;
 
-/// How many bells are kept before those that nobody hears are thrown away.
-const BELLS: usize = 1024;
+/// How many wake-ups are kept before those that nobody waits for are removed.
+const MOST_KEPT: usize = 1024;
 
-pub(crate) struct Bells {
+pub(crate) struct Wakeups {
     events: Mutex<HashMap<RunId, Line>>,
     partials: Mutex<HashMap<RunId, broadcast::Sender<Partial>>>,
     changes: broadcast::Sender<RunId>,
@@ -51,11 +51,11 @@ pub(crate) struct Bells {
 
 /// What leads to the followers of one run.
 struct Line {
-    bell: watch::Sender<()>,
+    wakeups: watch::Sender<()>,
     tail: Tail,
 }
 
-impl Default for Bells {
+impl Default for Wakeups {
     fn default() -> Self {
         Self {
             events: Mutex::default(),
@@ -67,14 +67,14 @@ impl Default for Bells {
     }
 }
 
-impl Bells {
+impl Wakeups {
     pub(crate) fn run_events(&self, run: RunId) -> watch::Receiver<()> {
         let mut events = lock(&self.events);
-        if BELLS < events.len() {
-            events.retain(|_, line| 0 < line.bell.receiver_count());
+        if MOST_KEPT < events.len() {
+            events.retain(|_, line| 0 < line.wakeups.receiver_count());
         }
-        let new = || Line { bell: watch::channel(()).0, tail: Tail::default() };
-        events.entry(run).or_insert_with(new).bell.subscribe()
+        let new = || Line { wakeups: watch::channel(()).0, tail: Tail::default() };
+        events.entry(run).or_insert_with(new).wakeups.subscribe()
     }
 
     /// The newest events after number `after`, when they are still at hand.
@@ -84,7 +84,7 @@ impl Bells {
 
     pub(crate) fn run_partials(&self, run: RunId) -> broadcast::Receiver<Partial> {
         let mut partials = lock(&self.partials);
-        if BELLS < partials.len() {
+        if MOST_KEPT < partials.len() {
             partials.retain(|_, readers| 0 < readers.receiver_count());
         }
         partials.entry(run).or_insert_with(|| broadcast::channel(PARTIALS).0).subscribe()
@@ -98,7 +98,7 @@ impl Bells {
     pub(crate) fn publish(&self, rows: &[Row<'_>]) {
         for rows in rows.chunk_by(|one, next| one.run == next.run) {
             let run = rows[0].run;
-            let followed = lock(&self.events).get(&run).is_some_and(|line| 0 < line.bell.receiver_count());
+            let followed = lock(&self.events).get(&run).is_some_and(|line| 0 < line.wakeups.receiver_count());
             // Made outside of the lock, and only for someone. What cannot be made is read from the database.
             // A long text is not kept: its followers share one.
             let short = rows.iter().all(|row| row.body.data.len() <= LARGE);
@@ -107,24 +107,24 @@ impl Bells {
             } else {
                 Ok(Vec::new())
             };
-            self.ring(run, new.unwrap_or_else(|_: Error| Vec::new()));
+            self.notify(run, new.unwrap_or_else(|_: Error| Vec::new()));
         }
     }
 
-    fn ring(&self, run: RunId, new: Vec<Arc<StoredEvent>>) {
+    fn notify(&self, run: RunId, new: Vec<Arc<StoredEvent>>) {
         let mut events = lock(&self.events);
         if let Some(line) = events.get_mut(&run) {
-            if line.bell.receiver_count() == 0 {
+            if line.wakeups.receiver_count() == 0 {
                 events.remove(&run);
             } else {
                 line.tail.push(new);
-                line.bell.send_replace(());
+                line.wakeups.send_replace(());
             }
         }
     }
 
     /// Tells everyone who watches the list of runs. Nobody watching is fine.
-    pub(super) fn ring_change(&self, run: RunId) {
+    pub(super) fn notify_change(&self, run: RunId) {
         let _ = self.changes.send(run);
     }
 
@@ -133,30 +133,30 @@ impl Bells {
     }
 
     /// Another backend has changed this run: its events are in the database.
-    pub(super) fn ring_remote(&self, run: RunId) {
-        self.ring(run, Vec::new());
-        self.ring_change(run);
+    pub(super) fn notify_remote(&self, run: RunId) {
+        self.notify(run, Vec::new());
+        self.notify_change(run);
         let _ = self.remote.send(run);
     }
 
     /// Rings when a model call of this batch is over.
     pub(super) fn batch(&self, batch: BatchId) -> watch::Receiver<()> {
         let mut batches = lock(&self.batches);
-        batches.retain(|_, bell| 0 < bell.receiver_count());
+        batches.retain(|_, wakeups| 0 < wakeups.receiver_count());
         batches.entry(batch).or_insert_with(|| watch::channel(()).0).subscribe()
     }
 
-    pub(super) fn ring_batch(&self, batch: BatchId) {
-        if let Some(bell) = lock(&self.batches).get(&batch) {
-            bell.send_replace(());
+    pub(super) fn notify_batch(&self, batch: BatchId) {
+        if let Some(wakeups) = lock(&self.batches).get(&batch) {
+            wakeups.send_replace(());
         }
     }
 
     /// Wakes every follower: something may have been missed.
-    pub(super) fn ring_all(&self) {
+    pub(super) fn notify_all(&self) {
         let runs: Vec<RunId> = lock(&self.events).keys().copied().collect();
         for run in runs {
-            self.ring_remote(run);
+            self.notify_remote(run);
         }
     }
 

@@ -1,6 +1,6 @@
-//! Writer, bell and follower in every order they can run in: nothing is lost, doubled or slept through.
+//! Writer, wake-ups and follower in every order they can run in: nothing is lost, doubled or slept through.
 //!
-//! The follower and the bells are the real ones. The database is a list, and each step of a reader or writer
+//! The follower and the wakeups are the real ones. The database is a list, and each step of a reader or writer
 //! around it is a place where the scheduler may switch to another task.
 
 use std::{
@@ -26,7 +26,7 @@ use shuttle::{
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
-use super::Bells;
+use super::Wakeups;
 use crate::{
     app::follow::{Log, Outgoing, follow_log},
     store::{
@@ -40,15 +40,15 @@ const RUN: RunId = RunId(Uuid::nil());
 /// What a writer does last.
 #[derive(Clone, Copy)]
 enum Last {
-    /// As it is: first the commit, then the bell.
-    Ring,
-    /// Wrong: it rings for what nobody can read yet.
+    /// As it is: first the commit, then the wake-up.
+    Notify,
+    /// Wrong: it wakes readers for something that nobody can read yet.
     Commit,
 }
 
 #[derive(Clone, Default)]
 struct Model {
-    bells: Arc<Bells>,
+    wakeups: Arc<Wakeups>,
     committed: Arc<Mutex<Vec<Arc<StoredEvent>>>>,
 }
 
@@ -60,16 +60,16 @@ impl Model {
 }
 
 impl Log for Model {
-    fn bell(&self) -> watch::Receiver<()> {
-        self.bells.run_events(RUN)
+    fn wakeups(&self) -> watch::Receiver<()> {
+        self.wakeups.run_events(RUN)
     }
 
     fn partials(&self) -> broadcast::Receiver<Partial> {
-        self.bells.run_partials(RUN)
+        self.wakeups.run_partials(RUN)
     }
 
     fn recent(&self, after: i64) -> Option<EventPage> {
-        self.bells.recent(RUN, after)
+        self.wakeups.recent(RUN, after)
     }
 
     async fn page(&self, after: i64, limit: PageLimit) -> Result<EventPage, Error> {
@@ -125,12 +125,12 @@ async fn write(model: Model, groups: &'static [i64], last: Last) {
         let rows = rows(next..next + size, end);
         next += size;
         match last {
-            Last::Ring => model.commit(&rows),
-            Last::Commit => model.bells.publish(&rows),
+            Last::Notify => model.commit(&rows),
+            Last::Commit => model.wakeups.publish(&rows),
         }
         yield_now().await;
         match last {
-            Last::Ring => model.bells.publish(&rows),
+            Last::Notify => model.wakeups.publish(&rows),
             Last::Commit => model.commit(&rows),
         }
         yield_now().await;
@@ -181,7 +181,7 @@ fn every_order_of_steps_delivers_each_event_once() {
         let counted = orders.clone();
         let one = move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            once(groups, 1, Last::Ring);
+            once(groups, 1, Last::Notify);
         };
         check(DfsScheduler::new(None, false), one);
         let orders = orders.load(Ordering::Relaxed);
@@ -191,8 +191,8 @@ fn every_order_of_steps_delivers_each_event_once() {
 
 #[test]
 fn many_orders_of_more_steps_and_readers_deliver_each_event_once() {
-    check(RandomScheduler::new(3_000), || once(&[1, 2, 1, 3, 1], 3, Last::Ring));
-    check(PctScheduler::new(4, 2_000), || once(&[1, 2, 1, 3, 1], 2, Last::Ring));
+    check(RandomScheduler::new(3_000), || once(&[1, 2, 1, 3, 1], 3, Last::Notify));
+    check(PctScheduler::new(4, 2_000), || once(&[1, 2, 1, 3, 1], 2, Last::Notify));
 }
 
 #[test]

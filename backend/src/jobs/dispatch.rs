@@ -6,6 +6,7 @@ mod halt;
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -16,35 +17,26 @@ use api::{
 use tokio_util::sync::CancellationToken;
 
 use self::choose::{Candidate, Limits, choose};
+use super::{Job, Scope, repeat};
 use crate::{
     app::{App, Error, targets},
     drive,
     store::{self, BatchLimits, QueueRow, RunWrite},
 };
 
-/// How often the queue is looked at without a bell.
-const TICK: Duration = Duration::from_secs(5);
+/// Woken when the queue or a slot has changed.
+const JOB: Job = Job { name: "dispatch", period: Duration::from_secs(5), scope: Scope::EachServer };
 /// How many runs of the queue are looked at, from its front: bounds the memory of a look.
 const WINDOW: u64 = 20_000;
 
 /// Runs until the process stops.
-pub(crate) async fn run(app: App, stop: CancellationToken) {
-    let mut claimed = 0;
-    loop {
-        let bell = app.queue_bell.notified();
-        if let Err(error) = fill(&app, &mut claimed).await {
-            tracing::warn!(%error, "the queue cannot be worked off, trying again");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = bell => {}
-            () = tokio::time::sleep(TICK) => {}
-        }
-    }
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    let claimed = AtomicU64::new(0);
+    repeat(&app, &JOB, &app.queue_changed, &stop, || fill(&app, &claimed)).await;
 }
 
 /// Claims as many runs as there are free places, and starts a driver for each.
-async fn fill(app: &App, claimed: &mut u64) -> Result<(), Error> {
+async fn fill(app: &App, claimed: &AtomicU64) -> Result<(), Error> {
     let working = app.store.queue_list_working().await?;
     let free = free_slots(app, &working);
     if free == 0 {
@@ -61,9 +53,9 @@ async fn fill(app: &App, claimed: &mut u64) -> Result<(), Error> {
     let working: Vec<Candidate> =
         working.into_iter().filter(|row| row.state != RunState::Waiting).map(candidate).collect();
     let limits = Limits { free, per_repository: app.config.runs.slots_per_repository, batches: of(&batches) };
-    for id in choose(&queued, &working, &limits, *claimed) {
+    for id in choose(&queued, &working, &limits, claimed.load(Ordering::Relaxed)) {
         if claim(app, id).await? {
-            *claimed += 1;
+            claimed.fetch_add(1, Ordering::Relaxed);
         }
     }
     Ok(())
