@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use api::{
     Timestamp,
+    agent::AgentEvent,
     event::{AgentLine, AgentLineType, EventBody},
     id::RunId,
 };
@@ -75,13 +76,15 @@ impl Load {
     }
 }
 
-/// What an agent says, as it says it: JSON.
+/// A line of an agent: its JSON, and the text in it as the executor adds it.
 pub fn body(number: usize) -> EventBody {
-    let start =
-        format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{number:06} "#);
+    let start = r#"{"type":"assistant","message":{"content":[{"type":"text","text":""#;
     let end = r#""}]}}"#;
-    let filler = "lorem ipsum ".chars().cycle().take(LINE - start.len() - end.len()).collect::<String>();
-    EventBody::Agent(AgentLine::plain(AgentLineType::Text, start + &filler + end))
+    let number = format!("{number:06} ");
+    let filler = LINE - start.len() - number.len() - end.len();
+    let text = number + &"lorem ipsum ".chars().cycle().take(filler).collect::<String>();
+    let raw = format!("{start}{text}{end}");
+    EventBody::Agent(AgentLine::new(AgentEvent::text(AgentLineType::Text, text), raw))
 }
 
 /// So many new runs.
