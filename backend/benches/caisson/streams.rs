@@ -76,12 +76,12 @@ impl Load {
     }
 }
 
-/// A line of an agent: its JSON, and the text in it as the executor adds it.
+/// A line of an agent: its JSON, and the text in it as the executor adds it, together `LINE` bytes.
 pub fn body(number: usize) -> EventBody {
     let start = r#"{"type":"assistant","message":{"content":[{"type":"text","text":""#;
     let end = r#""}]}}"#;
     let number = format!("{number:06} ");
-    let filler = LINE - start.len() - number.len() - end.len();
+    let filler = (LINE - start.len() - end.len()) / 2 - number.len();
     let text = number + &"lorem ipsum ".chars().cycle().take(filler).collect::<String>();
     let raw = format!("{start}{text}{end}");
     EventBody::Agent(AgentLine::new(AgentEvent::text(AgentLineType::Text, text), raw))
